@@ -1,0 +1,27 @@
+//! What every other crate of the project leans on, and nothing that belongs to one of them: a pure crate.
+//!
+//! * [`Rng`]: the only source of randomness. Seeded, integer, splittable: each concern of a run draws from a
+//!   stream of its own, so that one more draw in the network does not change what the workload does.
+//! * [`Wire`] and [`Reader`]: the byte form of hot messages and log records. Little-endian, length-prefixed,
+//!   written into a reused `Vec<u8>`; a reader never allocates by a length that the bytes only announce.
+//! * [`mark!`] and [`marks`]: coverage marks. A rare branch carries a name; a test asserts that it was reached.
+//! * [`FixedHasher`]: the hasher for look-up maps, the same on every machine. Such maps are never iterated.
+//! * [`Digest`]: a 64-bit running digest of bytes, for pinning a run's event log.
+//!
+//! What is left out: clocks, threads, files and sockets. They live in `host` and in the programs.
+
+mod digest;
+pub mod marks;
+mod rng;
+mod wire;
+
+pub use digest::Digest;
+pub use rng::Rng;
+pub use wire::{Malformed, Reader, Wire, put_bytes, put_u32, put_u64, put_varint};
+
+/// A hash map for look-ups alone: fixed hasher, never iterated where order could reach an observer.
+pub type LookupMap<K, V> = std::collections::HashMap<K, V, FixedHasher>;
+
+/// The fixed hasher of [`LookupMap`]: fast, unkeyed, equal on every machine. Not for keys that an adversary picks
+/// where collisions would matter.
+pub type FixedHasher = rustc_hash::FxBuildHasher;
