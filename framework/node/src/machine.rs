@@ -1,0 +1,27 @@
+//! What a replicated application is.
+
+use crate::Value;
+
+/// A deterministic application: equal states given equal commands in equal order stay equal and answer the same.
+///
+/// A command carries everything that it needs, the time too: an expiry is computed by who proposes, never by who
+/// applies. A snapshot is a clone, so cloning should be cheap (copy on write); its byte form, where a driver needs one,
+/// is its [`Wire`](synod_stdx::Wire) form.
+pub trait StateMachine: Value {
+    /// What can be asked.
+    type Command: Value;
+    /// What is answered.
+    type Output: Value;
+
+    /// Runs `command`.
+    fn apply(&mut self, command: &Self::Command) -> Self::Output;
+
+    /// Whether `command` never changes a state, so that [`query`](StateMachine::query) may answer it.
+    fn is_read_only(command: &Self::Command) -> bool;
+
+    /// Answers a read-only `command`: the same as [`apply`](StateMachine::apply) would.
+    ///
+    /// # Panics
+    /// May panic if `command` is not read-only.
+    fn query(&self, command: &Self::Command) -> Self::Output;
+}
