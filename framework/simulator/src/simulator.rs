@@ -1,0 +1,610 @@
+//! The queue of what is due, and the dice.
+
+use crate::{Ask, Failure, Network, Oracle, Workload};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::fmt::{self, Debug, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use synod_node::{Node, NodeId, RequestId};
+use synod_stdx::{Digest, Rng};
+use synod_world::{Envelope, EnvelopeId, Event, Happening, PendingTimer, TimerId, Trace, TraceEvent, World};
+
+/// How a simulated world behaves where nothing else is said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// A message's way takes between these, in microseconds.
+    pub latency_us: (u64, u64),
+    /// So many in 1,000 messages take up to [`tail_us_max`](Options::tail_us_max) instead.
+    pub tail_permille: u32,
+    /// The longest way of a message, in microseconds.
+    pub tail_us_max: u64,
+    /// So many in 1,000 messages arrive twice.
+    pub duplicate_permille: u32,
+    /// So many in 1,000 messages are lost, where [`Network::lose`] says nothing else.
+    pub loss_permille: u32,
+    /// A write, with all that waits for it, becomes durable between these, in microseconds.
+    pub disk_us: (u64, u64),
+    /// Each node's clock runs faster or slower than true by at most so many in 1,000, below 1,000.
+    pub clock_skew_permille: u64,
+    /// How many of the last events a failure shows.
+    pub last_events: usize,
+    /// Keep every event for a trace. Costs memory and time.
+    pub record: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            latency_us: (200, 2_000),
+            tail_permille: 10,
+            tail_us_max: 20_000,
+            duplicate_permille: 10,
+            loss_permille: 0,
+            disk_us: (50, 500),
+            clock_skew_permille: 20,
+            last_events: 40,
+            record: false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Due {
+    Deliver(EnvelopeId),
+    Fire(TimerId),
+    /// The write that began in this life of the node.
+    Disk(NodeId, u64),
+    /// A client's workload is asked what it does next.
+    Client(NodeId),
+}
+
+/// A client's side of the run.
+struct Client<N: Node> {
+    workload: Box<dyn Workload<N>>,
+    window: usize,
+    outstanding: BTreeMap<RequestId, (u64, N::Request)>,
+    asked: u64,
+    asked_all: bool,
+    wait_us_max: u64,
+    rng: Rng,
+}
+
+/// What is shown of an event; made into text only when a person will see it.
+enum Kept<N: Node> {
+    Text(TraceEvent),
+    Deliver(u64, Envelope<N>),
+    Lost(u64, Envelope<N>),
+    Fire(u64, PendingTimer<N>),
+}
+
+/// One run. See the crate's page.
+pub struct Simulator<N: Node> {
+    seed: u64,
+    options: Options,
+    world: World<N>,
+    now_us: u64,
+    queue: BinaryHeap<Reverse<(u64, u64, Due)>>,
+    queued: u64,
+    network: Network,
+    network_rng: Rng,
+    timer_rng: Rng,
+    disk_rng: Rng,
+    clients: BTreeMap<NodeId, Client<N>>,
+    oracles: Vec<Box<dyn Oracle<N>>>,
+    paused: BTreeMap<NodeId, Vec<Due>>,
+    /// Nodes whose disk is at work, and how many writes the work covers.
+    disk_at_work: BTreeMap<NodeId, usize>,
+    lives: BTreeMap<NodeId, u64>,
+    delivered: BTreeMap<NodeId, u64>,
+    sent: BTreeMap<NodeId, u64>,
+    happenings: Vec<Happening<N>>,
+    last: VecDeque<Kept<N>>,
+    trace: Vec<TraceEvent>,
+    digest: Digest,
+    steps: u64,
+}
+
+impl<N: Node> Simulator<N> {
+    /// A run of nothing yet, whose every choice follows from `seed`.
+    pub fn new(seed: u64, options: Options) -> Self {
+        let root = Rng::new(seed);
+        Simulator {
+            seed,
+            options,
+            world: World::default(),
+            now_us: 0,
+            queue: BinaryHeap::new(),
+            queued: 0,
+            network: Network::default(),
+            network_rng: root.split("network"),
+            timer_rng: root.split("timers"),
+            disk_rng: root.split("disks"),
+            clients: BTreeMap::new(),
+            oracles: Vec::new(),
+            paused: BTreeMap::new(),
+            disk_at_work: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            delivered: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            happenings: Vec::new(),
+            last: VecDeque::new(),
+            trace: Vec::new(),
+            digest: Digest::default(),
+            steps: 0,
+        }
+    }
+
+    /// Adds a node and starts it.
+    ///
+    /// # Errors
+    /// If its start fails.
+    pub fn start(&mut self, id: NodeId, node: N) -> Result<(), Failure> {
+        self.world.add(id, node);
+        self.apply(Event::Start(id))
+    }
+
+    /// Gives a client node a workload, with at most `window` requests outstanding.
+    pub fn drive(&mut self, id: NodeId, window: usize, workload: impl Workload<N> + 'static) {
+        let rng = Rng::new(self.seed).split(&format!("workload of {id}"));
+        let client = self.clients.entry(id).or_insert_with(|| Client {
+            workload: Box::new(Nothing),
+            window,
+            outstanding: BTreeMap::new(),
+            asked: 0,
+            asked_all: false,
+            wait_us_max: 0,
+            rng,
+        });
+        assert!(client.outstanding.is_empty(), "{id} is given a new workload while its last one waits");
+        client.workload = Box::new(workload);
+        client.window = window;
+        client.asked_all = false;
+        self.schedule(0, Due::Client(id));
+    }
+
+    /// Adds one who watches.
+    pub fn watch(&mut self, oracle: impl Oracle<N> + 'static) {
+        self.oracles.push(Box::new(oracle));
+    }
+
+    /// The world as it is.
+    pub fn world(&self) -> &World<N> {
+        &self.world
+    }
+
+    /// The links, to be cut, mended and made lossy.
+    pub fn network(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    /// The options, to be changed while the run goes on.
+    pub fn options(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
+    /// Virtual microseconds since the start.
+    pub fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    /// How many events happened.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// A digest of everything that happened and when: equal runs have equal digests.
+    pub fn digest(&self) -> u64 {
+        self.digest.value()
+    }
+
+    /// How many messages from other nodes reached `id`.
+    pub fn delivered(&self, id: NodeId) -> u64 {
+        self.delivered.get(&id).copied().unwrap_or(0)
+    }
+
+    /// How many messages were sent to `id` by other nodes, lost ones included.
+    pub fn sent_to(&self, id: NodeId) -> u64 {
+        self.sent.get(&id).copied().unwrap_or(0)
+    }
+
+    /// Whether every client has its last answer.
+    pub fn is_done(&self) -> bool {
+        self.clients.keys().all(|id| self.is_client_done(*id))
+    }
+
+    /// Whether this client has its last answer.
+    pub fn is_client_done(&self, id: NodeId) -> bool {
+        self.clients.get(&id).is_none_or(|client| client.asked_all && client.outstanding.is_empty())
+    }
+
+    /// How many requests of this client were answered.
+    pub fn answered(&self, id: NodeId) -> u64 {
+        self.clients.get(&id).map_or(0, |client| client.asked - client.outstanding.len() as u64)
+    }
+
+    /// The longest that any client waited for an answer, or waits now, in microseconds; and forgets it.
+    pub fn take_wait_us_max(&mut self) -> u64 {
+        let now_us = self.now_us;
+        let wait = |client: &mut Client<N>| {
+            let now_waiting = client.outstanding.values().map(|(at, _)| now_us - at).max();
+            std::mem::take(&mut client.wait_us_max).max(now_waiting.unwrap_or(0))
+        };
+        self.clients.values_mut().map(wait).max().unwrap_or(0)
+    }
+
+    /// What happened, if the options asked to record it.
+    pub fn trace(&self, module: &str, scenario: &str, reason: &str) -> Trace {
+        let header = synod_world::Header {
+            format: "synod-trace".to_owned(),
+            version: synod_world::TRACE_VERSION,
+            module: module.to_owned(),
+            scenario: scenario.to_owned(),
+            seed: Some(self.seed),
+            reason: reason.to_owned(),
+        };
+        Trace { header, events: self.trace.clone() }
+    }
+
+    /// Runs for `ms` milliseconds of virtual time.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub fn run_ms(&mut self, ms: u64) -> Result<(), Failure> {
+        self.run_until(ms, |_| false).map(|_| ())
+    }
+
+    /// Runs until `reached`, or for `ms_max` milliseconds of virtual time. Says whether it was reached.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub fn run_until(&mut self, ms_max: u64, reached: impl Fn(&Self) -> bool) -> Result<bool, Failure> {
+        let end_us = self.now_us + ms_max * 1000;
+        loop {
+            if reached(self) {
+                return Ok(true);
+            }
+            match self.queue.peek() {
+                Some(Reverse((at_us, _, _))) if *at_us <= end_us => {}
+                _ => {
+                    self.now_us = end_us;
+                    return Ok(reached(self));
+                }
+            }
+            let Some(Reverse((at_us, _, due))) = self.queue.pop() else { unreachable!() };
+            self.now_us = at_us;
+            self.on_due(due)?;
+        }
+    }
+
+    /// Ends the run: every oracle has its last word.
+    ///
+    /// # Errors
+    /// The first objection.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        let mut oracles = std::mem::take(&mut self.oracles);
+        let objection = oracles.iter_mut().find_map(|oracle| oracle.at_end(&self.world).err());
+        self.oracles = oracles;
+        objection.map_or(Ok(()), |what| Err(self.failure(what)))
+    }
+
+    /// Crashes a node: what was not durable is lost, and its timers.
+    ///
+    /// # Errors
+    /// If it was not running.
+    pub fn crash(&mut self, id: NodeId) -> Result<(), Failure> {
+        self.disk_at_work.remove(&id);
+        self.paused.remove(&id);
+        *self.lives.entry(id).or_default() += 1;
+        self.apply(Event::Crash(id))
+    }
+
+    /// Restarts a crashed node with what was durable.
+    ///
+    /// # Errors
+    /// If it was running, or its recovery fails.
+    pub fn restart(&mut self, id: NodeId) -> Result<(), Failure> {
+        self.apply(Event::Restart(id))
+    }
+
+    /// Starts `node` in the place of a crashed one whose disk is lost.
+    ///
+    /// # Errors
+    /// If it was running, or its start fails.
+    pub fn replace(&mut self, id: NodeId, node: N) -> Result<(), Failure> {
+        self.apply(Event::Replace { node: id, replacement: node })
+    }
+
+    /// Stops a node's time: nothing reaches it, nothing of it fires, until it is resumed.
+    pub fn pause(&mut self, id: NodeId) {
+        self.paused.entry(id).or_default();
+    }
+
+    /// Resumes a paused node: everything that became due meanwhile happens at once.
+    pub fn resume(&mut self, id: NodeId) {
+        for due in self.paused.remove(&id).unwrap_or_default() {
+            self.schedule(0, due);
+        }
+    }
+
+    /// A failure of this run, now, for what only the caller can see.
+    pub fn failure(&self, what: impl Into<String>) -> Failure {
+        Failure {
+            seed: self.seed,
+            at_us: self.now_us,
+            what: what.into(),
+            options: format!("{:?}", self.options),
+            last: self.last.iter().map(Kept::to_line).collect(),
+        }
+    }
+
+    fn schedule(&mut self, after_us: u64, due: Due) {
+        self.queued += 1;
+        self.queue.push(Reverse((self.now_us + after_us, self.queued, due)));
+    }
+
+    fn on_due(&mut self, due: Due) -> Result<(), Failure> {
+        let target = match due {
+            Due::Deliver(id) => self.world.envelope(id).map(|envelope| envelope.to),
+            Due::Fire(id) => self.world.timer(id).map(|timer| timer.node),
+            Due::Disk(node, life) => (self.lives.get(&node).copied().unwrap_or(0) == life).then_some(node),
+            Due::Client(node) => Some(node),
+        };
+        // A timer whose node crashed, a write that the crash undid: nothing is left to happen.
+        let Some(target) = target else { return Ok(()) };
+        if let Some(deferred) = self.paused.get_mut(&target) {
+            deferred.push(due);
+            return Ok(());
+        }
+        match due {
+            Due::Deliver(id) => self.deliver(id),
+            Due::Fire(id) => self.apply(Event::Fire(id)),
+            Due::Disk(node, _) => {
+                let writes = self.disk_at_work.remove(&node).unwrap_or(0);
+                self.apply(Event::Durable { node, writes })?;
+                self.start_disk(node);
+                Ok(())
+            }
+            Due::Client(node) => self.advance_client(node),
+        }
+    }
+
+    fn deliver(&mut self, id: EnvelopeId) -> Result<(), Failure> {
+        let Some(Envelope { from, to, .. }) = self.world.envelope(id) else { return Ok(()) };
+        let (from, to) = (*from, *to);
+        if !self.world.is_running(to) || !self.network.connects(from, to) {
+            return self.apply(Event::Drop(id));
+        }
+        if from != to {
+            *self.delivered.entry(to).or_default() += 1;
+        }
+        self.apply(Event::Deliver(id))
+    }
+
+    /// One disk write covers everything that waits when it begins: group commit.
+    fn start_disk(&mut self, node: NodeId) {
+        let writes = self.world.writing(node).count();
+        if writes > 0 && !self.disk_at_work.contains_key(&node) {
+            self.disk_at_work.insert(node, writes);
+            let (low, high) = self.options.disk_us;
+            let after_us = self.disk_rng.between(low, high);
+            let life = self.lives.get(&node).copied().unwrap_or(0);
+            self.schedule(after_us, Due::Disk(node, life));
+        }
+    }
+
+    fn advance_client(&mut self, id: NodeId) -> Result<(), Failure> {
+        loop {
+            let now_us = self.now_us;
+            let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
+            if client.asked_all || client.outstanding.len() >= client.window {
+                return Ok(());
+            }
+            match client.workload.next(now_us, &mut client.rng) {
+                Ask::Done => client.asked_all = true,
+                Ask::WhenAnswered => return Ok(()),
+                Ask::After(us) => {
+                    self.schedule(us.max(1), Due::Client(id));
+                    return Ok(());
+                }
+                Ask::Request(request) => {
+                    client.asked += 1;
+                    let request_id = RequestId(client.asked);
+                    client.outstanding.insert(request_id, (now_us, request.clone()));
+                    for oracle in &mut self.oracles {
+                        oracle.on_invoke(id, request_id, &request);
+                    }
+                    self.apply(Event::Request { node: id, id: request_id, request })?;
+                }
+            }
+        }
+    }
+
+    fn on_replied(&mut self, node: NodeId, id: RequestId, response: &N::Response) -> Result<(), Failure> {
+        let Some(client) = self.clients.get_mut(&node) else { return Ok(()) };
+        let Some((at_us, request)) = client.outstanding.remove(&id) else {
+            return Err(self.failure(format!("{node} answered {id} twice, or without being asked")));
+        };
+        client.wait_us_max = client.wait_us_max.max(self.now_us - at_us);
+        if let Err(what) = client.workload.on_response(&request, response) {
+            return Err(self.failure(format!("client {node}: {what}")));
+        }
+        for index in 0..self.oracles.len() {
+            if let Err(what) = self.oracles[index].on_return(node, id, response) {
+                return Err(self.failure(what));
+            }
+        }
+        self.schedule(0, Due::Client(node));
+        Ok(())
+    }
+
+    /// The one place where the world changes.
+    fn apply(&mut self, event: Event<N>) -> Result<(), Failure> {
+        self.note(&event);
+        self.steps += 1;
+        let mut happenings = std::mem::take(&mut self.happenings);
+        let world = &mut self.world;
+        let outcome = catch_unwind(AssertUnwindSafe(|| world.apply(event, &mut happenings)));
+        let stepped = match outcome {
+            Ok(Ok(stepped)) => stepped,
+            Ok(Err(misfit)) => {
+                return Err(self.failure(format!("the simulator asked for the impossible: {misfit}")));
+            }
+            Err(panic) => return Err(self.failure(format!("a handler panicked: {}", panic_text(&*panic)))),
+        };
+        for happening in happenings.drain(..) {
+            match happening {
+                Happening::Sent(id) => self.on_sent(id)?,
+                Happening::TimerSet(id, after) => {
+                    let ms = self.timer_rng.between(after.start() * 1000, after.end() * 1000);
+                    let rate = self.timer_rate(self.world.timer(id).map(|timer| timer.node));
+                    self.schedule(ms * rate / 1000, Due::Fire(id));
+                }
+                Happening::Wrote(node) => self.start_disk(node),
+                Happening::Replied { node, id, response } => self.on_replied(node, id, &response)?,
+            }
+        }
+        self.happenings = happenings;
+        if let Some(node) = stepped {
+            for index in 0..self.oracles.len() {
+                if let Err(what) = self.oracles[index].after_step(&self.world, node) {
+                    return Err(self.failure(what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How long a node's clock takes for a second, in milliseconds. One rate a node, so that timers of one node keep
+    /// their order.
+    fn timer_rate(&self, node: Option<NodeId>) -> u64 {
+        let skew = self.options.clock_skew_permille;
+        let Some(node) = node.filter(|_| skew > 0) else { return 1000 };
+        1000 - skew + Rng::new(self.seed ^ u64::from(node.to_bits())).split("clock").between(0, 2 * skew)
+    }
+
+    fn on_sent(&mut self, id: EnvelopeId) -> Result<(), Failure> {
+        let Some(Envelope { from, to, .. }) = self.world.envelope(id) else { return Ok(()) };
+        let (from, to) = (*from, *to);
+        if from == to {
+            self.schedule(0, Due::Deliver(id));
+            return Ok(());
+        }
+        *self.sent.entry(to).or_default() += 1;
+        let loss = self.network.loss(from, to).unwrap_or(self.options.loss_permille);
+        if !self.network.connects(from, to) || self.network_rng.chance(loss) {
+            return self.apply(Event::Drop(id));
+        }
+        let after_us = self.latency_us();
+        self.schedule(after_us, Due::Deliver(id));
+        if self.network_rng.chance(self.options.duplicate_permille) {
+            let mut copies = Vec::new();
+            let copied = self.world.apply(Event::Duplicate(id), &mut copies);
+            debug_assert_eq!(copied, Ok(None));
+            for copy in copies {
+                if let Happening::Sent(copy) = copy {
+                    let after_us = self.latency_us();
+                    self.schedule(after_us, Due::Deliver(copy));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn latency_us(&mut self) -> u64 {
+        let (low, high) = self.options.latency_us;
+        if self.network_rng.chance(self.options.tail_permille) {
+            self.network_rng.between(low, self.options.tail_us_max.max(low))
+        } else {
+            self.network_rng.between(low, high)
+        }
+    }
+
+    /// Digests the event, and keeps it for whoever will want to see it.
+    fn note(&mut self, event: &Event<N>) {
+        let at_us = self.now_us;
+        let kept = match event {
+            Event::Deliver(id) => {
+                let _ = write!(self.digest, "{at_us} deliver {}", id.0);
+                self.world.envelope(*id).map(|envelope| Kept::Deliver(at_us, envelope.clone()))
+            }
+            Event::Drop(id) => {
+                let _ = write!(self.digest, "{at_us} drop {}", id.0);
+                self.world.envelope(*id).map(|envelope| Kept::Lost(at_us, envelope.clone()))
+            }
+            Event::Fire(id) => {
+                let _ = write!(self.digest, "{at_us} fire {}", id.0);
+                self.world.timer(*id).map(|timer| Kept::Fire(at_us, timer.clone()))
+            }
+            Event::Durable { node, writes } => {
+                let _ = write!(self.digest, "{at_us} durable {node} {writes}");
+                None
+            }
+            Event::Start(_)
+            | Event::Duplicate(_)
+            | Event::Request { .. }
+            | Event::Crash(_)
+            | Event::Restart(_)
+            | Event::Replace { .. } => {
+                let line = TraceEvent::of(at_us, event, &self.world);
+                let _ = write!(self.digest, "{line}");
+                Some(Kept::Text(line))
+            }
+        };
+        if self.options.record {
+            self.trace.push(TraceEvent::of(at_us, event, &self.world));
+        }
+        if let Some(kept) = kept {
+            if self.last.len() >= self.options.last_events {
+                self.last.pop_front();
+            }
+            self.last.push_back(kept);
+        }
+    }
+}
+
+impl<N: Node> Kept<N> {
+    fn to_line(&self) -> TraceEvent {
+        match self {
+            Kept::Text(line) => line.clone(),
+            Kept::Deliver(at_us, Envelope { from, to, message }) => TraceEvent::Deliver {
+                at_us: *at_us,
+                from: from.to_string(),
+                to: to.to_string(),
+                message: format!("{message:?}"),
+            },
+            Kept::Lost(at_us, Envelope { from, to, message }) => TraceEvent::Drop {
+                at_us: *at_us,
+                from: from.to_string(),
+                to: to.to_string(),
+                message: format!("{message:?}"),
+            },
+            Kept::Fire(at_us, PendingTimer { node, timer, .. }) => {
+                TraceEvent::Fire { at_us: *at_us, node: node.to_string(), timer: format!("{timer:?}") }
+            }
+        }
+    }
+}
+
+impl<N: Node> Debug for Simulator<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {} at {} µs after {} steps", self.seed, self.now_us, self.steps)
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
+}
+
+/// The workload of a client that was given none.
+struct Nothing;
+
+impl<N: Node> Workload<N> for Nothing {
+    fn next(&mut self, _now_us: u64, _rng: &mut Rng) -> Ask<N::Request> {
+        Ask::Done
+    }
+
+    fn on_response(&mut self, _request: &N::Request, _response: &N::Response) -> Result<(), String> {
+        Ok(())
+    }
+}
