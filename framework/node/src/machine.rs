@@ -24,4 +24,9 @@ pub trait StateMachine: Value {
     /// # Panics
     /// May panic if `command` is not read-only.
     fn query(&self, command: &Self::Command) -> Self::Output;
+
+    /// About how many bytes `command` takes: what logs and batches are bounded by.
+    fn bytes(command: &Self::Command) -> usize {
+        size_of_val(command)
+    }
 }

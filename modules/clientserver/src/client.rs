@@ -1,0 +1,99 @@
+//! The client: a window of requests, sent again until each is answered.
+
+use crate::{Backoff, ClientId, Message, Outcome, Process, Seq, Timer, Window};
+use synod_node::{Context, NodeId, RequestId, StateMachine};
+use synod_stdx::mark;
+
+/// The first wait before a request is sent again, in milliseconds.
+pub const RETRY_FIRST_MS: u64 = 20;
+/// The longest wait before a request is sent again, in milliseconds.
+pub const RETRY_CAP_MS: u64 = 320;
+/// How many commands travel in one message at most.
+const COMMANDS_MAX: usize = 1024;
+
+/// A client of one server.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Client<S: StateMachine> {
+    me: NodeId,
+    /// Which session this is: one more each time that the server has forgotten the last.
+    life: u32,
+    server: NodeId,
+    window: Window<S::Command>,
+    backoff: Backoff,
+}
+
+impl<S: StateMachine> Client<S> {
+    /// A client named `me` that has asked nothing yet.
+    pub fn new(me: NodeId, server: NodeId) -> Self {
+        let backoff = Backoff::new(RETRY_FIRST_MS, RETRY_CAP_MS);
+        Client { me, life: 0, server, window: Window::default(), backoff }
+    }
+
+    fn session(&self) -> ClientId {
+        ClientId::new(self.me, self.life)
+    }
+
+    pub(crate) fn on_request(&mut self, id: RequestId, command: S::Command, ctx: &mut Context<Process<S>>) {
+        let was_idle = self.window.is_empty();
+        self.window.push(id, command);
+        self.send_unsent(ctx);
+        if was_idle {
+            self.set_retry(ctx);
+        }
+    }
+
+    pub(crate) fn on_results(&mut self, first: Seq, outputs: Vec<S::Output>, ctx: &mut Context<Process<S>>) {
+        let lowest = self.window.lowest();
+        for (id, output) in self.window.settle(first, outputs) {
+            ctx.reply(id, Outcome::Done(output));
+        }
+        if self.window.lowest() > lowest {
+            self.backoff.reset();
+            self.send_unsent(ctx);
+            if !self.window.is_empty() {
+                self.set_retry(ctx);
+            }
+        }
+    }
+
+    pub(crate) fn on_forgotten(&mut self, client: ClientId, ctx: &mut Context<Process<S>>) {
+        if client != self.session() {
+            return;
+        }
+        mark!("clientserver.forgotten");
+        for id in self.window.abandon() {
+            ctx.reply(id, Outcome::MayHaveHappened);
+        }
+        self.life += 1;
+        self.send_unsent(ctx);
+        if !self.window.is_empty() {
+            self.set_retry(ctx);
+        }
+    }
+
+    pub(crate) fn on_retry(&mut self, lowest: Seq, ctx: &mut Context<Process<S>>) {
+        // Stale: the request that this timer watched was answered.
+        if self.window.is_empty() || self.window.lowest() != lowest {
+            return;
+        }
+        self.backoff.grow();
+        self.window.rewind();
+        self.send_unsent(ctx);
+        self.set_retry(ctx);
+    }
+
+    fn send_unsent(&mut self, ctx: &mut Context<Process<S>>) {
+        let (client, acked_below) = (self.session(), self.window.lowest());
+        while let Some((first, commands)) = self.window.take_unsent(COMMANDS_MAX) {
+            ctx.send(self.server, Message::Request { client, first, acked_below, commands });
+        }
+    }
+
+    fn set_retry(&mut self, ctx: &mut Context<Process<S>>) {
+        ctx.set_timer(Timer::Retry { lowest: self.window.lowest() }, self.backoff.range());
+    }
+
+    pub(crate) fn assert_invariants(&self) {
+        self.window.assert_invariants();
+    }
+}

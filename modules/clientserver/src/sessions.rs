@@ -1,0 +1,216 @@
+//! The session table: what makes a request run exactly once. Part of the replicated state wherever there is one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use synod_node::NodeId;
+use synod_stdx::{Malformed, Reader, Wire, mark};
+
+/// The most results that are kept of one client, and so the most requests that it may have outstanding.
+pub const WINDOW_MAX: usize = 16_384;
+
+/// The name of a session: a node, and which of its lives. A client that lost its memory begins a new one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(u64);
+
+impl ClientId {
+    /// The session of `node` in its life number `life`.
+    pub const fn new(node: NodeId, life: u32) -> Self {
+        ClientId((life as u64) << 32 | node.to_bits() as u64)
+    }
+
+    /// A session that belongs to no node of the protocol, named by its owner.
+    pub const fn from_bits(bits: u64) -> Self {
+        ClientId(bits)
+    }
+
+    /// The node whose session it is.
+    pub const fn node(self) -> NodeId {
+        NodeId::from_bits(self.0 as u32)
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 >> 32 {
+            0 => write!(f, "{}", self.node()),
+            life => write!(f, "{}.{life}", self.node()),
+        }
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Wire for ClientId {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(ClientId(u64::decode(input)?))
+    }
+}
+
+/// The number of a request within its session, from 1.
+pub type Seq = u64;
+
+/// What becomes of a request that arrives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Admission<'a, O> {
+    /// It is the next one: run it and [`record`](Sessions::record) its result.
+    Run,
+    /// It ran; this is its result.
+    Again(&'a O),
+    /// It ran, and the client said that it has the result, or fell so far behind that it was dropped.
+    Answered,
+    /// One before it is missing.
+    Early,
+    /// The session is unknown and this is not its first request: it may have run.
+    Forgotten,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Session<O> {
+    /// The last request that ran.
+    executed: Seq,
+    /// The results of the last ones, up to `executed`.
+    results: VecDeque<O>,
+    /// When it last ran something, on the table's own clock.
+    used: u64,
+}
+
+impl<O> Session<O> {
+    /// The lowest number whose result is kept.
+    fn kept_from(&self) -> Seq {
+        self.executed + 1 - self.results.len() as u64
+    }
+}
+
+/// Per client, the last request that ran and the results not yet acknowledged. Deterministic: equal tables given equal
+/// calls stay equal.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Sessions<O> {
+    sessions: BTreeMap<ClientId, Session<O>>,
+    clock: u64,
+    sessions_max: usize,
+    results_max: usize,
+}
+
+impl<O: Clone> Sessions<O> {
+    /// An empty table for at most `sessions_max` clients with at most `results_max` results each. When one more comes,
+    /// the sixteenth part that was not used for longest is forgotten.
+    ///
+    /// # Panics
+    /// If a bound is zero.
+    pub fn new(sessions_max: usize, results_max: usize) -> Self {
+        assert!(sessions_max > 0 && results_max > 0, "a session table has room");
+        Sessions { sessions: BTreeMap::new(), clock: 0, sessions_max, results_max }
+    }
+
+    /// What becomes of request `seq` of `client`.
+    pub fn admit(&self, client: ClientId, seq: Seq) -> Admission<'_, O> {
+        let Some(session) = self.sessions.get(&client) else {
+            return if seq <= 1 { Admission::Run } else { Admission::Forgotten };
+        };
+        if seq > session.executed {
+            return if seq == session.executed + 1 { Admission::Run } else { Admission::Early };
+        }
+        match seq.checked_sub(session.kept_from()) {
+            None => Admission::Answered,
+            Some(index) => Admission::Again(&session.results[index as usize]),
+        }
+    }
+
+    /// The last request of `client` that ran; 0 if none that is known.
+    pub fn executed(&self, client: ClientId) -> Seq {
+        self.sessions.get(&client).map_or(0, |session| session.executed)
+    }
+
+    /// Whether anything is known of `client`.
+    pub fn knows(&self, client: ClientId) -> bool {
+        self.sessions.contains_key(&client)
+    }
+
+    /// Request `seq` of `client` ran and gave `output`; results below `acked_below` are needed no more.
+    ///
+    /// # Panics
+    /// If [`admit`](Sessions::admit) would not have said [`Admission::Run`].
+    pub fn record(&mut self, client: ClientId, seq: Seq, acked_below: Seq, output: O) {
+        self.clock += 1;
+        if self.sessions.len() >= self.sessions_max && !self.sessions.contains_key(&client) {
+            self.forget_oldest();
+        }
+        let empty = || Session { executed: 0, results: VecDeque::new(), used: 0 };
+        let session = self.sessions.entry(client).or_insert_with(empty);
+        assert_eq!(seq, session.executed + 1, "requests of {client} run in order");
+        session.executed = seq;
+        session.used = self.clock;
+        session.results.push_back(output);
+        while session.kept_from() < acked_below.min(seq) || session.results.len() > self.results_max {
+            session.results.pop_front();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        mark!("clientserver.session_forgotten");
+        let mut ages: Vec<u64> = self.sessions.values().map(|session| session.used).collect();
+        let forgotten = self.sessions_max.div_ceil(16);
+        let (_, newest_forgotten, _) = ages.select_nth_unstable(forgotten - 1);
+        let limit = *newest_forgotten;
+        self.sessions.retain(|_, session| session.used > limit);
+    }
+
+    /// How many clients are known.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether no client is known.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// The results that are kept, of all clients.
+    pub fn results(&self) -> impl Iterator<Item = &O> {
+        self.sessions.values().flat_map(|session| &session.results)
+    }
+
+    /// Panics if a bound does not hold.
+    pub fn assert_invariants(&self) {
+        assert!(self.sessions.len() <= self.sessions_max, "more sessions than there may be");
+    }
+}
+
+impl<O: Wire + Clone> Wire for Sessions<O> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (self.clock, self.sessions_max as u64, self.results_max as u64).encode(out);
+        (self.sessions.len() as u64).encode(out);
+        for (client, session) in &self.sessions {
+            client.encode(out);
+            (session.executed, session.used, session.results.len() as u64).encode(out);
+            session.results.iter().for_each(|result| result.encode(out));
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (clock, sessions_max, results_max) = <(u64, u64, u64)>::decode(input)?;
+        if sessions_max == 0 || results_max == 0 {
+            return Err(Malformed("a session table without room"));
+        }
+        let mut table = Sessions::new(sessions_max as usize, results_max as usize);
+        table.clock = clock;
+        for _ in 0..input.length(4)? {
+            let client = ClientId::decode(input)?;
+            let (executed, used, count) = <(u64, u64, u64)>::decode(input)?;
+            if count > executed || count > results_max {
+                return Err(Malformed("more results than requests"));
+            }
+            let results = (0..count).map(|_| O::decode(input)).collect::<Result<_, _>>()?;
+            table.sessions.insert(client, Session { executed, results, used });
+        }
+        Ok(table)
+    }
+}
