@@ -1,0 +1,263 @@
+//! The specification of a key-value store over byte strings, with the commands whose histories we check.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::bytes::{Shown, ShownOr};
+use crate::specification::{Access, Specification};
+
+/// A store that maps byte strings to byte strings and is empty at first. Split by key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyValue {}
+
+/// What a client asks of a [`KeyValue`] store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KvOp {
+    /// Reads the value of `key`.
+    Get {
+        /// The key.
+        key: Arc<[u8]>,
+    },
+    /// Sets the value of `key`.
+    Put {
+        /// The key.
+        key: Arc<[u8]>,
+        /// Its new value.
+        value: Arc<[u8]>,
+    },
+    /// Appends to the value of `key`; an absent one counts as empty.
+    Append {
+        /// The key.
+        key: Arc<[u8]>,
+        /// What goes behind the value.
+        value: Arc<[u8]>,
+    },
+    /// Adds to the decimal number that is the value of `key`; an absent one counts as 0.
+    Increment {
+        /// The key.
+        key: Arc<[u8]>,
+        /// What is added.
+        by: i64,
+    },
+    /// Removes `key`.
+    Delete {
+        /// The key.
+        key: Arc<[u8]>,
+    },
+    /// Sets the value of `key` if it is `from`.
+    CompareAndSet {
+        /// The key.
+        key: Arc<[u8]>,
+        /// The value it must have, `None` for absent.
+        from: Option<Arc<[u8]>>,
+        /// The value it then gets.
+        to: Arc<[u8]>,
+    },
+    /// All of these at one moment. It has a key only if they all share it; a history with a transaction over
+    /// several keys is checked in one piece.
+    Transaction(Vec<KvOp>),
+}
+
+/// What a client of a [`KeyValue`] store is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KvRet {
+    /// It happened; nothing is said about the value. Fits every operation that changes something.
+    Ok,
+    /// The value: the one read, or the new one of an append or an increment. `None` for absent.
+    Value(Option<Arc<[u8]>>),
+    /// Absent or empty: the answer of stores that do not tell the two apart.
+    Blank,
+    /// A number: the new value of an increment, the new length of an append, how many keys a delete removed.
+    Number(i64),
+    /// Whether a compare-and-set found what it asked for.
+    Swapped(bool),
+    /// The increment found a value that is no number, or would overflow; nothing changed.
+    Refused,
+    /// The answers of a transaction, in order.
+    All(Vec<KvRet>),
+}
+
+type Map = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
+
+impl KvOp {
+    fn keys_agree(&self) -> Option<&Arc<[u8]>> {
+        match self {
+            KvOp::Get { key }
+            | KvOp::Put { key, .. }
+            | KvOp::Append { key, .. }
+            | KvOp::Increment { key, .. }
+            | KvOp::Delete { key }
+            | KvOp::CompareAndSet { key, .. } => Some(key),
+            KvOp::Transaction(ops) => {
+                let key = ops.first()?.keys_agree()?;
+                ops.iter().all(|op| op.keys_agree() == Some(key)).then_some(key)
+            }
+        }
+    }
+}
+
+/// Runs `op` on `map`; false if it cannot have answered `ret`.
+fn apply(map: &mut Map, op: &KvOp, ret: Option<&KvRet>) -> bool {
+    match op {
+        KvOp::Get { key } => {
+            let value = map.get(key);
+            match ret {
+                None => true,
+                Some(KvRet::Value(seen)) => seen.as_ref() == value,
+                Some(KvRet::Blank) => value.is_none_or(|value| value.is_empty()),
+                Some(KvRet::Ok | KvRet::Number(_) | KvRet::Swapped(_) | KvRet::Refused | KvRet::All(_)) => {
+                    false
+                }
+            }
+        }
+        KvOp::Put { key, value } => {
+            map.insert(key.clone(), value.clone());
+            fits(ret, &[KvRet::Ok])
+        }
+        KvOp::Append { key, value } => {
+            let mut grown = map.get(key).map_or_else(Vec::new, |old| old.to_vec());
+            grown.extend_from_slice(value);
+            let grown: Arc<[u8]> = grown.into();
+            map.insert(key.clone(), grown.clone());
+            let length = KvRet::Number(grown.len() as i64);
+            fits(ret, &[KvRet::Ok, KvRet::Value(Some(grown)), length])
+        }
+        KvOp::Increment { key, by } => increment(map, key, *by, ret),
+        KvOp::Delete { key } => {
+            let removed = i64::from(map.remove(key).is_some());
+            fits(ret, &[KvRet::Ok, KvRet::Number(removed)])
+        }
+        KvOp::CompareAndSet { key, from, to } => {
+            let swapped = map.get(key) == from.as_ref();
+            if swapped {
+                map.insert(key.clone(), to.clone());
+            }
+            fits(ret, &[KvRet::Swapped(swapped)])
+        }
+        KvOp::Transaction(ops) => match ret {
+            None => ops.iter().all(|op| apply(map, op, None)),
+            Some(KvRet::All(rets)) => {
+                ops.len() == rets.len() && ops.iter().zip(rets).all(|(op, ret)| apply(map, op, Some(ret)))
+            }
+            Some(KvRet::Ok) => ops.iter().all(|op| apply(map, op, None)),
+            Some(KvRet::Value(_) | KvRet::Blank | KvRet::Number(_) | KvRet::Swapped(_) | KvRet::Refused) => {
+                false
+            }
+        },
+    }
+}
+
+fn increment(map: &mut Map, key: &Arc<[u8]>, by: i64, ret: Option<&KvRet>) -> bool {
+    let old = match map.get(key) {
+        None => Some(0),
+        Some(value) => std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()),
+    };
+    let Some(sum) = old.and_then(|old| old.checked_add(by)) else {
+        return fits(ret, &[KvRet::Refused]);
+    };
+    let text: Arc<[u8]> = sum.to_string().into_bytes().into();
+    map.insert(key.clone(), text.clone());
+    fits(ret, &[KvRet::Ok, KvRet::Number(sum), KvRet::Value(Some(text))])
+}
+
+fn fits(ret: Option<&KvRet>, answers: &[KvRet]) -> bool {
+    ret.is_none_or(|ret| answers.contains(ret))
+}
+
+impl Specification for KeyValue {
+    type State = Map;
+    type Op = KvOp;
+    type Ret = KvRet;
+
+    fn initial() -> Map {
+        Map::new()
+    }
+
+    fn step(state: &Map, op: &KvOp, ret: Option<&KvRet>) -> Option<Map> {
+        let mut next = state.clone();
+        apply(&mut next, op, ret).then_some(next)
+    }
+
+    fn key(op: &KvOp) -> Option<&[u8]> {
+        op.keys_agree().map(|key| &**key)
+    }
+
+    fn is_read_only(op: &KvOp) -> bool {
+        match op {
+            KvOp::Get { .. } => true,
+            KvOp::Put { .. }
+            | KvOp::Append { .. }
+            | KvOp::Increment { .. }
+            | KvOp::Delete { .. }
+            | KvOp::CompareAndSet { .. } => false,
+            KvOp::Transaction(ops) => ops.iter().all(Self::is_read_only),
+        }
+    }
+
+    fn access<'a>(op: &'a KvOp, ret: Option<&'a KvRet>) -> Access<'a> {
+        match (op, ret) {
+            (KvOp::Get { .. }, None) => Access::ReadUnseen,
+            (KvOp::Get { .. }, Some(KvRet::Value(value))) => Access::Read(value.as_deref()),
+            // Absent is the only blank there can be: a put of the empty string is no access (below).
+            (KvOp::Get { .. }, Some(KvRet::Blank)) => Access::Read(None),
+            (KvOp::Put { value, .. }, None | Some(KvRet::Ok)) if !value.is_empty() => Access::Write(value),
+            (
+                KvOp::Get { .. }
+                | KvOp::Put { .. }
+                | KvOp::Append { .. }
+                | KvOp::Increment { .. }
+                | KvOp::Delete { .. }
+                | KvOp::CompareAndSet { .. }
+                | KvOp::Transaction(_),
+                _,
+            ) => Access::Other,
+        }
+    }
+
+    fn heap_bytes(state: &Map) -> usize {
+        // Keys are shared with the history; values of appends are not.
+        state.values().map(|value| value.len() + 64).sum()
+    }
+}
+
+impl fmt::Display for KvOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KvOp::Get { key } => write!(f, "get {}", Shown(key)),
+            KvOp::Put { key, value } => write!(f, "put {} {}", Shown(key), Shown(value)),
+            KvOp::Append { key, value } => write!(f, "append {} {}", Shown(key), Shown(value)),
+            KvOp::Increment { key, by } => write!(f, "increment {} by {by}", Shown(key)),
+            KvOp::Delete { key } => write!(f, "delete {}", Shown(key)),
+            KvOp::CompareAndSet { key, from, to } => {
+                write!(f, "cas {} {} to {}", Shown(key), ShownOr(from.as_deref()), Shown(to))
+            }
+            KvOp::Transaction(ops) => {
+                for (at, op) in ops.iter().enumerate() {
+                    write!(f, "{}{op}", if at == 0 { "" } else { "; " })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for KvRet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KvRet::Ok => f.write_str("ok"),
+            KvRet::Value(value) => ShownOr(value.as_deref()).fmt(f),
+            KvRet::Blank => f.write_str("\"\""),
+            KvRet::Number(number) => number.fmt(f),
+            KvRet::Swapped(true) => f.write_str("swapped"),
+            KvRet::Swapped(false) => f.write_str("not swapped"),
+            KvRet::Refused => f.write_str("refused"),
+            KvRet::All(rets) => {
+                for (at, ret) in rets.iter().enumerate() {
+                    write!(f, "{}{ret}", if at == 0 { "" } else { "; " })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

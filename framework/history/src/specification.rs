@@ -1,0 +1,55 @@
+//! What an object does when one client at a time uses it.
+
+use std::fmt::Display;
+use std::hash::Hash;
+
+/// A sequential specification: the answers that a history is measured against. A type that is never a value.
+pub trait Specification {
+    /// The object's state between two operations.
+    type State: Clone + Eq + Hash;
+    /// What a client asks for.
+    type Op: PartialEq + Display;
+    /// What a client is told.
+    type Ret: Display;
+
+    /// The state before the first operation.
+    fn initial() -> Self::State;
+
+    /// The state after `op`, or `None` if `op` cannot have answered `ret` in `state`. Without `ret` the answer is
+    /// unknown, and any is allowed. A function of its arguments alone.
+    fn step(state: &Self::State, op: &Self::Op, ret: Option<&Self::Ret>) -> Option<Self::State>;
+
+    /// The one key that `op` touches. A history in which every operation has a key is checked key by key
+    /// (linearizability is local: Herlihy and Wing 1990, theorem 1); one operation without makes it one piece.
+    fn key(_op: &Self::Op) -> Option<&[u8]> {
+        None
+    }
+
+    /// Whether `op` leaves every state as it is, whatever it answers. The search then need not try both ways.
+    fn is_read_only(_op: &Self::Op) -> bool {
+        false
+    }
+
+    /// How the check of registers sees the operation. The default keeps that check out.
+    fn access<'a>(_op: &'a Self::Op, _ret: Option<&'a Self::Ret>) -> Access<'a> {
+        Access::Other
+    }
+
+    /// About how many bytes `state` holds on the heap, for the memory budget of the search.
+    fn heap_bytes(_state: &Self::State) -> usize {
+        0
+    }
+}
+
+/// An operation on one key as an access to a register whose initial value is absent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access<'a> {
+    /// A read that answered this value, or that nothing was there.
+    Read(Option<&'a [u8]>),
+    /// A read whose answer nobody saw.
+    ReadUnseen,
+    /// A write of this value that says nothing about the value before it.
+    Write(&'a [u8]),
+    /// Anything else, such as compare-and-set: only the general search decides.
+    Other,
+}
