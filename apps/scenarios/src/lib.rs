@@ -1,1 +1,20 @@
-//! (to be written)
+//! The scenarios of all modules: named claims, each shown under many seeds. One registry a module; `cargo test` and
+//! the command line share them.
+//!
+//! They stand apart from the modules because a module knows no driver, and the binary needs the registries outside of
+//! tests.
+
+pub mod clientserver;
+pub mod kv;
+pub mod paxos;
+pub mod pingpong;
+
+use synod_testkit::Scenario;
+
+/// Every scenario of every module, in order.
+pub fn all() -> Vec<Scenario> {
+    [pingpong::SCENARIOS, clientserver::SCENARIOS, paxos::SCENARIOS, paxos::BEYOND].concat()
+}
+
+/// The names of the modules that have scenarios, in the order in which they build on each other.
+pub const MODULES: &[&str] = &["pingpong", "clientserver", "paxos"];

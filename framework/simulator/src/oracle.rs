@@ -16,6 +16,9 @@ pub trait Oracle<N: Node> {
         Ok(())
     }
 
+    /// A message was sent, whether or not it will arrive.
+    fn on_sent(&mut self, _from: NodeId, _to: NodeId, _message: &N::Message) {}
+
     /// `node` took a step.
     ///
     /// # Errors

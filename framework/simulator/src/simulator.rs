@@ -483,8 +483,11 @@ impl<N: Node> Simulator<N> {
     }
 
     fn on_sent(&mut self, id: EnvelopeId) -> Result<(), Failure> {
-        let Some(Envelope { from, to, .. }) = self.world.envelope(id) else { return Ok(()) };
+        let Some(Envelope { from, to, message }) = self.world.envelope(id) else { return Ok(()) };
         let (from, to) = (*from, *to);
+        for oracle in &mut self.oracles {
+            oracle.on_sent(from, to, message);
+        }
         if from == to {
             self.schedule(0, Due::Deliver(id));
             return Ok(());

@@ -5,9 +5,9 @@ use synod_node::{Context, NodeId, RequestId, StateMachine};
 use synod_stdx::mark;
 
 /// The first wait before a request is sent again, in milliseconds.
-pub const RETRY_FIRST_MS: u64 = 20;
+const RETRY_FIRST_MS: u64 = 20;
 /// The longest wait before a request is sent again, in milliseconds.
-pub const RETRY_CAP_MS: u64 = 320;
+const RETRY_CAP_MS: u64 = 320;
 /// How many commands travel in one message at most.
 const COMMANDS_MAX: usize = 1024;
 

@@ -1,0 +1,103 @@
+//! Workloads of the small key-value store, which several modules replicate.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use synod_clientserver::{KvCommand, KvOutput};
+use synod_history::{KvOp, KvRet};
+use synod_stdx::Rng;
+
+/// A source of commands with the answers that are right, where only one is.
+pub type List = Vec<(KvCommand, Option<KvOutput>)>;
+
+/// Answers that a play collects.
+pub type Collected = Rc<RefCell<Vec<KvOutput>>>;
+
+/// The simple workload: fourteen operations with puts, gets, appends, overwrites, and a get and an append of a key that
+/// is not there.
+pub fn simple() -> List {
+    let value = |text: &str| Some(KvOutput::value(text));
+    let appended = |text: &str| Some(KvOutput::appended(text));
+    vec![
+        (KvCommand::get("missing"), Some(KvOutput::KeyNotFound)),
+        (KvCommand::put("a", "1"), Some(KvOutput::PutOk)),
+        (KvCommand::get("a"), value("1")),
+        (KvCommand::put("b", "x"), Some(KvOutput::PutOk)),
+        (KvCommand::append("a", "2"), appended("12")),
+        (KvCommand::get("a"), value("12")),
+        (KvCommand::append("new", "n"), appended("n")),
+        (KvCommand::get("new"), value("n")),
+        (KvCommand::put("a", "over"), Some(KvOutput::PutOk)),
+        (KvCommand::get("a"), value("over")),
+        (KvCommand::append("b", "y"), appended("xy")),
+        (KvCommand::append("b", "z"), appended("xyz")),
+        (KvCommand::get("b"), value("xyz")),
+        (KvCommand::get("gone"), Some(KvOutput::KeyNotFound)),
+    ]
+}
+
+/// `count` appends to a key that nobody else touches.
+pub fn own_appends(key: &str, count: usize) -> List {
+    let mut value = String::new();
+    let mut list = List::new();
+    for n in 0..count {
+        let piece = format!("{n},");
+        value.push_str(&piece);
+        list.push((KvCommand::append(key, &piece), Some(KvOutput::appended(&value))));
+    }
+    list
+}
+
+/// `count` appends to a key that others append to as well.
+pub fn shared_appends(key: &str, who: u32, count: usize) -> List {
+    (0..count).map(|n| (KvCommand::append(key, &format!("{who}.{n},")), None)).collect()
+}
+
+/// The next command of an endless stream of puts and gets of a few own keys, with the right answers.
+#[derive(Clone, Debug)]
+pub struct Endless {
+    who: u32,
+    values: Vec<Option<String>>,
+    asked: u64,
+}
+
+impl Endless {
+    /// The stream of client `who`.
+    pub fn new(who: u32) -> Self {
+        Endless { who, values: vec![None; 4], asked: 0 }
+    }
+
+    /// The next command and its only right answer.
+    pub fn next(&mut self, rng: &mut Rng) -> (KvCommand, KvOutput) {
+        self.asked += 1;
+        let index = rng.below(self.values.len() as u64) as usize;
+        let key = format!("{}/{index}", self.who);
+        if rng.chance(500) {
+            let value = format!("{}", self.asked);
+            self.values[index] = Some(value.clone());
+            (KvCommand::put(&key, &value), KvOutput::PutOk)
+        } else {
+            let answer = self.values[index].as_deref().map_or(KvOutput::KeyNotFound, KvOutput::value);
+            (KvCommand::get(&key), answer)
+        }
+    }
+}
+
+/// A command as an operation of a history.
+pub fn op(command: &KvCommand) -> KvOp {
+    let bytes = |text: &str| text.as_bytes().into();
+    match command {
+        KvCommand::Put { key, value } => KvOp::Put { key: bytes(key), value: bytes(value) },
+        KvCommand::Get { key } => KvOp::Get { key: bytes(key) },
+        KvCommand::Append { key, value } => KvOp::Append { key: bytes(key), value: bytes(value) },
+    }
+}
+
+/// A result as a history has it.
+pub fn ret(output: &KvOutput) -> KvRet {
+    let bytes = |text: &str| Some(text.as_bytes().into());
+    match output {
+        KvOutput::PutOk => KvRet::Ok,
+        KvOutput::Value(value) | KvOutput::Appended(value) => KvRet::Value(bytes(value)),
+        KvOutput::KeyNotFound => KvRet::Value(None),
+    }
+}

@@ -1,0 +1,411 @@
+//! A simulated Paxos group with clients, and those who watch it.
+
+use crate::kv::{self, Collected, Endless, List};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use synod_clientserver::{KvCommand, KvOutput, KvStore, Outcome as Answer};
+use synod_node::{NodeId, StateMachine};
+use synod_paxos::{
+    Client, Message, Process, Proposal, Request, Server, Settings, Slot, SlotStatus, invariants,
+};
+use synod_simulator::{Ask, Failure, Oracle, Simulator, Workload};
+use synod_stdx::Rng;
+use synod_testkit::{Failed, HistoryOracle, Outcome, Stage, Translate};
+use synod_world::World;
+
+/// A node of the simulated group.
+pub type Node = Process<KvStore>;
+
+/// What a step of a play returns.
+pub type Step = Result<(), Failure>;
+
+/// A group and its clients.
+pub struct Cluster {
+    /// The simulation.
+    pub sim: Simulator<Node>,
+    /// The members, in order.
+    pub servers: Vec<NodeId>,
+    settings: Settings,
+    /// Whether gets go around the log.
+    fast_reads: bool,
+    counts: Rc<RefCell<BTreeMap<&'static str, u64>>>,
+}
+
+/// Plays `script` on a group of so many servers.
+///
+/// # Errors
+/// The first thing that went wrong.
+pub fn play(
+    stage: &Stage,
+    servers: u32,
+    script: impl FnOnce(&mut Cluster) -> Step,
+) -> Result<Outcome, Box<Failed>> {
+    play_with(stage, servers, Settings::default(), script)
+}
+
+/// As [`play`], with other settings.
+///
+/// # Errors
+/// The first thing that went wrong.
+pub fn play_with(
+    stage: &Stage,
+    servers: u32,
+    settings: Settings,
+    script: impl FnOnce(&mut Cluster) -> Step,
+) -> Result<Outcome, Box<Failed>> {
+    let mut cluster = Cluster::new(stage, servers, settings);
+    let result = cluster.start_servers().and_then(|()| script(&mut cluster));
+    stage.conclude(cluster.sim, result)
+}
+
+impl Cluster {
+    /// A group that does not run yet.
+    pub fn new(stage: &Stage, servers: u32, settings: Settings) -> Self {
+        let mut sim = stage.simulator();
+        sim.watch(HistoryOracle::<Node>::new(Translate { op, ret }));
+        sim.watch(LogOracle::default());
+        let counts = Rc::new(RefCell::new(BTreeMap::new()));
+        sim.watch(Counter(Rc::clone(&counts)));
+        let fast_reads = Rng::new(stage.seed).split("fast reads").chance(500);
+        Cluster { sim, servers: NodeId::servers(servers), settings, fast_reads, counts }
+    }
+
+    fn start_servers(&mut self) -> Step {
+        for id in self.servers.clone() {
+            let server = Server::new(id, &self.servers, KvStore::default(), self.settings);
+            self.sim.start(id, Process::Server(server))?;
+        }
+        Ok(())
+    }
+
+    /// Messages sent so far, by kind.
+    pub fn sent(&self, kind: &str) -> u64 {
+        self.counts.borrow().get(kind).copied().unwrap_or(0)
+    }
+
+    /// The members with these numbers.
+    pub fn members(&self, numbers: &[u32]) -> Vec<NodeId> {
+        numbers.iter().map(|number| NodeId::server(*number)).collect()
+    }
+
+    /// Cuts everything but the members with these numbers, and all clients, off.
+    pub fn keep_only(&mut self, numbers: &[u32]) {
+        let mut group = self.members(numbers);
+        group.extend(self.sim.world().ids().filter(|id| id.is_client()));
+        self.sim.network().partition(&[&group]);
+    }
+
+    /// Starts client `number`, if it does not run yet.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn client(&mut self, number: u32) -> Result<NodeId, Failure> {
+        let id = NodeId::client(number);
+        if !self.sim.world().is_running(id) {
+            self.sim.start(id, Process::Client(Client::new(id, 0, &self.servers)))?;
+        }
+        Ok(id)
+    }
+
+    /// Has client `number` ask `list`, one after the other.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn asks(&mut self, number: u32, list: List) -> Step {
+        self.asks_and_collects(number, list, &Collected::default())
+    }
+
+    /// As [`asks`](Cluster::asks); the answers are kept.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn asks_and_collects(&mut self, number: u32, list: List, answers: &Collected) -> Step {
+        let id = self.client(number)?;
+        let asks = Asks {
+            fast_reads: self.fast_reads,
+            ahead: list.into(),
+            expected: VecDeque::new(),
+            answers: Rc::clone(answers),
+        };
+        self.sim.drive(id, 1, asks);
+        Ok(())
+    }
+
+    /// Has client `number` ask for ever, pausing `pause_us` after each answer.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn asks_for_ever(&mut self, number: u32, pause_us: u64) -> Step {
+        let id = self.client(number)?;
+        let forever = Forever {
+            fast_reads: self.fast_reads,
+            endless: Endless::new(number),
+            expected: None,
+            pause_us,
+            is_pausing: false,
+        };
+        self.sim.drive(id, 1, forever);
+        Ok(())
+    }
+
+    /// Runs until all clients are done.
+    ///
+    /// # Errors
+    /// If they are not after `ms_max`, or something goes wrong.
+    pub fn finish(&mut self, ms_max: u64) -> Step {
+        let done = self.sim.run_until(ms_max, Simulator::is_done)?;
+        self.must(done, format!("the clients are not done after {ms_max} ms"))
+    }
+
+    /// Fails if something does not hold.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn must(&self, holds: bool, what: impl Into<String>) -> Step {
+        if holds { Ok(()) } else { Err(self.sim.failure(what)) }
+    }
+
+    /// No client waited longer, since the last look.
+    ///
+    /// # Errors
+    /// If one did.
+    pub fn waited_at_most(&mut self, ms: u64) -> Step {
+        let us = self.sim.take_wait_us_max();
+        self.must(us < ms * 1000, format!("a client waited {us} µs, more than {ms} ms"))
+    }
+
+    /// A running server.
+    pub fn server(&self, id: NodeId) -> Option<&Server<KvStore>> {
+        self.sim.world().node(id).and_then(Process::server)
+    }
+
+    /// The running servers, in order.
+    pub fn running(&self) -> Vec<&Server<KvStore>> {
+        running(self.sim.world())
+    }
+
+    /// Who leads in the highest ballot.
+    pub fn leader(&self) -> Option<NodeId> {
+        let leaders = self.running().into_iter().filter(|server| server.is_leader());
+        leaders.max_by_key(|server| server.promised()).map(Server::id)
+    }
+
+    /// Runs until a member leads that a quorum follows.
+    ///
+    /// # Errors
+    /// If none does in time.
+    pub fn elect(&mut self, ms_max: u64) -> Result<NodeId, Failure> {
+        let elected = |sim: &Simulator<Node>| {
+            let servers = running(sim.world());
+            servers.iter().any(|leader| {
+                let follows = |other: &&&Server<KvStore>| other.leader() == Some(leader.id());
+                leader.is_leader() && servers.iter().filter(follows).count() >= leader.quorum()
+            })
+        };
+        let done = self.sim.run_until(ms_max, elected)?;
+        self.must(done, format!("nobody leads after {ms_max} ms"))?;
+        self.leader().ok_or_else(|| self.sim.failure("nobody leads"))
+    }
+
+    /// The sum of what all servers keep: values, results and logs, in bytes.
+    pub fn kept_bytes(&self) -> usize {
+        self.running().iter().map(|server| {
+            let results = server.replica().sessions().results().map(KvOutput::bytes).sum::<usize>();
+            let held = |slot| match server.log().find(slot) {
+                Some((_, Proposal::Command { command, .. })) => <KvStore as StateMachine>::bytes(command),
+                Some((_, Proposal::Noop)) | None => 0,
+            };
+            let log = (server.log().dropped_through().0 + 1..=server.log().last().0).map(Slot).map(held);
+            results + log.sum::<usize>() + server.replica().machine().bytes()
+        }).sum()
+    }
+
+    /// Runs until every running server has executed as much as any.
+    ///
+    /// # Errors
+    /// If they have not in time.
+    pub fn settle(&mut self, ms_max: u64) -> Step {
+        let level = |sim: &Simulator<Node>| {
+            let servers = running(sim.world());
+            let through: Vec<Slot> = servers.iter().map(|server| server.chosen_through()).collect();
+            through.iter().all(|slot| *slot == through[0]) && servers.iter().any(|server| server.is_leader())
+        };
+        let done = self.sim.run_until(ms_max, level)?;
+        self.must(done, format!("the servers are not level after {ms_max} ms"))
+    }
+}
+
+fn running(world: &World<Node>) -> Vec<&Server<KvStore>> {
+    world.running().filter_map(|(_, node)| node.server()).collect()
+}
+
+fn request(command: KvCommand, fast_reads: bool) -> Request<KvCommand> {
+    if fast_reads && KvStore::is_read_only(&command) {
+        Request::Queries(vec![command])
+    } else {
+        Request::Commands(vec![command])
+    }
+}
+
+fn only(request: &Request<KvCommand>) -> &KvCommand {
+    match request {
+        Request::Commands(commands) | Request::Queries(commands) => &commands[0],
+        Request::HandOver => unreachable!("no workload asks for that"),
+    }
+}
+
+fn op(request: &Request<KvCommand>) -> synod_history::KvOp {
+    kv::op(only(request))
+}
+
+fn ret(answer: &Answer<KvOutput>) -> Option<synod_history::KvRet> {
+    match answer {
+        Answer::Done(output) => Some(kv::ret(output)),
+        Answer::MayHaveHappened => None,
+    }
+}
+
+struct Asks {
+    fast_reads: bool,
+    ahead: VecDeque<(KvCommand, Option<KvOutput>)>,
+    expected: VecDeque<Option<KvOutput>>,
+    answers: Collected,
+}
+
+impl Workload<Node> for Asks {
+    fn next(&mut self, _now_us: u64, _rng: &mut Rng) -> Ask<Request<KvCommand>> {
+        let Some((command, expected)) = self.ahead.pop_front() else { return Ask::Done };
+        self.expected.push_back(expected);
+        Ask::Request(request(command, self.fast_reads))
+    }
+
+    fn on_response(&mut self, request: &Request<KvCommand>, answer: &Answer<KvOutput>) -> Result<(), String> {
+        let Answer::Done(output) = answer else {
+            return Err(format!("the session of {request:?} was forgotten"));
+        };
+        self.answers.borrow_mut().push(output.clone());
+        match self.expected.pop_front().flatten() {
+            Some(expected) if *output != expected => {
+                Err(format!("{request:?} was answered {output:?} where only {expected:?} is right"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+struct Forever {
+    fast_reads: bool,
+    endless: Endless,
+    expected: Option<KvOutput>,
+    pause_us: u64,
+    is_pausing: bool,
+}
+
+impl Workload<Node> for Forever {
+    fn next(&mut self, _now_us: u64, rng: &mut Rng) -> Ask<Request<KvCommand>> {
+        if self.pause_us > 0 && !self.is_pausing {
+            self.is_pausing = true;
+            return Ask::After(self.pause_us);
+        }
+        self.is_pausing = false;
+        let (command, expected) = self.endless.next(rng);
+        self.expected = Some(expected);
+        Ask::Request(request(command, self.fast_reads))
+    }
+
+    fn on_response(&mut self, request: &Request<KvCommand>, answer: &Answer<KvOutput>) -> Result<(), String> {
+        let expected = self.expected.take().map(Answer::Done);
+        if expected.as_ref() == Some(answer) {
+            return Ok(());
+        }
+        Err(format!("{request:?} was answered {answer:?} where only {expected:?} is right"))
+    }
+}
+
+/// Agreement and the log's markers: what is new after every step, everything now and then and at the end.
+#[derive(Default)]
+struct LogOracle {
+    /// What was ever known to be chosen.
+    chosen: BTreeMap<Slot, Proposal<KvCommand>>,
+    checked: BTreeMap<NodeId, Slot>,
+    steps: u64,
+}
+
+impl LogOracle {
+    fn check_news(&mut self, server: &Server<KvStore>) -> Result<(), String> {
+        let checked = self.checked.entry(server.id()).or_default();
+        // After a crash a server knows less for a while.
+        let from = server.chosen_through().min(*checked).max(server.log().dropped_through());
+        *checked = server.chosen_through();
+        for slot in (from.0 + 1..=server.chosen_through().0).map(Slot) {
+            let Some((_, proposal)) = server.log().find(slot) else {
+                return Err(format!("{} knows {slot} to be chosen and has nothing in it", server.id()));
+            };
+            let known = self.chosen.entry(slot).or_insert_with(|| proposal.clone());
+            if known != proposal {
+                return Err(format!("for {slot} {known:?} was chosen, and {} has {proposal:?}", server.id()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_all(world: &World<Node>) -> Result<(), String> {
+        let servers = running(world);
+        let is_whole = world.ids().filter(|id| !id.is_client()).count() == servers.len()
+            && servers.iter().all(|server| !server.is_rejoining());
+        invariants::a_ballot_has_one_leader(&servers)?;
+        if !is_whole {
+            return Ok(());
+        }
+        let after = servers.iter().map(|server| server.log().dropped_through()).min().unwrap_or_default();
+        let through = servers.iter().map(|server| server.log().last()).max().unwrap_or_default();
+        invariants::servers_agree_on_what_is_chosen(&servers, after, through)?;
+        invariants::what_is_chosen_is_held_by_a_majority(&servers, after, through)?;
+        invariants::what_is_cleared_is_held_by_a_majority(&servers)?;
+        servers.iter().try_for_each(|server| markers_fit(server))
+    }
+}
+
+/// First not cleared, last not empty: what is between and what is not.
+fn markers_fit(server: &Server<KvStore>) -> Result<(), String> {
+    let (cleared, last) = (server.log().dropped_through(), server.log().last());
+    let fits = server.status(cleared.next()) != SlotStatus::Cleared
+        && (cleared == Slot::ZERO || server.status(cleared) == SlotStatus::Cleared)
+        && server.status(last.next()) == SlotStatus::Empty
+        && (last == Slot::ZERO || server.status(last) != SlotStatus::Empty)
+        && cleared <= last;
+    if fits { Ok(()) } else { Err(format!("{}'s log begins after {cleared} and ends at {last}", server.id())) }
+}
+
+impl Oracle<Node> for LogOracle {
+    fn after_step(&mut self, world: &World<Node>, node: NodeId) -> Result<(), String> {
+        if let Some(server) = world.node(node).and_then(Process::server) {
+            self.check_news(server)?;
+        }
+        self.steps += 1;
+        if self.steps.is_multiple_of(997) { LogOracle::check_all(world) } else { Ok(()) }
+    }
+
+    fn at_end(&mut self, world: &World<Node>) -> Result<(), String> {
+        LogOracle::check_all(world)
+    }
+}
+
+/// Counts what is sent between servers, by kind.
+struct Counter(Rc<RefCell<BTreeMap<&'static str, u64>>>);
+
+impl Oracle<Node> for Counter {
+    fn on_sent(&mut self, from: NodeId, to: NodeId, message: &Message<KvStore>) {
+        let kind = match message {
+            Message::Accept { run: Some(_), .. } => "accept",
+            Message::Accept { run: None, .. } => "news",
+            Message::Accepted { .. } if from != to => "accepted",
+            Message::Prepare { .. } => "prepare",
+            Message::Snapshot { .. } => "snapshot",
+            Message::Confirm { .. } => "confirm",
+            _ => "other",
+        };
+        *self.0.borrow_mut().entry(kind).or_default() += 1;
+    }
+}

@@ -1,0 +1,94 @@
+//! Ballots and slots: the two numbers of Multi-Paxos.
+
+use std::fmt;
+use synod_node::NodeId;
+use synod_stdx::{Malformed, Reader, Wire};
+
+/// A ballot: a round, and the node that proposes in it. Higher rounds win, then higher names; [`Ballot::ZERO`] is below
+/// every ballot that a node proposes in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ballot {
+    /// The round, from 1.
+    pub round: u64,
+    /// Who proposes.
+    pub node: NodeId,
+}
+
+impl Ballot {
+    /// Nobody's ballot: what everyone has promised before anything happened.
+    pub const ZERO: Ballot = Ballot { round: 0, node: NodeId::server(0) };
+
+    /// The lowest ballot of `node` that is above this one.
+    pub fn next(self, node: NodeId) -> Ballot {
+        Ballot { round: self.round + 1, node }
+    }
+}
+
+impl fmt::Display for Ballot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b{}.{}", self.round, self.node)
+    }
+}
+
+impl fmt::Debug for Ballot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Wire for Ballot {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.round.encode(out);
+        self.node.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Ballot { round: u64::decode(input)?, node: NodeId::decode(input)? })
+    }
+}
+
+/// A place in the replicated log, from 1. 0 means "none yet" where a slot says how far something got.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Slot(pub u64);
+
+impl Slot {
+    /// The slot before the first.
+    pub const ZERO: Slot = Slot(0);
+
+    /// The slot after this one.
+    pub fn next(self) -> Slot {
+        Slot(self.0 + 1)
+    }
+
+    /// The slot so many further on.
+    pub fn plus(self, slots: u64) -> Slot {
+        Slot(self.0 + slots)
+    }
+
+    /// How many slots lie in `(from, self]`; 0 if there are none.
+    pub fn since(self, from: Slot) -> u64 {
+        self.0.saturating_sub(from.0)
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Wire for Slot {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Slot(u64::decode(input)?))
+    }
+}

@@ -1,0 +1,231 @@
+//! The client: a window of commands, a list of reads, and a guess who leads.
+
+use crate::{Message, Process, Timer};
+use std::collections::VecDeque;
+use synod_clientserver::{Backoff, ClientId, Outcome, Seq, Window};
+use synod_node::{Context, NodeId, RequestId, StateMachine};
+use synod_stdx::mark;
+
+/// The first wait before something is sent again, in milliseconds.
+const RETRY_FIRST_MS: u64 = 25;
+/// The longest wait before something is sent again, in milliseconds.
+const RETRY_CAP_MS: u64 = 200;
+/// How many commands travel in one message at most.
+const COMMANDS_MAX: usize = 1024;
+
+/// What a user asks of a client. Several commands may be asked at once: they take consecutive request names, from the
+/// one that is given on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Request<C> {
+    /// Run these through the log, in order, each once.
+    Commands(Vec<C>),
+    /// Read these, linearizably, without a log entry.
+    Queries(Vec<C>),
+    /// To a server: if it leads, let another one lead.
+    HandOver,
+}
+
+/// A client of a group.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Client<S: StateMachine> {
+    me: NodeId,
+    /// Which session this is: one more each time that the group has forgotten the last.
+    life: u32,
+    servers: Vec<NodeId>,
+    /// Whom it takes for the leader: an index into `servers`.
+    leader: usize,
+    window: Window<S::Command>,
+    /// Reads that are not answered, by their numbers: the first is number `reads_from`.
+    reads: VecDeque<Option<(RequestId, S::Command)>>,
+    reads_from: Seq,
+    /// How many answers came in all: tells a retry that is stale.
+    answered: u64,
+    is_retry_set: bool,
+    backoff: Backoff,
+}
+
+impl<S: StateMachine> Client<S> {
+    /// Client `me` of `servers`, in a session that no other life of it ever used.
+    ///
+    /// # Panics
+    /// If there are no servers.
+    pub fn new(me: NodeId, life: u32, servers: &[NodeId]) -> Self {
+        assert!(!servers.is_empty(), "a client of nobody");
+        Client {
+            me,
+            life,
+            servers: servers.to_vec(),
+            leader: 0,
+            window: Window::default(),
+            reads: VecDeque::new(),
+            reads_from: 1,
+            answered: 0,
+            is_retry_set: false,
+            backoff: Backoff::new(RETRY_FIRST_MS, RETRY_CAP_MS),
+        }
+    }
+
+    /// How many requests are not answered.
+    pub fn outstanding(&self) -> usize {
+        self.window.len() + self.reads.len()
+    }
+
+    /// Begins with `server` as the one that it takes for the leader.
+    #[must_use]
+    pub fn preferring(mut self, server: NodeId) -> Self {
+        self.leader = self.servers.iter().position(|other| *other == server).unwrap_or(0);
+        self
+    }
+
+    fn session(&self) -> ClientId {
+        ClientId::new(self.me, self.life)
+    }
+
+    pub(crate) fn on_request(
+        &mut self,
+        id: RequestId,
+        request: Request<S::Command>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        let ids = (id.0..).map(RequestId);
+        match request {
+            Request::Commands(commands) => {
+                for (id, command) in ids.zip(commands) {
+                    self.window.push(id, command);
+                }
+                self.submit(ctx);
+            }
+            Request::Queries(queries) => {
+                let first = self.reads_from + self.reads.len() as u64;
+                let asked = ids.zip(queries.iter().cloned());
+                self.reads.extend(asked.map(Some));
+                ctx.send(self.servers[self.leader], Message::Query { first, queries });
+            }
+            Request::HandOver => unreachable!("servers hand over, clients do not"),
+        }
+        self.set_retry(ctx);
+    }
+
+    pub(crate) fn on_results(
+        &mut self,
+        client: ClientId,
+        first: Seq,
+        outputs: Vec<S::Output>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        if client != self.session() {
+            return;
+        }
+        let lowest = self.window.lowest();
+        for (id, output) in self.window.settle(first, outputs) {
+            ctx.reply(id, Outcome::Done(output));
+        }
+        self.note_answered(self.window.lowest() - lowest);
+        self.submit(ctx);
+    }
+
+    pub(crate) fn on_answers(&mut self, first: Seq, outputs: Vec<S::Output>, ctx: &mut Context<Process<S>>) {
+        let mut answered = 0;
+        for (seq, output) in (first..).zip(outputs) {
+            let index = seq.checked_sub(self.reads_from).map(|index| index as usize);
+            // Answered before: the question was asked twice.
+            let Some((id, _)) = index.and_then(|index| self.reads.get_mut(index)?.take()) else { continue };
+            ctx.reply(id, Outcome::Done(output));
+            answered += 1;
+        }
+        while let Some(None) = self.reads.front() {
+            self.reads.pop_front();
+            self.reads_from += 1;
+        }
+        self.note_answered(answered);
+    }
+
+    pub(crate) fn on_not_leader(&mut self, from: NodeId, leader: Option<NodeId>, ctx: &mut Context<Process<S>>) {
+        // Late: another one is asked by now.
+        if self.servers[self.leader] != from {
+            return;
+        }
+        let told = leader.and_then(|leader| self.servers.iter().position(|server| *server == leader));
+        if let Some(index) = told.filter(|index| *index != self.leader) {
+            self.leader = index;
+            self.send_again(ctx);
+        }
+    }
+
+    pub(crate) fn on_forgotten(&mut self, client: ClientId, ctx: &mut Context<Process<S>>) {
+        if client != self.session() {
+            return;
+        }
+        mark!("paxos.session_forgotten");
+        for id in self.window.abandon() {
+            ctx.reply(id, Outcome::MayHaveHappened);
+        }
+        self.life += 1;
+        self.submit(ctx);
+    }
+
+    pub(crate) fn on_retry(&mut self, answered: u64, ctx: &mut Context<Process<S>>) {
+        self.is_retry_set = false;
+        if self.answered == answered && self.outstanding() > 0 {
+            self.backoff.grow();
+            self.leader = (self.leader + 1) % self.servers.len();
+            self.send_again(ctx);
+        }
+        self.set_retry(ctx);
+    }
+
+    fn note_answered(&mut self, answers: u64) {
+        if answers > 0 {
+            self.answered += answers;
+            self.backoff.reset();
+        }
+    }
+
+    /// Sends everything that is not answered to whom it now takes for the leader.
+    fn send_again(&mut self, ctx: &mut Context<Process<S>>) {
+        self.window.rewind();
+        self.submit(ctx);
+        let to = self.servers[self.leader];
+        let mut seq = self.reads_from;
+        let mut open: (Seq, Vec<S::Command>) = (seq, Vec::new());
+        for read in &self.reads {
+            match read {
+                Some((_, query)) if open.1.len() < COMMANDS_MAX => open.1.push(query.clone()),
+                Some(_) | None => {
+                    let (first, queries) = std::mem::replace(&mut open, (seq + 1, Vec::new()));
+                    if !queries.is_empty() {
+                        ctx.send(to, Message::Query { first, queries });
+                    }
+                    if let Some((_, query)) = read {
+                        open = (seq, vec![query.clone()]);
+                    }
+                }
+            }
+            seq += 1;
+        }
+        if !open.1.is_empty() {
+            ctx.send(to, Message::Query { first: open.0, queries: open.1 });
+        }
+    }
+
+    fn submit(&mut self, ctx: &mut Context<Process<S>>) {
+        let (client, acked_below) = (self.session(), self.window.lowest());
+        while let Some((first, commands)) = self.window.take_unsent(COMMANDS_MAX) {
+            let to = self.servers[self.leader];
+            ctx.send(to, Message::Submit { client, first, acked_below, commands });
+        }
+    }
+
+    /// One timer watches everything that is outstanding.
+    fn set_retry(&mut self, ctx: &mut Context<Process<S>>) {
+        if !self.is_retry_set && self.outstanding() > 0 {
+            self.is_retry_set = true;
+            ctx.set_timer(Timer::Retry { answered: self.answered }, self.backoff.range());
+        }
+    }
+
+    pub(crate) fn assert_invariants(&self) {
+        self.window.assert_invariants();
+        assert!(self.reads.front().is_none_or(Option::is_some), "an answered read is kept at the front");
+    }
+}

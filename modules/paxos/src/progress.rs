@@ -1,0 +1,138 @@
+//! Bookkeeping with rules of its own: how far a follower is, and what a quorum has reached.
+
+use crate::{Run, Slot};
+use synod_node::NodeId;
+
+/// What a leader knows of a follower. Always `matched <= sent`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Progress {
+    node: NodeId,
+    /// It accepted everything up to here in the leader's ballot, or knows that it is chosen.
+    matched: Slot,
+    /// Everything up to here was sent.
+    sent: Slot,
+    /// It has not said yet how far it is: `sent` is a guess.
+    is_probing: bool,
+    /// Nothing was accepted since the last tick.
+    is_stalled: bool,
+    /// Ticks until a snapshot may be sent again.
+    snapshot_pause: u32,
+    /// The last round of read confirmations that it answered.
+    confirmed: u64,
+}
+
+impl Progress {
+    /// A follower that said how far it is.
+    pub(crate) fn found(node: NodeId, matched: Slot) -> Self {
+        let mut progress = Progress::probing(node, matched);
+        progress.matched = matched;
+        progress.is_probing = false;
+        progress
+    }
+
+    /// A follower that is not known to follow; `guess` is where to begin.
+    pub(crate) fn probing(node: NodeId, guess: Slot) -> Self {
+        Progress {
+            node,
+            matched: Slot::ZERO,
+            sent: guess,
+            is_probing: true,
+            is_stalled: false,
+            snapshot_pause: 0,
+            confirmed: 0,
+        }
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn matched(&self) -> Slot {
+        self.matched
+    }
+
+    pub(crate) fn sent(&self) -> Slot {
+        self.sent
+    }
+
+    pub(crate) fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// It said how far it is, in answer to a question of this ballot.
+    pub(crate) fn on_found(&mut self, through: Slot) {
+        if self.is_probing {
+            self.is_probing = false;
+            self.matched = self.matched.max(through);
+            self.sent = self.matched;
+        }
+    }
+
+    /// Whether `run` is the next that it needs, and not too much is on its way; then it counts as sent.
+    pub(crate) fn send_next<C>(&mut self, run: &Run<C>, slots_max: u64) -> bool {
+        let fits = self.sent.next() == run.first() && run.last().since(self.matched) <= slots_max;
+        if fits {
+            self.sent = run.last();
+        }
+        fits
+    }
+
+    pub(crate) fn on_sent(&mut self, through: Slot) {
+        self.sent = self.sent.max(through);
+    }
+
+    /// It accepted up to `through`; returns whether it lacks something of what ends at `last`.
+    pub(crate) fn on_accepted(&mut self, through: Slot, last: Slot) -> bool {
+        self.on_found(through);
+        self.is_stalled &= through <= self.matched;
+        self.matched = self.matched.max(through);
+        self.sent = self.sent.max(self.matched);
+        self.sent < last
+    }
+
+    pub(crate) fn on_confirmed(&mut self, round: u64) {
+        self.confirmed = self.confirmed.max(round);
+    }
+
+    pub(crate) fn may_send_snapshot(&self, _ticks: u32) -> bool {
+        self.snapshot_pause == 0
+    }
+
+    pub(crate) fn on_snapshot_sent(&mut self) {
+        self.snapshot_pause = 8;
+    }
+
+    /// A tick passed; returns whether everything not accepted should be sent again, and then counts it as not sent.
+    pub(crate) fn on_tick(&mut self) -> bool {
+        self.snapshot_pause = self.snapshot_pause.saturating_sub(1);
+        let resend = self.is_stalled;
+        self.is_stalled = self.is_probing || self.sent > self.matched;
+        if resend && !self.is_probing {
+            self.sent = self.matched;
+        }
+        resend
+    }
+
+    pub(crate) fn assert_invariants(&self, last: Slot) {
+        assert!(self.matched <= self.sent && self.sent <= last, "{} accepted what was never sent", self.node);
+    }
+}
+
+/// Counting to a majority.
+pub(crate) struct Quorum;
+
+impl Quorum {
+    /// What at least `quorum` of the members have reached: the `quorum`-th highest.
+    pub(crate) fn reached<T: Ord + Copy>(quorum: usize, members: impl Iterator<Item = T>) -> T {
+        // Groups are small: a few words on the stack beat a heap.
+        let mut sorted: [Option<T>; 16] = [None; 16];
+        let mut count = 0;
+        for value in members {
+            assert!(count < sorted.len(), "a group has at most 16 members");
+            sorted[count] = Some(value);
+            count += 1;
+        }
+        sorted[..count].sort_unstable_by(|a, b| b.cmp(a));
+        sorted[quorum - 1].expect("a quorum is not more than all")
+    }
+}

@@ -1,0 +1,201 @@
+//! Coming back: from disk, or without one. And what bounds the log: checkpoints and compaction.
+
+use crate::replica::Replica;
+use crate::server::Role;
+use crate::{Ballot, Checkpoint, Incarnation, Log, Message, Process, Record, Run, Server, Slot};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use synod_node::{Context, Durable, NodeId, StateMachine};
+use synod_stdx::mark;
+
+/// What a replica that lost its disk has learned so far.
+///
+/// Its former self may have promised and accepted anything that others relied on. So it waits for answers from as many
+/// *others* as make a quorum: every quorum that its former self was part of has a member among them, which knows the
+/// ballot that was promised. And it waits for the leader of the highest of these ballots: from the moment of its answer
+/// on that leader counts nothing more that the former self said, and its answer holds all that it ever proposed. After
+/// Liskov and Cowling, "Viewstamped Replication revisited" (2012), section 4.3.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Rejoin<S: StateMachine> {
+    promised: BTreeMap<NodeId, Ballot>,
+    leading: BTreeMap<NodeId, Leading<S>>,
+}
+
+/// A leader's state and its open slots.
+type Leading<S> = (Arc<Replica<S>>, Vec<Run<<S as StateMachine>::Command>>);
+
+impl<S: StateMachine> Default for Rejoin<S> {
+    fn default() -> Self {
+        Rejoin { promised: BTreeMap::new(), leading: BTreeMap::new() }
+    }
+}
+
+impl<S: StateMachine> Server<S> {
+    pub(crate) fn on_recover(&mut self, durable: Durable<Process<S>>, ctx: &mut Context<Process<S>>) {
+        // A first life that crashed before anything was durable promised nothing. A later one that did is still out.
+        let is_blank = durable.checkpoint.is_none();
+        if let Some(checkpoint) = durable.checkpoint {
+            self.incarnation = checkpoint.incarnation;
+            self.promised = checkpoint.promised;
+            self.incarnations = checkpoint.incarnations.into_iter().collect();
+            self.replica = (*checkpoint.replica).clone();
+            self.log.drop_through(self.replica.through());
+            for run in checkpoint.accepted {
+                self.log.put(run);
+            }
+        }
+        if is_blank && self.incarnation > 0 {
+            return self.on_start(ctx);
+        }
+        self.role = Role::Follower { leader: None };
+        self.chosen_through = self.replica.through();
+        self.accepted_through = self.chosen_through;
+        let mut chosen_through = self.chosen_through;
+        for record in durable.records {
+            match record {
+                Record::Promised(ballot) => self.promised = self.promised.max(ballot),
+                Record::Accepted { run, chosen_through: known } => {
+                    self.promised = self.promised.max(run.ballot());
+                    self.log.put(run);
+                    chosen_through = chosen_through.max(known);
+                }
+                Record::Rejoined { node, incarnation } => {
+                    self.incarnations.insert(node, incarnation);
+                }
+            }
+        }
+        self.liveness.note(self.promised);
+        self.advance_chosen(chosen_through, ctx);
+        self.accepted_through = self.log.contiguous(self.chosen_through, self.promised);
+        self.set_tick(ctx);
+    }
+
+    pub(crate) fn broadcast_rejoin(&self, ctx: &mut Context<Process<S>>) {
+        for peer in &self.peers {
+            ctx.send_early(*peer, Message::Rejoin { incarnation: self.incarnation });
+        }
+    }
+
+    /// A peer is new under an old name.
+    pub(crate) fn on_rejoin(&mut self, from: NodeId, incarnation: Incarnation, ctx: &mut Context<Process<S>>) {
+        let known = self.incarnations.get(&from).copied().unwrap_or(0);
+        if incarnation < known {
+            return;
+        }
+        if incarnation > known {
+            mark!("paxos.rejoined");
+            self.incarnations.insert(from, incarnation);
+            self.liveness.forget_executed(from);
+            ctx.persist(Record::Rejoined { node: from, incarnation });
+            // What the former self accepted is not there any more, although it was counted: lead anew.
+            if self.is_leader() {
+                self.become_candidate(ctx);
+            }
+        }
+        let leading = self.is_leader().then(|| {
+            let open = self.log.runs(self.chosen_through, Slot(u64::MAX)).collect();
+            (Arc::new(self.replica.clone()), open)
+        });
+        ctx.send(from, Message::Welcome { incarnation, promised: self.promised, leading });
+    }
+
+    pub(crate) fn on_message_while_rejoining(
+        &mut self,
+        from: NodeId,
+        message: Message<S>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        match message {
+            Message::Welcome { incarnation, promised, leading } => {
+                if incarnation == self.incarnation {
+                    self.on_welcome(from, promised, leading, ctx);
+                }
+            }
+            Message::Submit { .. } | Message::Query { .. } => {
+                ctx.send_early(from, Message::NotLeader { leader: None });
+            }
+            // It takes no part: not in elections, not in counting, not in reads.
+            Message::Results { .. }
+            | Message::Answers { .. }
+            | Message::NotLeader { .. }
+            | Message::Forgotten { .. }
+            | Message::Prepare { .. }
+            | Message::Promise { .. }
+            | Message::Rejected { .. }
+            | Message::Accept { .. }
+            | Message::Accepted { .. }
+            | Message::Snapshot { .. }
+            | Message::Confirm { .. }
+            | Message::Confirmed { .. }
+            | Message::Heartbeat { .. }
+            | Message::Alive { .. }
+            | Message::TakeOver { .. }
+            | Message::Rejoin { .. } => {}
+        }
+    }
+
+    fn on_welcome(
+        &mut self,
+        from: NodeId,
+        promised: Ballot,
+        leading: Option<Leading<S>>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        let quorum = self.quorum();
+        let Role::Rejoining(rejoin) = &mut self.role else { return };
+        rejoin.promised.insert(from, promised);
+        match leading {
+            Some(leading) => rejoin.leading.insert(from, leading),
+            None => rejoin.leading.remove(&from),
+        };
+        let highest = rejoin.promised.values().max().copied().unwrap_or(Ballot::ZERO);
+        if rejoin.promised.len() < quorum || rejoin.promised.get(&highest.node) != Some(&highest) {
+            return;
+        }
+        let Some((replica, open)) = rejoin.leading.remove(&highest.node) else { return };
+        mark!("paxos.let_in_again");
+        self.role = Role::Follower { leader: Some(highest) };
+        self.promised = highest;
+        self.liveness.note(highest);
+        self.log = Log::default();
+        self.replica = (*replica).clone();
+        self.chosen_through = replica.through();
+        self.log.drop_through(replica.through());
+        for run in open {
+            self.log.put(run.in_ballot(highest));
+        }
+        self.accepted_through = self.log.contiguous(self.chosen_through, highest);
+        self.save(ctx);
+    }
+
+    /// Writes a checkpoint if enough was executed since the last one.
+    pub(crate) fn maybe_checkpoint(&mut self, ctx: &mut Context<Process<S>>) {
+        if self.unsaved_bytes >= self.settings.checkpoint_bytes {
+            mark!("paxos.checkpoint");
+            self.save(ctx);
+        }
+    }
+
+    /// Makes everything that must survive durable at once.
+    pub(crate) fn save(&mut self, ctx: &mut Context<Process<S>>) {
+        self.unsaved_bytes = 0;
+        ctx.checkpoint(Checkpoint {
+            incarnation: self.incarnation,
+            promised: self.promised,
+            replica: Arc::new(self.replica.clone()),
+            accepted: self.log.runs(self.replica.through(), Slot(u64::MAX)).collect(),
+            incarnations: self.incarnations.iter().map(|(node, incarnation)| (*node, *incarnation)).collect(),
+        });
+    }
+
+    /// Drops what all have executed; and, whoever lags, all but the last slots: one dead replica never stops it.
+    pub(crate) fn maybe_compact(&mut self) {
+        let executed = self.replica.through();
+        let by_all = self.peers.iter().map(|peer| self.liveness.executed(*peer)).fold(executed, Slot::min);
+        let bounded = Slot(executed.0.saturating_sub(self.settings.retained_slots_max));
+        if bounded > by_all {
+            mark!("paxos.compacted_without_all");
+        }
+        self.log.drop_through(by_all.max(bounded));
+    }
+}

@@ -1,0 +1,339 @@
+//! A server: acceptor, replica and, at times, leader. Its shared state, its roles, and who handles what.
+
+use crate::election::Liveness;
+use crate::leader::Leader;
+use crate::recovery::Rejoin;
+use crate::replica::Replica;
+use crate::{Ballot, Incarnation, Log, Message, Process, Record, Run, Settings, Slot, Timer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use synod_node::{Context, NodeId, StateMachine};
+use synod_stdx::mark;
+
+/// What a server is doing. Each role owns its data; only the `become_*` methods change it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Role<S: StateMachine> {
+    /// Accepts what the leader of `leader` proposes, if there is one known.
+    Follower { leader: Option<Ballot> },
+    /// Asks for promises in the ballot that it promised itself.
+    Candidate { promises: BTreeMap<NodeId, Promise<S>> },
+    /// Proposes in the ballot that it promised itself.
+    Leader(Leader<S>),
+    /// Lost its disk: takes no part until it knows what its former self may have promised.
+    Rejoining(Rejoin<S>),
+}
+
+/// What an acceptor told a candidate.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Promise<S: StateMachine> {
+    pub(crate) chosen_through: Slot,
+    pub(crate) snapshot: Option<Arc<Replica<S>>>,
+    pub(crate) accepted: Vec<Run<S::Command>>,
+}
+
+/// What of a slot a server knows: for invariants, scripts and pages.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SlotStatus {
+    /// Nothing is accepted in it.
+    Empty,
+    /// Something is accepted in it.
+    Accepted,
+    /// What it holds is known to be chosen.
+    Chosen,
+    /// It was chosen, executed and dropped.
+    Cleared,
+}
+
+/// A server of a Multi-Paxos group that replicates `S`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Server<S: StateMachine> {
+    pub(crate) me: NodeId,
+    /// The other members, in order.
+    pub(crate) peers: Vec<NodeId>,
+    pub(crate) settings: Settings,
+    pub(crate) incarnation: Incarnation,
+    /// Nothing below this ballot is accepted.
+    pub(crate) promised: Ballot,
+    pub(crate) log: Log<S::Command>,
+    /// Every slot up to here is accepted in `promised`, or chosen.
+    pub(crate) accepted_through: Slot,
+    /// Every slot up to here is chosen, and what was chosen is in the log, or executed and dropped.
+    pub(crate) chosen_through: Slot,
+    pub(crate) replica: Replica<S>,
+    pub(crate) role: Role<S>,
+    pub(crate) liveness: Liveness,
+    /// The peers' lives that are known: what former lives said counts no more.
+    pub(crate) incarnations: BTreeMap<NodeId, Incarnation>,
+    /// Bytes of commands executed since the last checkpoint.
+    pub(crate) unsaved_bytes: usize,
+}
+
+impl<S: StateMachine> Server<S> {
+    /// Member `me` of the group `members`, which has never run before.
+    ///
+    /// # Panics
+    /// If `me` is not one of them.
+    pub fn new(me: NodeId, members: &[NodeId], machine: S, settings: Settings) -> Self {
+        let members: BTreeSet<NodeId> = members.iter().copied().collect();
+        assert!(members.contains(&me), "{me} is no member of its own group");
+        // The first member wants to lead at once, the others only if it does not.
+        let missed = if members.first() == Some(&me) { settings.missed_ticks_max - 1 } else { 0 };
+        Server {
+            me,
+            peers: members.into_iter().filter(|member| *member != me).collect(),
+            settings,
+            incarnation: 0,
+            promised: Ballot::ZERO,
+            log: Log::default(),
+            accepted_through: Slot::ZERO,
+            chosen_through: Slot::ZERO,
+            replica: Replica::new(machine),
+            role: Role::Follower { leader: None },
+            liveness: Liveness::new(missed),
+            incarnations: BTreeMap::new(),
+            unsaved_bytes: 0,
+        }
+    }
+
+    /// Member `me`, whose disk is lost, in a life of its own: it takes no part in quorums until it has caught up.
+    ///
+    /// # Panics
+    /// If `me` is not one of `members`, or the incarnation is the first.
+    pub fn rejoining(
+        me: NodeId,
+        members: &[NodeId],
+        machine: S,
+        settings: Settings,
+        incarnation: Incarnation,
+    ) -> Self {
+        assert!(incarnation > 0, "the first life joins without being new under an old name");
+        let mut server = Server::new(me, members, machine, settings);
+        server.incarnation = incarnation;
+        server.role = Role::Rejoining(Rejoin::default());
+        server
+    }
+
+    /// Its name.
+    pub fn id(&self) -> NodeId {
+        self.me
+    }
+
+    /// How many make a quorum: a majority of all members.
+    pub fn quorum(&self) -> usize {
+        self.peers.len().div_ceil(2) + 1
+    }
+
+    /// The highest ballot that it promised.
+    pub fn promised(&self) -> Ballot {
+        self.promised
+    }
+
+    /// The executed state.
+    pub fn replica(&self) -> &Replica<S> {
+        &self.replica
+    }
+
+    /// What it accepted.
+    pub fn log(&self) -> &Log<S::Command> {
+        &self.log
+    }
+
+    /// Every slot up to here is known to be chosen.
+    pub fn chosen_through(&self) -> Slot {
+        self.chosen_through
+    }
+
+    /// Whether it leads, as far as it knows.
+    pub fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// Whether it waits to be let in again after it lost its disk.
+    pub fn is_rejoining(&self) -> bool {
+        matches!(self.role, Role::Rejoining(_))
+    }
+
+    /// The role's name, for people.
+    pub fn role_name(&self) -> &'static str {
+        match self.role {
+            Role::Follower { .. } => "follower",
+            Role::Candidate { .. } => "candidate",
+            Role::Leader(_) => "leader",
+            Role::Rejoining(_) => "rejoining",
+        }
+    }
+
+    /// Who leads, as far as it knows.
+    pub fn leader(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Follower { leader } => leader.map(|ballot| ballot.node),
+            Role::Leader(_) => Some(self.me),
+            Role::Candidate { .. } | Role::Rejoining(_) => None,
+        }
+    }
+
+    /// What it knows of `slot`.
+    pub fn status(&self, slot: Slot) -> SlotStatus {
+        if slot <= self.log.dropped_through() {
+            SlotStatus::Cleared
+        } else if slot <= self.chosen_through {
+            SlotStatus::Chosen
+        } else if self.log.find(slot).is_some() {
+            SlotStatus::Accepted
+        } else {
+            SlotStatus::Empty
+        }
+    }
+
+    pub(crate) fn on_start(&mut self, ctx: &mut Context<Process<S>>) {
+        if let Role::Rejoining(_) = self.role {
+            self.broadcast_rejoin(ctx);
+        }
+        self.set_tick(ctx);
+    }
+
+    pub(crate) fn set_tick(&self, ctx: &mut Context<Process<S>>) {
+        ctx.set_timer(Timer::Tick, self.settings.tick_ms..=self.settings.tick_ms * 6 / 5);
+    }
+
+    pub(crate) fn on_message(&mut self, from: NodeId, message: Message<S>, ctx: &mut Context<Process<S>>) {
+        if let Role::Rejoining(_) = self.role {
+            return self.on_message_while_rejoining(from, message, ctx);
+        }
+        match message {
+            Message::Submit { client, first, acked_below, commands } => {
+                self.on_submit(from, (client, first, acked_below), commands, ctx);
+            }
+            Message::Query { first, queries } => self.on_query(from, first, queries, ctx),
+            Message::Prepare { ballot, chosen_through } => self.on_prepare(from, ballot, chosen_through, ctx),
+            Message::Promise { ballot, incarnation, chosen_through, snapshot, accepted } => {
+                if ballot == self.promised && self.is_present(from, incarnation) {
+                    self.on_promise(from, Promise { chosen_through, snapshot, accepted }, ctx);
+                }
+            }
+            Message::Rejected { ballot: _, promised } => self.liveness.note(promised),
+            Message::Accept { run, ballot, chosen_through } => {
+                self.on_accept(from, ballot, run, chosen_through, ctx);
+            }
+            Message::Accepted { ballot, incarnation, through, executed_through } => {
+                if ballot == self.promised && self.is_present(from, incarnation) {
+                    self.on_accepted(from, through, executed_through, ctx);
+                }
+            }
+            Message::Snapshot { ballot, replica } => self.on_snapshot(from, ballot, &replica, ctx),
+            Message::Confirm { ballot, round } => self.on_confirm(from, ballot, round, ctx),
+            Message::Confirmed { ballot, round } => {
+                if ballot == self.promised {
+                    self.on_confirmed(from, round, ctx);
+                }
+            }
+            Message::Heartbeat { tick } => self.on_heartbeat(from, tick, ctx),
+            Message::Alive { tick, following, happy, executed_through } => {
+                self.on_alive(from, tick, (following, happy, executed_through), ctx);
+            }
+            Message::TakeOver { ballot } => self.on_take_over(ballot, ctx),
+            Message::Rejoin { incarnation } => self.on_rejoin(from, incarnation, ctx),
+            // Late: this server is in again already.
+            Message::Welcome { .. } => {}
+            Message::Results { .. }
+            | Message::Answers { .. }
+            | Message::NotLeader { .. }
+            | Message::Forgotten { .. } => unreachable!("these go to clients"),
+        }
+    }
+
+    /// Whether what `from` says in this life of it counts: a life that is over does not speak.
+    fn is_present(&self, from: NodeId, incarnation: Incarnation) -> bool {
+        let present = from == self.me || self.incarnations.get(&from).copied().unwrap_or(0) <= incarnation;
+        if !present {
+            mark!("paxos.former_life_ignored");
+        }
+        present
+    }
+
+    /// Follows `leader`. Whoever waited for this server as the leader is sent there.
+    pub(crate) fn become_follower(&mut self, leader: Option<Ballot>, ctx: &mut Context<Process<S>>) {
+        if let Role::Follower { leader: known } = self.role
+            && known == leader
+        {
+            return;
+        }
+        let hint = leader.map(|ballot| ballot.node);
+        let before = std::mem::replace(&mut self.role, Role::Follower { leader });
+        self.liveness.give_time();
+        if let Role::Leader(deposed) = before {
+            mark!("paxos.deposed");
+            for client in deposed.waiting_clients() {
+                ctx.send_early(client, Message::NotLeader { leader: hint });
+            }
+        }
+    }
+
+    /// Asks for promises in a ballot above all that it ever heard of.
+    pub(crate) fn become_candidate(&mut self, ctx: &mut Context<Process<S>>) {
+        assert!(!self.is_rejoining(), "who lost its disk does not lead");
+        let ballot = self.promised.max(self.liveness.highest()).next(self.me);
+        self.become_follower(None, ctx);
+        self.promise(ballot, ctx);
+        self.role = Role::Candidate { promises: BTreeMap::new() };
+        self.liveness.give_time();
+        self.send_prepare(ctx);
+        self.maybe_become_leader(ctx);
+    }
+
+    /// Promises `ballot`, durably before anything that is sent later.
+    pub(crate) fn promise(&mut self, ballot: Ballot, ctx: &mut Context<Process<S>>) {
+        assert!(ballot > self.promised, "a promise is never taken back");
+        self.promised = ballot;
+        self.accepted_through = self.chosen_through;
+        self.liveness.note(ballot);
+        ctx.persist(Record::Promised(ballot));
+    }
+
+    /// Everything up to `through` is chosen: executes what is new, answers whom this server leads.
+    pub(crate) fn advance_chosen(&mut self, through: Slot, ctx: &mut Context<Process<S>>) -> bool {
+        if through <= self.chosen_through {
+            return false;
+        }
+        let mut answers = crate::leader::Answering::default();
+        for run in self.log.runs(self.chosen_through, through) {
+            for proposal in run.proposals() {
+                if let crate::Proposal::Command { command, .. } = proposal {
+                    self.unsaved_bytes += S::bytes(command);
+                }
+                let news = self.replica.execute(proposal);
+                if let Role::Leader(leader) = &mut self.role {
+                    leader.on_executed(proposal, news, &mut answers, ctx);
+                }
+            }
+        }
+        answers.flush(ctx);
+        assert_eq!(self.replica.through(), through, "a chosen slot was not in the log");
+        self.chosen_through = through;
+        self.accepted_through = self.accepted_through.max(through);
+        self.maybe_checkpoint(ctx);
+        true
+    }
+
+    /// Panics if the state is one that must not be.
+    pub(crate) fn assert_invariants(&self) {
+        self.log.assert_invariants();
+        assert_eq!(self.replica.through(), self.chosen_through, "what is chosen is executed at once");
+        assert!(self.chosen_through <= self.accepted_through, "what is chosen counts as accepted");
+        assert!(self.log.dropped_through() <= self.chosen_through, "only what is executed is dropped");
+        match &self.role {
+            Role::Leader(leader) => {
+                assert_eq!(self.promised.node, self.me, "a leader promised itself");
+                leader.assert_invariants(self.log.last());
+            }
+            Role::Candidate { promises } => {
+                assert_eq!(self.promised.node, self.me, "a candidate promised itself");
+                assert!(promises.len() + 1 < self.quorum(), "a candidate with a quorum leads");
+            }
+            Role::Follower { leader } => {
+                assert!(leader.is_none_or(|ballot| ballot.node != self.me), "nobody follows itself");
+            }
+            Role::Rejoining(_) => assert!(self.incarnation > 0, "a first life has nothing to catch up"),
+        }
+    }
+}
