@@ -191,8 +191,8 @@ fn write_line(out: &mut Vec<u8>, kind: u8, text: &str) {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reply::Simple(text) => write!(f, "+{}", text.escape_debug()),
-            Reply::Error(text) => write!(f, "-{}", text.escape_debug()),
+            Reply::Simple(text) => write_shown(f, '+', text),
+            Reply::Error(text) => write_shown(f, '-', text),
             Reply::Integer(value) => write!(f, ":{value}"),
             Reply::Bulk(bytes) => write_shortened(f, bytes),
             Reply::Null => f.write_str("null"),
@@ -214,6 +214,18 @@ impl fmt::Debug for Reply {
             }
         }
     }
+}
+
+fn write_shown(f: &mut fmt::Formatter<'_>, kind: char, text: &str) -> fmt::Result {
+    f.write_char(kind)?;
+    for character in text.chars() {
+        if character.is_control() {
+            write!(f, "{}", character.escape_default())?;
+        } else {
+            f.write_char(character)?;
+        }
+    }
+    Ok(())
 }
 
 fn write_shortened(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {

@@ -1,0 +1,190 @@
+//! The commands on keys of any type, as they run.
+
+use crate::Keyspace;
+use crate::glob;
+use crate::key::{Key, Probe};
+use crate::keyspace::{cursor_of, position_of};
+use crate::operation::{Aspect, ExpireWhen, Operation, TtlForm};
+use crate::space::{Position, SlotMap};
+use crate::value::{Entry, Value};
+use crate::{SLOT_COUNT, SlotId};
+use std::num::NonZeroU64;
+use synod_resp::{Reply, parse_integer};
+
+const NO_SUCH_KEY: Reply = Reply::error("ERR no such key");
+const NO_FREQUENCY: Reply = Reply::error(
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+/// Strings up to this length are told as `embstr`.
+const EMBEDDED_BYTES_MAX: usize = 44;
+
+impl Keyspace {
+    /// Runs `operation` if it is one that writes keys.
+    pub(crate) fn write_key(&mut self, operation: &Operation<'_>) -> Option<Reply> {
+        Some(match operation {
+            Operation::Del { keys } => {
+                let removed = keys.iter().filter(|key| self.remove(&Probe::new(key)).is_some()).count();
+                Reply::Integer(removed as i64)
+            }
+            Operation::Rename { from, to } => match self.move_key(from, to) {
+                true => Reply::OK,
+                false => NO_SUCH_KEY,
+            },
+            Operation::RenameNx { from, to } => {
+                if self.find(&Probe::new(from)).is_none() {
+                    NO_SUCH_KEY
+                } else {
+                    let is_free = self.find(&Probe::new(to)).is_none();
+                    Reply::Integer((is_free && self.move_key(from, to)).into())
+                }
+            }
+            Operation::Copy { from, to, replace } => self.copy_key(from, to, *replace),
+            Operation::ExpireAt { key, at_ms, when } => self.expire_at(&Probe::new(key), *at_ms, *when),
+            Operation::Persist { key } => {
+                let probe = Probe::new(key);
+                let has_expiry = self.find(&probe).is_some_and(|entry| entry.expires_at_ms.is_some());
+                if has_expiry {
+                    self.space.change(&probe, |entry| entry.expires_at_ms = None);
+                }
+                Reply::Integer(has_expiry.into())
+            }
+            _ => return None,
+        })
+    }
+
+    /// Answers `operation` if it is one that reads keys.
+    pub(crate) fn read_key(&self, operation: &Operation<'_>) -> Option<Reply> {
+        Some(match operation {
+            Operation::Exists { keys } => {
+                Reply::Integer(keys.iter().filter(|key| self.find(&Probe::new(key)).is_some()).count() as i64)
+            }
+            Operation::Type { key } => {
+                Reply::simple(self.find(&Probe::new(key)).map_or("none", |entry| entry.value.type_name()))
+            }
+            Operation::RandomKey { random } => self.random_key(*random),
+            Operation::Keys { pattern } => {
+                let live = self.space.walk(Position::START).filter(|(_, key, entry)| {
+                    !entry.is_expired(self.clock_ms) && glob::matches(pattern, &key.bytes)
+                });
+                Reply::Array(live.map(|(_, key, _)| Reply::Bulk(key.bytes.clone())).collect())
+            }
+            Operation::Scan { .. } => self.scan(operation),
+            Operation::DbSize {} => Reply::Integer(self.space.len() as i64),
+            Operation::Ttl { key, form } => self.time_to_live(&Probe::new(key), *form),
+            Operation::Object { key, aspect } => match self.find(&Probe::new(key)) {
+                None => Reply::Null,
+                Some(entry) => describe(entry, *aspect),
+            },
+            Operation::CountInSlot { slot } => {
+                let count = SlotId::new(*slot).and_then(|slot| self.space.slot(slot)).map_or(0, SlotMap::len);
+                Reply::Integer(count as i64)
+            }
+            Operation::KeysInSlot { slot, count } => {
+                let keys = SlotId::new(*slot).into_iter().flat_map(|slot| self.space.walk_slot(slot, 0));
+                let keys = keys.take(usize::try_from(*count).unwrap_or(usize::MAX));
+                Reply::Array(keys.map(|(_, key, _)| Reply::Bulk(key.bytes.clone())).collect())
+            }
+            _ => return None,
+        })
+    }
+
+    /// Moves what is stored under `from`, with its expiry, to `to`; whether there was anything.
+    fn move_key(&mut self, from: &[u8], to: &[u8]) -> bool {
+        if from == to {
+            return self.find(&Probe::new(from)).is_some();
+        }
+        let Some(entry) = self.remove(&Probe::new(from)) else { return false };
+        self.space.put(&Probe::new(to), entry.value, entry.expires_at_ms);
+        true
+    }
+
+    fn copy_key(&mut self, from: &[u8], to: &[u8], replace: bool) -> Reply {
+        let Some(entry) = self.find(&Probe::new(from)).cloned() else { return Reply::Integer(0) };
+        let target = Probe::new(to);
+        if !replace && self.find(&target).is_some() {
+            return Reply::Integer(0);
+        }
+        self.space.put(&target, entry.value, entry.expires_at_ms);
+        Reply::Integer(1)
+    }
+
+    fn expire_at(&mut self, probe: &Probe<'_>, at_ms: i64, when: ExpireWhen) -> Reply {
+        self.drop_if_expired(probe);
+        let Some(entry) = self.find(probe) else { return Reply::Integer(0) };
+        let current = entry.expires_at_ms.map(|at_ms| at_ms.get().cast_signed());
+        // A key without an expiry counts as one that expires later than any other.
+        let is_wanted = match when {
+            ExpireWhen::Always => true,
+            ExpireWhen::IfNone => current.is_none(),
+            ExpireWhen::IfAny => current.is_some(),
+            ExpireWhen::IfLater => current.is_some_and(|current| at_ms > current),
+            ExpireWhen::IfEarlier => current.is_none_or(|current| at_ms < current),
+            ExpireWhen::IfAnyAndEarlier => current.is_some_and(|current| at_ms < current),
+        };
+        if !is_wanted {
+            return Reply::Integer(0);
+        }
+        match u64::try_from(at_ms).ok().filter(|at_ms| *at_ms > self.clock_ms).and_then(NonZeroU64::new) {
+            None => drop(self.space.remove(probe)),
+            at_ms => drop(self.space.change(probe, |entry| entry.expires_at_ms = at_ms)),
+        }
+        Reply::Integer(1)
+    }
+
+    fn time_to_live(&self, probe: &Probe<'_>, form: TtlForm) -> Reply {
+        let Some(entry) = self.find(probe) else { return Reply::Integer(-2) };
+        let Some(at_ms) = entry.expires_at_ms else { return Reply::Integer(-1) };
+        let in_seconds = |ms: u64| (ms.saturating_add(500) / 1000).cast_signed();
+        let rest_ms = at_ms.get().saturating_sub(self.clock_ms);
+        Reply::Integer(match form {
+            TtlForm::RelativeSeconds => in_seconds(rest_ms),
+            TtlForm::RelativeMs => rest_ms.cast_signed(),
+            TtlForm::AbsoluteSeconds => in_seconds(at_ms.get()),
+            TtlForm::AbsoluteMs => at_ms.get().cast_signed(),
+        })
+    }
+
+    fn random_key(&self, random: u64) -> Reply {
+        // Two numbers of one: a slot, and a place in it. From there on, and then from the front, the first live key.
+        let from = Position { slot: (random % u64::from(SLOT_COUNT)) as u16, hash: random };
+        let is_live = |(_, _, entry): &(Position, &Key, &Entry)| !entry.is_expired(self.clock_ms);
+        let found = self.space.walk(from).find(is_live);
+        let found = found.or_else(|| self.space.walk(Position::START).find(is_live));
+        found.map_or(Reply::Null, |(_, key, _)| Reply::Bulk(key.bytes.clone()))
+    }
+
+    fn scan(&self, operation: &Operation<'_>) -> Reply {
+        let Operation::Scan { cursor, count, pattern, kind } = operation else { return NO_SUCH_KEY };
+        let (mut keys, mut next, mut last) = (Vec::new(), 0, None);
+        let from = position_of(*cursor);
+        let walk = from.into_iter().flat_map(|from| self.space.walk(from));
+        for (seen, (position, key, entry)) in walk.enumerate() {
+            let here = cursor_of(position);
+            // Keys that share a cursor come together, so that none is passed over.
+            if seen as u64 >= *count && last != Some(here) {
+                next = here;
+                break;
+            }
+            last = Some(here);
+            let is_wanted = !entry.is_expired(self.clock_ms)
+                && pattern.is_none_or(|pattern| glob::matches(pattern, &key.bytes))
+                && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.type_name().as_bytes()));
+            if is_wanted {
+                keys.push(Reply::Bulk(key.bytes.clone()));
+            }
+        }
+        Reply::Array(vec![Reply::bulk(next.to_string()), Reply::Array(keys)])
+    }
+}
+
+fn describe(entry: &Entry, aspect: Aspect) -> Reply {
+    let Value::String(bytes) = &entry.value;
+    match aspect {
+        Aspect::IdleTime => Reply::Integer(0),
+        Aspect::RefCount => Reply::Integer(1),
+        Aspect::Frequency => NO_FREQUENCY,
+        Aspect::Encoding if parse_integer(bytes).is_some() => Reply::bulk("int"),
+        Aspect::Encoding if bytes.len() <= EMBEDDED_BYTES_MAX => Reply::bulk("embstr"),
+        Aspect::Encoding => Reply::bulk("raw"),
+    }
+}

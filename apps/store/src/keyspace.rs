@@ -1,0 +1,292 @@
+//! The replicated state: keys, sessions of exactly-once clients, and a clock that only commands move.
+//!
+//! # Time
+//! The state has a clock: the highest time that a logged command carried. A key whose expiry is not after the clock is
+//! absent for every command, removed or not. A command that is answered by a query does not move the clock, and is
+//! answered at the clock's time: so a read never sees a key expired that a later read would see alive again, however
+//! wrong the clocks of the machines are. [`Keyspace::is_due_for`] says when a read should therefore go through the log.
+//!
+//! # Removal
+//! Each logged command also examines a few keys further on and removes those that expired: bounded work, the same on
+//! every replica. [`Command::tick`] does more of it.
+
+use crate::key::Probe;
+use crate::operation::Operation;
+use crate::space::{Position, Space};
+use crate::value::Entry;
+use crate::{Command, SLOT_COUNT};
+use std::fmt;
+use std::sync::Arc;
+use synod_clientserver::{Admission, ClientId, Sessions};
+use synod_node::StateMachine;
+use synod_resp::Reply;
+use synod_stdx::{Reader, mark};
+
+/// The table of sessions is split, so that a write after a snapshot copies a small part of it.
+pub(crate) const SESSION_SHARDS: usize = 64;
+const SESSIONS_PER_SHARD_MAX: usize = 65_536 / SESSION_SHARDS;
+const RESULTS_PER_SESSION_MAX: usize = 64;
+/// How many keys a logged command examines, and how many a tick does.
+const SWEEP_KEYS: usize = 4;
+const SWEEP_TICK_KEYS: usize = 1_024;
+
+/// The key-value store as a deterministic state machine. A clone is cheap and is a snapshot.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Keyspace {
+    pub(crate) space: Space,
+    pub(crate) clock_ms: u64,
+    /// Where the removal of expired keys goes on.
+    pub(crate) sweep: Position,
+    pub(crate) sessions: Vec<Arc<Sessions<Reply>>>,
+}
+
+impl Default for Keyspace {
+    fn default() -> Self {
+        Keyspace::new()
+    }
+}
+
+impl Keyspace {
+    /// A store without keys.
+    pub fn new() -> Self {
+        let sessions = Arc::new(Sessions::new(SESSIONS_PER_SHARD_MAX, RESULTS_PER_SESSION_MAX));
+        Keyspace {
+            space: Space::new(),
+            clock_ms: 0,
+            sweep: Position::START,
+            sessions: vec![sessions; SESSION_SHARDS],
+        }
+    }
+
+    /// How many keys there are, those that expired but were not removed yet included.
+    pub fn len(&self) -> u64 {
+        self.space.len()
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.space.len() == 0
+    }
+
+    /// How many keys have an expiry. While there are some, a [`Command::tick`] now and then frees memory.
+    pub fn expiring(&self) -> u64 {
+        self.space.expiring()
+    }
+
+    /// The state's clock, in ms since 1970.
+    pub fn clock_ms(&self) -> u64 {
+        self.clock_ms
+    }
+
+    /// Whether a key that the read-only `command` names expired between the state's clock and the command's time. The
+    /// command should then go through the log ([`Command::logged`]), which moves the clock; a query would still see
+    /// the key.
+    pub fn is_due_for(&self, command: &Command) -> bool {
+        if self.space.expiring() == 0 || command.now_ms() <= self.clock_ms {
+            return false;
+        }
+        let mut is_due = false;
+        if let Ok(operation) = command.operation() {
+            operation.for_each_key_read(&mut |key| {
+                is_due |= self.find(&Probe::new(key)).is_some_and(|entry| entry.is_expired(command.now_ms()));
+            });
+        }
+        is_due
+    }
+
+    /// What is stored under a key now.
+    pub(crate) fn find(&self, probe: &Probe<'_>) -> Option<&Entry> {
+        self.space.find(probe).filter(|entry| !entry.is_expired(self.clock_ms))
+    }
+
+    /// The version of a key, 0 if it is absent.
+    pub(crate) fn version_of(&self, key: &[u8]) -> u64 {
+        self.find(&Probe::new(key)).map_or(0, |entry| entry.version)
+    }
+
+    /// Removes a key; whether it was there.
+    pub(crate) fn remove(&mut self, probe: &Probe<'_>) -> Option<Entry> {
+        let clock_ms = self.clock_ms;
+        self.space.remove(probe).filter(|entry| !entry.is_expired(clock_ms))
+    }
+
+    /// Removes a key if it expired, so that what follows finds it truly absent.
+    pub(crate) fn drop_if_expired(&mut self, probe: &Probe<'_>) {
+        if self.space.find(probe).is_some_and(|entry| entry.is_expired(self.clock_ms)) {
+            mark!("store.expired_on_access");
+            self.space.remove(probe);
+        }
+    }
+
+    /// Runs a step of a client: not a transaction, not an exactly-once wrapper.
+    fn run_step(&mut self, step: &[u8]) -> Reply {
+        match Operation::decode(&mut Reader::new(step)) {
+            Err(_) => MALFORMED,
+            Ok(Operation::Transaction { .. } | Operation::Once { .. }) => {
+                Reply::error("ERR transactions and exactly-once commands do not nest")
+            }
+            Ok(operation) => self.run(&operation),
+        }
+    }
+
+    /// Runs an operation that is not read-only, or one that is.
+    pub(crate) fn run(&mut self, operation: &Operation<'_>) -> Reply {
+        match operation {
+            Operation::Tick {} => {
+                self.sweep_expired(SWEEP_TICK_KEYS);
+                Reply::OK
+            }
+            Operation::Transaction { watches, steps } => {
+                if !self.holds(watches.pairs()) {
+                    mark!("store.transaction_aborted");
+                    return Reply::NullArray;
+                }
+                Reply::Array(steps.iter().map(|step| self.run_step(step)).collect())
+            }
+            Operation::Once { client, sequence, step } => self.run_once(*client, *sequence, step),
+            Operation::Flush {} => {
+                self.space.clear();
+                Reply::OK
+            }
+            // The other operations stand in four functions by what they are about. One that none of them knew would be
+            // answered as malformed; a test runs every command of the table.
+            _ => match self.write_string(operation).or_else(|| self.write_key(operation)) {
+                Some(reply) => reply,
+                None => self.answer(operation),
+            },
+        }
+    }
+
+    fn run_once(&mut self, client: u64, sequence: u64, step: &[u8]) -> Reply {
+        let shard = (client % SESSION_SHARDS as u64) as usize;
+        let id = ClientId::from_bits(client);
+        if sequence == 0 {
+            return Reply::error("ERR the sequence numbers of ONCE begin with 1");
+        }
+        match self.sessions[shard].admit(id, sequence) {
+            Admission::Again(reply) => {
+                mark!("store.once_answered_again");
+                reply.clone()
+            }
+            Admission::Answered => Reply::error("ONCEGONE happened before, its answer is no longer kept"),
+            Admission::Early => {
+                Reply::error("ONCEGAP did not happen: send the sequence number before this one first")
+            }
+            Admission::Forgotten => Reply::error(
+                "ONCEUNKNOWN may have happened: this client is not known, or not any more; read the state and begin anew with another client number",
+            ),
+            Admission::Run => {
+                let reply = self.run_step(step);
+                Arc::make_mut(&mut self.sessions[shard]).record(id, sequence, 0, reply.clone());
+                reply
+            }
+        }
+    }
+
+    /// Whether every watched key still has its version.
+    fn holds<'a>(&self, mut watches: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> bool {
+        watches.all(|(key, version)| version == self.version_of(key).to_le_bytes())
+    }
+
+    /// Answers an operation that changes nothing.
+    pub(crate) fn answer(&self, operation: &Operation<'_>) -> Reply {
+        match operation {
+            Operation::FailIfPresent { key, .. } if self.find(&Probe::new(key)).is_none() => Reply::Null,
+            Operation::Fail { text } | Operation::FailIfPresent { text, .. } => {
+                Reply::Error(String::from_utf8_lossy(text).into_owned().into())
+            }
+            Operation::Versions { keys } => Reply::Array(
+                keys.iter().map(|key| Reply::Integer(self.version_of(key).cast_signed())).collect(),
+            ),
+            Operation::Transaction { watches, steps } => {
+                if !self.holds(watches.pairs()) {
+                    return Reply::NullArray;
+                }
+                Reply::Array(steps.iter().map(|step| self.answer_step(step)).collect())
+            }
+            _ => match self.read_string(operation).or_else(|| self.read_key(operation)) {
+                Some(reply) => reply,
+                None => MALFORMED,
+            },
+        }
+    }
+
+    fn answer_step(&self, step: &[u8]) -> Reply {
+        match Operation::decode(&mut Reader::new(step)) {
+            Ok(operation) if !matches!(operation, Operation::Transaction { .. }) => self.answer(&operation),
+            Ok(_) | Err(_) => MALFORMED,
+        }
+    }
+
+    /// Examines the next `keys_max` keys and removes those that expired.
+    fn sweep_expired(&mut self, keys_max: usize) {
+        /// So many slots without keys are passed at most.
+        const SLOTS_MAX: u16 = 64;
+        if self.space.expiring() == 0 {
+            return;
+        }
+        let mut expired = Vec::new();
+        let last_slot = self.sweep.slot.saturating_add(SLOTS_MAX);
+        let mut next = Position { slot: last_slot, hash: 0 };
+        for (seen, (position, key, entry)) in self.space.walk_until(self.sweep, last_slot).enumerate() {
+            if seen >= keys_max && position != self.sweep {
+                next = position;
+                break;
+            }
+            if entry.is_expired(self.clock_ms) {
+                expired.push(key.bytes.clone());
+            }
+        }
+        self.sweep = if next.slot >= SLOT_COUNT { Position::START } else { next };
+        for key in expired {
+            mark!("store.expired_in_passing");
+            self.space.remove(&Probe::new(&key));
+        }
+    }
+}
+
+/// A command that this program does not know: a newer version wrote it. Every replica of this version answers so.
+const MALFORMED: Reply =
+    Reply::error("ERR this command was written by a newer version; upgrade all nodes first");
+
+impl StateMachine for Keyspace {
+    type Command = Command;
+    type Output = Reply;
+
+    fn apply(&mut self, command: &Command) -> Reply {
+        let Ok(operation) = command.operation() else { return MALFORMED };
+        if command.is_read_only() {
+            return self.answer(&operation);
+        }
+        self.clock_ms = self.clock_ms.max(command.now_ms());
+        self.sweep_expired(SWEEP_KEYS);
+        self.run(&operation)
+    }
+
+    fn is_read_only(command: &Command) -> bool {
+        command.is_read_only()
+    }
+
+    fn query(&self, command: &Command) -> Reply {
+        assert!(command.is_read_only(), "a query changes nothing");
+        command.operation().map_or(MALFORMED, |operation| self.answer(&operation))
+    }
+}
+
+/// Shows the counts, not the keys.
+impl fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyspace({} keys, v{}, {} ms)", self.space.len(), self.space.version(), self.clock_ms)
+    }
+}
+
+/// The cursor of `SCAN` at a position: 49 bits of the hash behind the slot, so that it fits 63 bits.
+pub(crate) fn cursor_of(position: Position) -> u64 {
+    u64::from(position.slot) << 49 | position.hash >> 15
+}
+
+/// The first position that has this cursor; `None` if the cursor is behind the last slot.
+pub(crate) fn position_of(cursor: u64) -> Option<Position> {
+    let slot = u16::try_from(cursor >> 49).ok().filter(|slot| *slot < SLOT_COUNT)?;
+    Some(Position { slot, hash: (cursor & ((1 << 49) - 1)) << 15 })
+}

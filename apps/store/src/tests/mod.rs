@@ -1,0 +1,108 @@
+//! What the store answers, beside what a stock server does.
+
+mod against_redis;
+mod keyspace;
+mod once;
+mod replies;
+mod session;
+
+use crate::{
+    Action, Awaiting, Cluster, ClusterNode, Command, Environment, Facts, Keyspace, Outcome, Session,
+    Settings, Statistics,
+};
+use synod_node::StateMachine;
+use synod_resp::{Limits, Parsed, Reply, RequestParser, write_request};
+
+/// A client at a session at one keyspace, with a clock that the test moves.
+pub(crate) struct Desk {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) session: Session,
+    pub(crate) settings: Settings,
+    pub(crate) now_ms: u64,
+    random: u64,
+}
+
+pub(crate) struct OneNode;
+
+impl Facts for OneNode {
+    fn cluster(&self) -> Cluster {
+        let node = ClusterNode {
+            id: "a".repeat(40),
+            host: "127.0.0.1".to_owned(),
+            port: 7001,
+            peer_port: 17001,
+            is_connected: true,
+        };
+        Cluster { nodes: vec![node], myself: 0, leader: Some(0), epoch: 1 }
+    }
+
+    fn statistics(&self) -> Statistics {
+        Statistics::default()
+    }
+
+    fn clients(&self, _ids: Option<&[u64]>) -> String {
+        "id=1\n".to_owned()
+    }
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Desk::new(Settings::default())
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(settings: Settings) -> Desk {
+        let environment = Environment { now_ms: 1_000_000, random: 0, settings: &settings, facts: &OneNode };
+        let session = Session::new(1, "127.0.0.1:1".to_owned(), &environment);
+        Desk { keyspace: Keyspace::new(), session, settings, now_ms: 1_000_000, random: 7 }
+    }
+
+    /// What the session wants done about a command.
+    pub(crate) fn act(&mut self, words: &[impl AsRef<[u8]>]) -> Action {
+        let mut request = Vec::new();
+        write_request(&mut request, words);
+        let mut parser = RequestParser::new(Limits::default(), true);
+        let Ok(Parsed::Command(args)) = parser.advance(&request) else { panic!("no command") };
+        self.random = self.random.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+        let environment = Environment {
+            now_ms: self.now_ms,
+            random: self.random,
+            settings: &self.settings,
+            facts: &OneNode,
+        };
+        self.session.on_command(args, &environment)
+    }
+
+    /// Lets the keyspace run a command, as a backend does.
+    pub(crate) fn run(&mut self, command: &Command) -> Reply {
+        if !command.is_read_only() {
+            self.keyspace.apply(command)
+        } else if self.keyspace.is_due_for(command) {
+            self.keyspace.apply(&command.logged())
+        } else {
+            self.keyspace.query(command)
+        }
+    }
+
+    pub(crate) fn finish(&mut self, command: &Command, awaiting: Awaiting) -> Reply {
+        let reply = self.run(command);
+        self.session.on_outcome(awaiting, Outcome::Done(reply))
+    }
+
+    /// The answer to a command, when it is alone.
+    pub(crate) fn ask(&mut self, words: &[impl AsRef<[u8]>]) -> Reply {
+        match self.act(words) {
+            Action::Reply(reply) | Action::ReplyLater(reply) | Action::ReplyAndClose(reply) => reply,
+            Action::Submit(command, awaiting) => self.finish(&command, awaiting),
+            Action::Wait => panic!("nothing is under way to wait for"),
+            Action::Close(reason) => Reply::Error(format!("closed: {reason}").into()),
+        }
+    }
+
+    /// As `ask`, for words separated by spaces, shown.
+    pub(crate) fn say(&mut self, line: &str) -> String {
+        let words: Vec<&str> = line.split(' ').collect();
+        format!("{:?}", self.ask(&words))
+    }
+}
