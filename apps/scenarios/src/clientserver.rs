@@ -20,7 +20,12 @@ pub const SCENARIOS: &[Scenario] = &[
     row("2.3", "ten_clients_append_a_hundred_times_to_their_own_keys", Kind::Run, ten_own_keys),
     row("2.4", "ten_clients_append_to_one_key_and_every_append_is_there_once", Kind::Run, ten_on_one_key),
     row("2.5", "appends_finish_on_a_network_that_loses_half", Kind::Unreliable(500), lossy_appends),
-    row("3.1", "the_simple_workload_runs_exactly_once_on_a_network_that_loses_half", Kind::Unreliable(500), simple),
+    row(
+        "3.1",
+        "the_simple_workload_runs_exactly_once_on_a_network_that_loses_half",
+        Kind::Unreliable(500),
+        simple,
+    ),
     row("3.2", "fifty_appends_run_exactly_once_on_a_lossy_network", Kind::Unreliable(200), |stage| {
         play(stage, |sim| {
             drive(sim, 1, 1, kv::own_appends("k", 50))?;
@@ -28,7 +33,12 @@ pub const SCENARIOS: &[Scenario] = &[
         })
     }),
     row("3.3", "ten_clients_append_exactly_once_on_a_lossy_network", Kind::Unreliable(200), ten_own_keys),
-    row("3.4", "appends_to_one_key_are_linearizable_on_a_lossy_network", Kind::Unreliable(200), ten_on_one_key),
+    row(
+        "3.4",
+        "appends_to_one_key_are_linearizable_on_a_lossy_network",
+        Kind::Unreliable(200),
+        ten_on_one_key,
+    ),
     row("3.5", "results_that_were_answered_are_not_kept", Kind::Run, memory),
     row("3.6", "four_clients_never_wait_a_second_for_thirty_seconds", Kind::Run, thirty_seconds),
     row("x1", "a_window_of_requests_runs_in_order_and_exactly_once", Kind::Unreliable(200), windows),
@@ -98,7 +108,8 @@ fn play(
             Answer::MayHaveHappened => None,
         },
     }));
-    let result = sim.start(SERVER, Process::Server(Server::new(KvStore::default()))).and_then(|()| script(&mut sim));
+    let result =
+        sim.start(SERVER, Process::Server(Server::new(KvStore::default()))).and_then(|()| script(&mut sim));
     stage.conclude(sim, result)
 }
 
@@ -197,14 +208,21 @@ fn memory(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         for client in 1..=5 {
             let appends = keys(client).flat_map(|key| {
                 let piece = &piece;
-                (1..=3).map(move |n| (KvCommand::append(&key, piece), Some(KvOutput::appended(&piece.repeat(n)))))
+                (1..=3).map(move |n| {
+                    (KvCommand::append(&key, piece), Some(KvOutput::appended(&piece.repeat(n))))
+                })
             });
             drive(sim, client, 1, appends.collect())?;
         }
         finish(sim, 60_000)?;
         must(sim, kept_bytes(sim) > 25_000_000, "the values are kept")?;
         for client in 1..=5 {
-            drive(sim, client, 1, keys(client).map(|key| (KvCommand::put(&key, ""), Some(KvOutput::PutOk))).collect())?;
+            drive(
+                sim,
+                client,
+                1,
+                keys(client).map(|key| (KvCommand::put(&key, ""), Some(KvOutput::PutOk))).collect(),
+            )?;
         }
         finish(sim, 60_000)?;
         must(sim, kept_bytes(sim) < 2 * MIB, "what was overwritten and answered is dropped")

@@ -76,7 +76,9 @@ impl<N: Node> Oracle<N> for HistoryOracle<N> {
         self.judged.set(self.history.len());
         match check::<KeyValue>(&self.history, self.budget) {
             Verdict::Linearizable { .. } => Ok(()),
-            verdict @ (Verdict::NotLinearizable(_) | Verdict::GaveUp { .. }) => Err(format!("the clients' history is {verdict}")),
+            verdict @ (Verdict::NotLinearizable(_) | Verdict::GaveUp { .. }) => {
+                Err(format!("the clients' history is {verdict}"))
+            }
         }
     }
 }

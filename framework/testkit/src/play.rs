@@ -47,7 +47,8 @@ pub fn play_one(scenario: &Scenario, seed: u64, record: bool) -> Result<Outcome,
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let what = format!("the play panicked: {}", text.unwrap_or_default());
-        let failure = Failure { seed, at_us: 0, what, options: format!("{:?}", stage.options()), last: Vec::new() };
+        let failure =
+            Failure { seed, at_us: 0, what, options: format!("{:?}", stage.options()), last: Vec::new() };
         Err(Box::new(Failed { failure, trace: None }))
     })
 }
@@ -95,7 +96,8 @@ pub fn play_all(
     });
     let (played, steps, virtual_us) = *sums.lock().expect("all plays are over");
     let failed = failed.into_inner().expect("all plays are over");
-    let verdict = failed.map_or(Verdict::Held, |(seed, failed)| Verdict::Failed(report(scenario, seed, &failed)));
+    let verdict =
+        failed.map_or(Verdict::Held, |(seed, failed)| Verdict::Failed(report(scenario, seed, &failed)));
     let Scenario { module, number, name, .. } = *scenario;
     Played { module, number, name, seeds: played, steps, virtual_us, verdict }
 }
@@ -117,12 +119,15 @@ fn report(scenario: &Scenario, seed: u64, failed: &Failed) -> String {
             }
         }
     }
-    text.push_str(&format!("reproduce: cargo run --release -- test --module {module} --test {name} --seed {seed}\n"));
+    text.push_str(&format!(
+        "reproduce: cargo run --release -- test --module {module} --test {name} --seed {seed}\n"
+    ));
     text
 }
 
 fn save(name: &str, text: &str) -> std::io::Result<PathBuf> {
-    let folder = env::var_os("SYNOD_TRACES").map_or_else(|| env::temp_dir().join("synod-traces"), PathBuf::from);
+    let folder =
+        env::var_os("SYNOD_TRACES").map_or_else(|| env::temp_dir().join("synod-traces"), PathBuf::from);
     fs::create_dir_all(&folder)?;
     let path = folder.join(name);
     fs::write(&path, text)?;

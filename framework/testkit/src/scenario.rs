@@ -84,7 +84,8 @@ impl Stage {
         let mut rng = Rng::new(self.seed).split("weather");
         let mut options = Options { record: self.record, ..Options::default() };
         options.latency_us = [(50, 200), (200, 2_000), (500, 5_000)][rng.below(3) as usize];
-        (options.tail_permille, options.tail_us_max) = [(0, 0), (10, 20_000), (100, 30_000)][rng.below(3) as usize];
+        (options.tail_permille, options.tail_us_max) =
+            [(0, 0), (10, 20_000), (100, 30_000)][rng.below(3) as usize];
         options.duplicate_permille = [0, 10, 200][rng.below(3) as usize];
         options.disk_us = [(0, 0), (50, 500), (500, 8_000)][rng.below(3) as usize];
         options.clock_skew_permille = [0, 20, 100][rng.below(3) as usize];

@@ -66,14 +66,15 @@ impl<S: StateMachine> Server<S> {
         if !self.follow(from, ballot, ctx) {
             return;
         }
-        let is_proposal = run.is_some();
+        // News that shows a gap here is answered too: so the leader learns what to send.
+        let is_answered = run.is_some() || chosen_through > self.accepted_through;
         // What is chosen here does not change any more.
         if let Some(run) = run.and_then(|run| run.clip(self.chosen_through, Slot(u64::MAX))) {
             self.accept(run, ctx);
         }
         self.advance_chosen(chosen_through.min(self.accepted_through), ctx);
         self.maybe_compact();
-        if is_proposal {
+        if is_answered {
             self.send_accepted(from, ctx);
         }
     }
@@ -134,7 +135,13 @@ impl<S: StateMachine> Server<S> {
 
     /// A leader asks whether it still is one. The answer promises nothing that a crash could take back: whoever leads
     /// later needs a promise from a quorum, and so from somebody who answers this before it promises that.
-    pub(crate) fn on_confirm(&mut self, from: NodeId, ballot: Ballot, round: u64, ctx: &mut Context<Process<S>>) {
+    pub(crate) fn on_confirm(
+        &mut self,
+        from: NodeId,
+        ballot: Ballot,
+        round: u64,
+        ctx: &mut Context<Process<S>>,
+    ) {
         if ballot == self.promised {
             ctx.send_early(from, Message::Confirmed { ballot, round });
         } else if ballot < self.promised {

@@ -9,7 +9,7 @@ use synod_stdx::mark;
 /// The first wait before something is sent again, in milliseconds.
 const RETRY_FIRST_MS: u64 = 25;
 /// The longest wait before something is sent again, in milliseconds.
-const RETRY_CAP_MS: u64 = 200;
+const RETRY_CAP_MS: u64 = 100;
 /// How many commands travel in one message at most.
 const COMMANDS_MAX: usize = 1024;
 
@@ -32,8 +32,8 @@ pub struct Client<S: StateMachine> {
     /// Which session this is: one more each time that the group has forgotten the last.
     life: u32,
     servers: Vec<NodeId>,
-    /// Whom it takes for the leader: an index into `servers`.
-    leader: usize,
+    /// Whom it takes for the leader.
+    leader: NodeId,
     window: Window<S::Command>,
     /// Reads that are not answered, by their numbers: the first is number `reads_from`.
     reads: VecDeque<Option<(RequestId, S::Command)>>,
@@ -55,7 +55,7 @@ impl<S: StateMachine> Client<S> {
             me,
             life,
             servers: servers.to_vec(),
-            leader: 0,
+            leader: servers[0],
             window: Window::default(),
             reads: VecDeque::new(),
             reads_from: 1,
@@ -73,7 +73,7 @@ impl<S: StateMachine> Client<S> {
     /// Begins with `server` as the one that it takes for the leader.
     #[must_use]
     pub fn preferring(mut self, server: NodeId) -> Self {
-        self.leader = self.servers.iter().position(|other| *other == server).unwrap_or(0);
+        self.leader = server;
         self
     }
 
@@ -99,7 +99,7 @@ impl<S: StateMachine> Client<S> {
                 let first = self.reads_from + self.reads.len() as u64;
                 let asked = ids.zip(queries.iter().cloned());
                 self.reads.extend(asked.map(Some));
-                ctx.send(self.servers[self.leader], Message::Query { first, queries });
+                ctx.send(self.leader, Message::Query { first, queries });
             }
             Request::HandOver => unreachable!("servers hand over, clients do not"),
         }
@@ -108,9 +108,8 @@ impl<S: StateMachine> Client<S> {
 
     pub(crate) fn on_results(
         &mut self,
-        client: ClientId,
-        first: Seq,
-        outputs: Vec<S::Output>,
+        from: NodeId,
+        (client, first, outputs): (ClientId, Seq, Vec<S::Output>),
         ctx: &mut Context<Process<S>>,
     ) {
         if client != self.session() {
@@ -120,11 +119,16 @@ impl<S: StateMachine> Client<S> {
         for (id, output) in self.window.settle(first, outputs) {
             ctx.reply(id, Outcome::Done(output));
         }
-        self.note_answered(self.window.lowest() - lowest);
+        self.note_answered(from, self.window.lowest() - lowest);
         self.submit(ctx);
     }
 
-    pub(crate) fn on_answers(&mut self, first: Seq, outputs: Vec<S::Output>, ctx: &mut Context<Process<S>>) {
+    pub(crate) fn on_answers(
+        &mut self,
+        from: NodeId,
+        (first, outputs): (Seq, Vec<S::Output>),
+        ctx: &mut Context<Process<S>>,
+    ) {
         let mut answered = 0;
         for (seq, output) in (first..).zip(outputs) {
             let index = seq.checked_sub(self.reads_from).map(|index| index as usize);
@@ -137,18 +141,22 @@ impl<S: StateMachine> Client<S> {
             self.reads.pop_front();
             self.reads_from += 1;
         }
-        self.note_answered(answered);
+        self.note_answered(from, answered);
     }
 
-    pub(crate) fn on_not_leader(&mut self, from: NodeId, leader: Option<NodeId>, ctx: &mut Context<Process<S>>) {
-        // Late: another one is asked by now.
-        if self.servers[self.leader] != from {
+    pub(crate) fn on_not_leader(
+        &mut self,
+        from: NodeId,
+        leader: Option<NodeId>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        // Late, or an answer to a retry that went to all: another one is asked by now.
+        if self.leader != from {
             return;
         }
-        let told = leader.and_then(|leader| self.servers.iter().position(|server| *server == leader));
-        if let Some(index) = told.filter(|index| *index != self.leader) {
-            self.leader = index;
-            self.send_again(ctx);
+        if let Some(leader) = leader.filter(|leader| *leader != from) {
+            self.leader = leader;
+            self.send_again(&[leader], ctx);
         }
     }
 
@@ -168,51 +176,49 @@ impl<S: StateMachine> Client<S> {
         self.is_retry_set = false;
         if self.answered == answered && self.outstanding() > 0 {
             self.backoff.grow();
-            self.leader = (self.leader + 1) % self.servers.len();
-            self.send_again(ctx);
+            // To all: whoever leads will answer, and nobody need be told who that is.
+            self.send_again(&self.servers.clone(), ctx);
         }
         self.set_retry(ctx);
     }
 
-    fn note_answered(&mut self, answers: u64) {
+    /// Something came from `from`: it leads.
+    fn note_answered(&mut self, from: NodeId, answers: u64) {
         if answers > 0 {
+            self.leader = from;
             self.answered += answers;
             self.backoff.reset();
         }
     }
 
-    /// Sends everything that is not answered to whom it now takes for the leader.
-    fn send_again(&mut self, ctx: &mut Context<Process<S>>) {
+    /// Sends everything that is not answered to each of `to`.
+    fn send_again(&mut self, to: &[NodeId], ctx: &mut Context<Process<S>>) {
+        let (client, acked_below) = (self.session(), self.window.lowest());
         self.window.rewind();
-        self.submit(ctx);
-        let to = self.servers[self.leader];
-        let mut seq = self.reads_from;
-        let mut open: (Seq, Vec<S::Command>) = (seq, Vec::new());
-        for read in &self.reads {
-            match read {
-                Some((_, query)) if open.1.len() < COMMANDS_MAX => open.1.push(query.clone()),
-                Some(_) | None => {
-                    let (first, queries) = std::mem::replace(&mut open, (seq + 1, Vec::new()));
-                    if !queries.is_empty() {
-                        ctx.send(to, Message::Query { first, queries });
-                    }
-                    if let Some((_, query)) = read {
-                        open = (seq, vec![query.clone()]);
-                    }
-                }
-            }
-            seq += 1;
+        while let Some((first, commands)) = self.window.take_unsent(COMMANDS_MAX) {
+            ctx.broadcast(to, &Message::Submit { client, first, acked_below, commands });
         }
-        if !open.1.is_empty() {
-            ctx.send(to, Message::Query { first: open.0, queries: open.1 });
+        let mut first = self.reads_from;
+        let mut queries = Vec::new();
+        for (seq, read) in (self.reads_from..).zip(&self.reads) {
+            if let Some((_, query)) = read {
+                if queries.is_empty() {
+                    first = seq;
+                }
+                queries.push(query.clone());
+            }
+            // A message names a first number and has no gaps.
+            let is_last = seq + 1 == self.reads_from + self.reads.len() as u64;
+            if !queries.is_empty() && (read.is_none() || queries.len() == COMMANDS_MAX || is_last) {
+                ctx.broadcast(to, &Message::Query { first, queries: std::mem::take(&mut queries) });
+            }
         }
     }
 
     fn submit(&mut self, ctx: &mut Context<Process<S>>) {
         let (client, acked_below) = (self.session(), self.window.lowest());
         while let Some((first, commands)) = self.window.take_unsent(COMMANDS_MAX) {
-            let to = self.servers[self.leader];
-            ctx.send(to, Message::Submit { client, first, acked_below, commands });
+            ctx.send(self.leader, Message::Submit { client, first, acked_below, commands });
         }
     }
 

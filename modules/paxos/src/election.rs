@@ -170,7 +170,8 @@ impl<S: StateMachine> Server<S> {
         self.liveness.note_executed(from, executed_through);
         self.liveness.note(following);
         // Somebody is content with a newer leader than this server knows of: no reason to disturb it.
-        let news = happy && following > self.following() && following > self.promised && following.node != self.me;
+        let news =
+            happy && following > self.following() && following > self.promised && following.node != self.me;
         if news {
             mark!("paxos.heard_of_a_leader");
             self.become_follower(Some(following), ctx);

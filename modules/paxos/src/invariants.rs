@@ -39,17 +39,23 @@ pub fn what_is_chosen_is_held_by_a_majority<S: StateMachine>(
     through: Slot,
 ) -> Result<(), String> {
     for slot in (after.0 + 1..=through.0).map(Slot) {
-        let Some(knowing) = servers.iter().find(|server| server.status(slot) == SlotStatus::Chosen) else { continue };
+        let Some(knowing) = servers.iter().find(|server| server.status(slot) == SlotStatus::Chosen) else {
+            continue;
+        };
         let proposal = knowing.log().find(slot).map(|(_, proposal)| proposal);
         let holds = |server: &&&Server<S>| match server.status(slot) {
             SlotStatus::Cleared => true,
             SlotStatus::Empty => false,
-            SlotStatus::Accepted | SlotStatus::Chosen => server.log().find(slot).map(|(_, held)| held) == proposal,
+            SlotStatus::Accepted | SlotStatus::Chosen => {
+                server.log().find(slot).map(|(_, held)| held) == proposal
+            }
         };
         let holding = servers.iter().filter(holds).count();
         if holding < knowing.quorum() {
             let id = knowing.id();
-            return Err(format!("{id} knows {slot} to be chosen, and only {holding} servers hold {proposal:?}"));
+            return Err(format!(
+                "{id} knows {slot} to be chosen, and only {holding} servers hold {proposal:?}"
+            ));
         }
     }
     Ok(())
@@ -60,7 +66,9 @@ pub fn what_is_chosen_is_held_by_a_majority<S: StateMachine>(
 /// # Errors
 /// Names the slot and who cleared it.
 pub fn what_is_cleared_is_held_by_a_majority<S: StateMachine>(servers: &[&Server<S>]) -> Result<(), String> {
-    let Some(clearing) = servers.iter().max_by_key(|server| server.log().dropped_through()) else { return Ok(()) };
+    let Some(clearing) = servers.iter().max_by_key(|server| server.log().dropped_through()) else {
+        return Ok(());
+    };
     let slot = clearing.log().dropped_through();
     let holding = servers.iter().filter(|server| server.status(slot) != SlotStatus::Empty).count();
     if slot > Slot::ZERO && holding < clearing.quorum() {

@@ -226,7 +226,8 @@ impl<S: StateMachine> Server<S> {
                 Admission::Again(output) => answers.push((client, seq, output.clone()), ctx),
                 Admission::Answered => {}
                 Admission::Run | Admission::Early | Admission::Forgotten => {
-                    let known = leader.proposed.get(&client).copied().unwrap_or_else(|| sessions.executed(client));
+                    let known =
+                        leader.proposed.get(&client).copied().unwrap_or_else(|| sessions.executed(client));
                     // Proposed already, or behind a gap, or too much: the client will submit it again.
                     if seq == known + 1 && leader.pending.len() < self.settings.pending_max {
                         leader.proposed.insert(client, seq);
@@ -250,7 +251,11 @@ impl<S: StateMachine> Server<S> {
             if leader.pending.is_empty() || full || room == 0 {
                 break;
             }
-            let count = batch_len::<S>(&leader.pending, room.min(self.settings.batch_slots_max), self.settings.batch_bytes_max);
+            let count = batch_len::<S>(
+                &leader.pending,
+                room.min(self.settings.batch_slots_max),
+                self.settings.batch_bytes_max,
+            );
             let batch: Arc<[Proposal<S::Command>]> = leader.pending.drain(..count).collect();
             let run = Run::new(self.log.last().next(), ballot, batch);
             leader.batches.push_back(run.last());
@@ -317,19 +322,18 @@ impl<S: StateMachine> Server<S> {
     /// Sends a follower what it lacks: slots from the log, or the state if the log no longer reaches back.
     fn catch_up(&mut self, peer: NodeId, ctx: &mut Context<Process<S>>) {
         let (ballot, chosen_through) = (self.promised, self.chosen_through);
-        let (tick, last) = (self.settings.missed_ticks_max, self.log.last());
+        let last = self.log.last();
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(progress) = leader.progress(peer) else { return };
         if progress.sent() < self.log.dropped_through() {
-            if progress.may_send_snapshot(tick) {
+            if progress.begin_snapshot() {
                 mark!("paxos.snapshot_sent");
-                progress.on_snapshot_sent();
                 let replica = Arc::new(self.replica.clone());
                 ctx.send_early(peer, Message::Snapshot { ballot, replica });
             }
             return;
         }
-        let until = Slot(last.0.min(progress.matched().0 + RESEND_SLOTS_MAX));
+        let until = Slot(last.0.min(progress.sent().0 + RESEND_SLOTS_MAX));
         for run in self.log.runs(progress.sent(), until) {
             // What is chosen was chosen in an older ballot perhaps; proposing it in this one is what Paxos does.
             let run = run.in_ballot(ballot);
@@ -348,8 +352,8 @@ impl<S: StateMachine> Server<S> {
         let Role::Leader(leader) = &mut self.role else { return };
         let mut behind = Vec::new();
         for progress in &mut leader.followers {
-            let is_heard = self.liveness.is_heard(progress.node());
-            if progress.on_tick() && is_heard {
+            // Nothing is sent again to those who are not there: they would get it all at once.
+            if self.liveness.is_heard(progress.node()) && progress.on_tick(self.log.last()) {
                 behind.push(progress.node());
             }
         }

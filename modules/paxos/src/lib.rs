@@ -65,12 +65,14 @@ impl<S: StateMachine> Node for Process<S> {
         match (self, message) {
             (Process::Server(server), message) => server.on_message(from, message, ctx),
             (Process::Client(client), Message::Results { client: session, first, outputs }) => {
-                client.on_results(session, first, outputs, ctx);
+                client.on_results(from, (session, first, outputs), ctx);
             }
             (Process::Client(client), Message::Answers { first, outputs }) => {
-                client.on_answers(first, outputs, ctx);
+                client.on_answers(from, (first, outputs), ctx);
             }
-            (Process::Client(client), Message::NotLeader { leader }) => client.on_not_leader(from, leader, ctx),
+            (Process::Client(client), Message::NotLeader { leader }) => {
+                client.on_not_leader(from, leader, ctx)
+            }
             (Process::Client(client), Message::Forgotten { client: session }) => {
                 client.on_forgotten(session, ctx);
             }

@@ -177,7 +177,10 @@ impl<C> Log<C> {
     /// The runs within `(after, through]`, cut to it, in order.
     pub fn runs(&self, after: Slot, through: Slot) -> impl Iterator<Item = Run<C>> + use<'_, C> {
         let from = self.position(after.next());
-        self.runs.range(from..).take_while(move |run| run.first <= through).filter_map(move |run| run.clip(after, through))
+        self.runs
+            .range(from..)
+            .take_while(move |run| run.first <= through)
+            .filter_map(move |run| run.clip(after, through))
     }
 
     /// Puts `run` in the place of whatever its slots held. Slots that are dropped stay dropped.
@@ -239,7 +242,10 @@ impl<C> Log<C> {
 
     fn entries(&self) -> impl Iterator<Item = (Slot, Ballot, &Proposal<C>)> {
         self.runs.iter().flat_map(|run| {
-            run.proposals().iter().zip(run.first.0..).map(|(proposal, slot)| (Slot(slot), run.ballot, proposal))
+            run.proposals()
+                .iter()
+                .zip(run.first.0..)
+                .map(|(proposal, slot)| (Slot(slot), run.ballot, proposal))
         })
     }
 
@@ -305,7 +311,8 @@ impl<C: Wire> Wire for Proposal<C> {
             1 => {
                 let client = ClientId::decode(input)?;
                 let seq = input.varint()?;
-                let acked_below = seq.checked_sub(input.varint()?).ok_or(Malformed("acknowledged below zero"))?;
+                let acked_below =
+                    seq.checked_sub(input.varint()?).ok_or(Malformed("acknowledged below zero"))?;
                 Ok(Proposal::Command { client, seq, acked_below, command: C::decode(input)? })
             }
             2.. => Err(Malformed("no such proposal")),
@@ -327,7 +334,8 @@ impl<C: Wire> Wire for Run<C> {
         if slots == 0 || first == Slot::ZERO || first.0.checked_add(slots as u64).is_none() {
             return Err(Malformed("a run without slots"));
         }
-        let proposals: Vec<Proposal<C>> = (0..slots).map(|_| Proposal::decode(input)).collect::<Result<_, _>>()?;
+        let proposals: Vec<Proposal<C>> =
+            (0..slots).map(|_| Proposal::decode(input)).collect::<Result<_, _>>()?;
         Ok(Run::new(first, ballot, proposals.into()))
     }
 }

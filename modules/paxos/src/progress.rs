@@ -3,6 +3,9 @@
 use crate::{Run, Slot};
 use synod_node::NodeId;
 
+/// So many ticks pass between two snapshots to one follower: the first may still be on its way.
+const SNAPSHOT_PAUSE_TICKS: u32 = 8;
+
 /// What a leader knows of a follower. Always `matched <= sent`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Progress {
@@ -94,19 +97,21 @@ impl Progress {
         self.confirmed = self.confirmed.max(round);
     }
 
-    pub(crate) fn may_send_snapshot(&self, _ticks: u32) -> bool {
-        self.snapshot_pause == 0
+    /// Whether a snapshot may be sent now; if so it counts as sent, and the next one waits for some ticks.
+    pub(crate) fn begin_snapshot(&mut self) -> bool {
+        let may = self.snapshot_pause == 0;
+        if may {
+            self.snapshot_pause = SNAPSHOT_PAUSE_TICKS;
+        }
+        may
     }
 
-    pub(crate) fn on_snapshot_sent(&mut self) {
-        self.snapshot_pause = 8;
-    }
-
-    /// A tick passed; returns whether everything not accepted should be sent again, and then counts it as not sent.
-    pub(crate) fn on_tick(&mut self) -> bool {
+    /// A tick passed, and the log ends at `last`; returns whether everything not accepted should be sent again, and
+    /// then counts it as not sent.
+    pub(crate) fn on_tick(&mut self, last: Slot) -> bool {
         self.snapshot_pause = self.snapshot_pause.saturating_sub(1);
         let resend = self.is_stalled;
-        self.is_stalled = self.is_probing || self.sent > self.matched;
+        self.is_stalled = self.is_probing || self.matched < last;
         if resend && !self.is_probing {
             self.sent = self.matched;
         }

@@ -77,7 +77,12 @@ impl<S: StateMachine> Server<S> {
     }
 
     /// A peer is new under an old name.
-    pub(crate) fn on_rejoin(&mut self, from: NodeId, incarnation: Incarnation, ctx: &mut Context<Process<S>>) {
+    pub(crate) fn on_rejoin(
+        &mut self,
+        from: NodeId,
+        incarnation: Incarnation,
+        ctx: &mut Context<Process<S>>,
+    ) {
         let known = self.incarnations.get(&from).copied().unwrap_or(0);
         if incarnation < known {
             return;

@@ -210,15 +210,18 @@ impl Cluster {
 
     /// The sum of what all servers keep: values, results and logs, in bytes.
     pub fn kept_bytes(&self) -> usize {
-        self.running().iter().map(|server| {
-            let results = server.replica().sessions().results().map(KvOutput::bytes).sum::<usize>();
-            let held = |slot| match server.log().find(slot) {
-                Some((_, Proposal::Command { command, .. })) => <KvStore as StateMachine>::bytes(command),
-                Some((_, Proposal::Noop)) | None => 0,
-            };
-            let log = (server.log().dropped_through().0 + 1..=server.log().last().0).map(Slot).map(held);
-            results + log.sum::<usize>() + server.replica().machine().bytes()
-        }).sum()
+        self.running()
+            .iter()
+            .map(|server| {
+                let results = server.replica().sessions().results().map(KvOutput::bytes).sum::<usize>();
+                let held = |slot| match server.log().find(slot) {
+                    Some((_, Proposal::Command { command, .. })) => <KvStore as StateMachine>::bytes(command),
+                    Some((_, Proposal::Noop)) | None => 0,
+                };
+                let log = (server.log().dropped_through().0 + 1..=server.log().last().0).map(Slot).map(held);
+                results + log.sum::<usize>() + server.replica().machine().bytes()
+            })
+            .sum()
     }
 
     /// Runs until every running server has executed as much as any.
@@ -375,7 +378,11 @@ fn markers_fit(server: &Server<KvStore>) -> Result<(), String> {
         && server.status(last.next()) == SlotStatus::Empty
         && (last == Slot::ZERO || server.status(last) != SlotStatus::Empty)
         && cleared <= last;
-    if fits { Ok(()) } else { Err(format!("{}'s log begins after {cleared} and ends at {last}", server.id())) }
+    if fits {
+        Ok(())
+    } else {
+        Err(format!("{}'s log begins after {cleared} and ends at {last}", server.id()))
+    }
 }
 
 impl Oracle<Node> for LogOracle {

@@ -19,7 +19,9 @@ pub const SCENARIOS: &[Scenario] = &[
     row("3", "a_client_sees_what_others_wrote_before", Kind::Run, write_write_read),
     row("4", "a_majority_goes_on_without_the_rest", Kind::Run, majority),
     row("5", "a_minority_answers_nothing", Kind::Run, |stage| minority(stage, false)),
-    row("6", "what_waited_in_a_minority_is_done_when_the_network_heals", Kind::Run, |stage| minority(stage, true)),
+    row("6", "what_waited_in_a_minority_is_done_when_the_network_heals", Kind::Run, |stage| {
+        minority(stage, true)
+    }),
     row("7", "a_new_majority_knows_what_the_old_one_chose", Kind::Run, moving_majority),
     row("8", "fifteen_clients_read_one_value_twenty_times", Kind::Run, fifteen_clients),
     row("9", "twenty_five_clients_append_and_every_append_is_there_once", Kind::Run, many_appends),
@@ -31,7 +33,9 @@ pub const SCENARIOS: &[Scenario] = &[
     row("15", "appends_are_linearizable_on_a_lossy_network", LOSSY, many_appends),
     row("16", "a_partition_of_a_second_is_outlived", Kind::Run, one_partition),
     row("17", "changing_majorities_never_stop_the_clients", Kind::Run, |stage| changing(stage, 10_000)),
-    row("18", "changing_majorities_never_stop_the_clients_on_a_lossy_network", LOSSY, |stage| changing(stage, 10_000)),
+    row("18", "changing_majorities_never_stop_the_clients_on_a_lossy_network", LOSSY, |stage| {
+        changing(stage, 10_000)
+    }),
     row("19", "long_partitions_on_a_lossy_network_leave_a_working_group", LOSSY, long_partitions),
     row("27", "a_group_of_one_answers", Kind::Run, singleton),
     row("27u", "a_group_of_one_answers_on_a_lossy_network", LOSSY, singleton),
@@ -55,14 +59,16 @@ fn logs_agree(cluster: &Cluster, through: u64) -> Step {
 
 fn simple(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     play(stage, 3, |cluster| {
-        let is_blank = cluster.running().iter().all(|server| {
-            (server.log().dropped_through(), server.log().last()) == (Slot::ZERO, Slot::ZERO)
-        });
+        let is_blank = cluster
+            .running()
+            .iter()
+            .all(|server| (server.log().dropped_through(), server.log().last()) == (Slot::ZERO, Slot::ZERO));
         cluster.must(is_blank, "a group begins with empty logs")?;
         logs_agree(cluster, 100)?;
         // Each operation through the log, so that it has as many slots as there are operations.
         let list = kv::simple();
-        let writes = list.iter().filter(|(command, _)| !matches!(command, KvCommand::Get { .. })).count() as u64;
+        let writes =
+            list.iter().filter(|(command, _)| !matches!(command, KvCommand::Get { .. })).count() as u64;
         cluster.asks(1, list)?;
         cluster.finish(60_000)?;
         logs_agree(cluster, 100)?;
@@ -178,7 +184,8 @@ fn garbage(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         cluster.asks(1, puts(&big))?;
         cluster.finish(60_000)?;
         let kept = cluster.kept_bytes();
-        cluster.must(kept > 20_000_000, format!("only {kept} bytes are kept for the server that is cut off"))?;
+        cluster
+            .must(kept > 20_000_000, format!("only {kept} bytes are kept for the server that is cut off"))?;
         cluster.sim.network().heal();
         cluster.asks(1, puts("small"))?;
         cluster.finish(60_000)?;
