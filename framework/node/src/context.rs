@@ -34,6 +34,9 @@ pub enum Effect<N: Node> {
     Persist(N::Record),
     /// To be made durable; from then on it stands for everything persisted before it.
     Checkpoint(N::Checkpoint),
+    /// As a checkpoint, but everything in it can be had from what was persisted before: it says nothing new, so a
+    /// driver need hold nothing back for it.
+    Compact(N::Checkpoint),
     /// Answers a request of the node's user, once everything persisted before it is durable.
     Reply {
         /// The request's name.
@@ -95,6 +98,11 @@ impl<N: Node> Context<N> {
     /// Makes `checkpoint` durable, and lets everything persisted before it be forgotten.
     pub fn checkpoint(&mut self, checkpoint: N::Checkpoint) {
         self.effects.push(Effect::Checkpoint(checkpoint));
+    }
+
+    /// Lets everything persisted before be forgotten in favour of `checkpoint`, which holds the same and nothing more.
+    pub fn compact(&mut self, checkpoint: N::Checkpoint) {
+        self.effects.push(Effect::Compact(checkpoint));
     }
 
     /// Answers request `id` once everything persisted so far is durable.

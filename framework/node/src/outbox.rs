@@ -35,6 +35,10 @@ pub trait Sink<N: Node> {
     fn persist(&mut self, record: N::Record);
     /// As `persist`, for a checkpoint.
     fn checkpoint(&mut self, checkpoint: N::Checkpoint);
+    /// As `checkpoint`, for one that says nothing new: it may count as durable as soon as all before it is.
+    fn compact(&mut self, checkpoint: N::Checkpoint) {
+        self.checkpoint(checkpoint);
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -71,6 +75,10 @@ impl<N: Node> Outbox<N> {
                 Effect::Checkpoint(checkpoint) => {
                     self.waiting.push_back(Waiting::Write);
                     sink.checkpoint(checkpoint);
+                }
+                Effect::Compact(checkpoint) => {
+                    self.waiting.push_back(Waiting::Write);
+                    sink.compact(checkpoint);
                 }
                 Effect::Reply { id, response } => self.depart(Departure::Reply { id, response }, sink),
             }

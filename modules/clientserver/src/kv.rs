@@ -159,3 +159,37 @@ impl Wire for KvCommand {
         })
     }
 }
+
+impl Wire for KvOutput {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            KvOutput::PutOk => 0u32.encode(out),
+            KvOutput::Value(value) => (1u32, value.clone()).encode(out),
+            KvOutput::KeyNotFound => 2u32.encode(out),
+            KvOutput::Appended(value) => (3u32, value.clone()).encode(out),
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match u32::decode(input)? {
+            0 => KvOutput::PutOk,
+            1 => KvOutput::Value(Text::decode(input)?),
+            2 => KvOutput::KeyNotFound,
+            3 => KvOutput::Appended(Text::decode(input)?),
+            4.. => return Err(Malformed("no such output")),
+        })
+    }
+}
+
+impl Wire for KvStore {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let pairs: Vec<(Text, Text)> =
+            self.values.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        pairs.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let pairs = Vec::<(Text, Text)>::decode(input)?;
+        Ok(KvStore { values: pairs.into_iter().collect() })
+    }
+}

@@ -4,6 +4,7 @@
 mod acceptor;
 mod ballot;
 mod client;
+mod codec;
 mod election;
 pub mod invariants;
 mod leader;
@@ -18,6 +19,7 @@ mod settings;
 
 pub use ballot::{Ballot, Slot};
 pub use client::{Client, Request};
+pub use codec::Portable;
 pub use log::{Log, Proposal, Run};
 pub use message::{Checkpoint, Incarnation, Message, Record, Timer};
 pub use replica::Replica;

@@ -177,20 +177,25 @@ impl<S: StateMachine> Server<S> {
     pub(crate) fn maybe_checkpoint(&mut self, ctx: &mut Context<Process<S>>) {
         if self.unsaved_bytes >= self.settings.checkpoint_bytes {
             mark!("paxos.checkpoint");
-            self.save(ctx);
+            self.unsaved_bytes = 0;
+            ctx.compact(self.checkpoint());
         }
     }
 
     /// Makes everything that must survive durable at once.
     pub(crate) fn save(&mut self, ctx: &mut Context<Process<S>>) {
         self.unsaved_bytes = 0;
-        ctx.checkpoint(Checkpoint {
+        ctx.checkpoint(self.checkpoint());
+    }
+
+    fn checkpoint(&self) -> Checkpoint<S> {
+        Checkpoint {
             incarnation: self.incarnation,
             promised: self.promised,
             replica: Arc::new(self.replica.clone()),
             accepted: self.log.runs(self.replica.through(), Slot(u64::MAX)).collect(),
             incarnations: self.incarnations.iter().map(|(node, incarnation)| (*node, *incarnation)).collect(),
-        });
+        }
     }
 
     /// Drops what all have executed; and, whoever lags, all but the last slots: one dead replica never stops it.
