@@ -1,0 +1,285 @@
+//! The thread's half: batches become durable, segments follow each other and are recycled.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::appender::Batch;
+use crate::checkpoint::Stored;
+use crate::disk::Disk;
+use crate::error::{Error, at};
+use crate::files::{ASIDE, checkpoint_name, replace_manifest, segment_name, spare_name};
+use crate::format::{
+    HEADER_BYTES, KIND_SETTLED, Manifest, RecordHeader, SegmentHeader, Stamp, record_bytes, stamp,
+};
+use crate::{Identity, Options};
+
+/// The number of a record that is durable, with all before it. Only a journal makes one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Durable(u64);
+
+impl Durable {
+    /// The record's sequence number; 0 before the first record.
+    pub fn sequence(self) -> u64 {
+        self.0
+    }
+}
+
+/// A segment that has records which some node still needs, or that is being written.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) number: u64,
+    pub(crate) bytes: u64,
+    /// Where the next record goes.
+    pub(crate) offset: u64,
+    /// For each protocol node with records in it the number of the last one.
+    pub(crate) last_of_node: BTreeMap<u32, u64>,
+}
+
+/// Writes batches and recycles segments. Lives on a thread of its own.
+#[derive(Debug)]
+pub struct Writer<D> {
+    pub(crate) disk: D,
+    pub(crate) options: Options,
+    pub(crate) manifest: Manifest,
+    /// Oldest first; the last one is being written.
+    pub(crate) segments: VecDeque<Segment>,
+    /// Files of `Options::segment_bytes` bytes whose content nobody needs.
+    pub(crate) spares: Vec<String>,
+    pub(crate) durable: u64,
+    /// Whether the last thing in the segment says that all is durable.
+    pub(crate) settled: bool,
+    pub(crate) poisoned: bool,
+}
+
+impl<D: Disk> Writer<D> {
+    /// Writes and syncs `batch`, which is then empty and ready to be reused. What it returns is durable. An empty
+    /// batch costs nothing.
+    ///
+    /// # Errors
+    /// If the disk refuses. The writer is then poisoned: every later call fails, and the process must stop.
+    ///
+    /// # Panics
+    /// If the batch does not follow the last one: a bug of the caller.
+    pub fn write(&mut self, batch: &mut Batch) -> Result<Durable, Error> {
+        if !batch.is_empty() {
+            assert_eq!(batch.first_sequence, self.durable + 1, "batches are written in order");
+            self.poisoning(|writer| writer.write_records(batch))?;
+            batch.clear();
+        }
+        if self.poisoned { Err(Error::Poisoned) } else { Ok(Durable(self.durable)) }
+    }
+
+    /// Notes behind the last record that it is durable, without waiting for the disk. To be called when no batch is
+    /// waiting. The next batch says the same, so this matters only for what is last: with the note, damage to the
+    /// last batch is recognised; without it, it looks like a batch that was cut off by a crash.
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn settle(&mut self) -> Result<(), Error> {
+        let active = self.active();
+        if self.settled || active.offset + HEADER_BYTES as u64 > active.bytes {
+            return Ok(());
+        }
+        self.poisoning(|writer| {
+            let mut note = vec![0; HEADER_BYTES];
+            let header = RecordHeader {
+                kind: KIND_SETTLED,
+                length: 0,
+                payload_checksum: crc32fast::hash(&[]),
+                node: 0,
+                sequence: writer.durable + 1,
+                synced: writer.durable,
+            };
+            header.write(writer.stamp(), &mut note);
+            writer.put(&note)?;
+            writer.settled = true;
+            Ok(())
+        })
+    }
+
+    /// The last durable record.
+    pub fn durable(&self) -> Durable {
+        Durable(self.durable)
+    }
+
+    /// Whose journal it is.
+    pub fn identity(&self) -> Identity {
+        self.manifest.identity
+    }
+
+    /// How many segments hold records that some node may need. One that only grows means that a node writes no
+    /// checkpoints.
+    pub fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Lets the records that `stored` covers go: segments that no node needs any more become spare.
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    #[expect(clippy::needless_pass_by_value, reason = "a stored checkpoint is released once")]
+    pub fn release(&mut self, stored: Stored) -> Result<(), Error> {
+        let Stored { node, covered } = stored;
+        self.poisoning(|writer| writer.release_covered(node, covered))
+    }
+
+    /// Runs `work` unless an earlier work failed. Poisoned is also who panicked half-way.
+    fn poisoning(&mut self, work: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        if self.poisoned {
+            return Err(Error::Poisoned);
+        }
+        self.poisoned = true;
+        work(self)?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    fn active(&self) -> &Segment {
+        self.segments.back().expect("a segment is open")
+    }
+
+    fn active_mut(&mut self) -> &mut Segment {
+        self.segments.back_mut().expect("a segment is open")
+    }
+
+    fn stamp(&self) -> Stamp {
+        stamp(self.manifest.identity, self.active().number)
+    }
+
+    fn write_records(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        let bytes = &mut batch.bytes;
+        let mut sequence = batch.first_sequence;
+        let mut stamp = self.stamp();
+        // What is between `from` and `at` goes to the open segment in one write.
+        let (mut from, mut at) = (0, 0);
+        while at < bytes.len() {
+            let draft = Batch::draft(&bytes[at..]);
+            let size = record_bytes(draft.length as usize);
+            if self.active().offset + (at - from + size) as u64 > self.active().bytes {
+                self.flush(&bytes[from..at], sequence - 1)?;
+                self.open_segment(sequence, size)?;
+                stamp = self.stamp();
+                from = at;
+            }
+            let payload = &bytes[at + HEADER_BYTES..at + HEADER_BYTES + draft.length as usize];
+            let header = RecordHeader {
+                kind: draft.kind,
+                length: draft.length,
+                payload_checksum: crc32fast::hash(payload),
+                node: draft.node,
+                sequence,
+                synced: self.durable,
+            };
+            header.write(stamp, &mut bytes[at..at + HEADER_BYTES]);
+            self.active_mut().last_of_node.insert(draft.node, sequence);
+            at += size;
+            sequence += 1;
+        }
+        self.flush(&bytes[from..], sequence - 1)
+    }
+
+    fn flush(&mut self, bytes: &[u8], last_sequence: u64) -> Result<(), Error> {
+        if !bytes.is_empty() {
+            self.put(bytes)?;
+            let name = segment_name(self.active().number);
+            self.disk.sync(&name).map_err(at("sync", &name))?;
+            self.durable = last_sequence;
+            self.settled = false;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let name = segment_name(self.active().number);
+        self.disk.write_at(&name, self.active().offset, bytes).map_err(at("write", &name))?;
+        self.active_mut().offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Opens the next segment, with room for a record of `size` bytes. It gets its name only once its header is
+    /// durable, and a record only once the manifest knows it.
+    pub(crate) fn open_segment(&mut self, first_sequence: u64, size: usize) -> Result<(), Error> {
+        let number = self.manifest.last_segment + 1;
+        let bytes = self.options.segment_bytes.max((HEADER_BYTES + size) as u64);
+        let name = segment_name(number);
+        let usual = bytes == self.options.segment_bytes;
+        let aside = match if usual { self.spares.pop() } else { None } {
+            Some(spare) => {
+                synod_stdx::mark!("journal.segment_recycled");
+                spare
+            }
+            None => {
+                let aside = format!("{name}{ASIDE}");
+                self.disk.create(&aside, bytes).map_err(at("create", &aside))?;
+                aside
+            }
+        };
+        let header = SegmentHeader { number, first_sequence, bytes }.to_bytes(self.manifest.identity);
+        self.disk.write_at(&aside, 0, &header).map_err(at("write", &aside))?;
+        self.disk.sync(&aside).map_err(at("sync", &aside))?;
+        self.disk.rename(&aside, &name).map_err(at("rename", &aside))?;
+        self.disk.sync_dir().map_err(at("sync the directory of", &name))?;
+        self.manifest.last_segment = number;
+        replace_manifest(&self.disk, &self.manifest)?;
+        let offset = HEADER_BYTES as u64;
+        self.segments.push_back(Segment { number, bytes, offset, last_of_node: BTreeMap::new() });
+        self.settled = false;
+        Ok(())
+    }
+
+    fn release_covered(&mut self, node: u32, covered: u64) -> Result<(), Error> {
+        let list = &mut self.manifest.covered;
+        let previous = match list.binary_search_by_key(&node, |(node, _)| *node) {
+            Ok(at) if list[at].1 > covered => {
+                // A later checkpoint came first: this one is needed no more.
+                return self.remove(&checkpoint_name(node, covered));
+            }
+            Ok(at) => Some(std::mem::replace(&mut list[at].1, covered)).filter(|old| *old != covered),
+            Err(at) => {
+                list.insert(at, (node, covered));
+                None
+            }
+        };
+        let mut freed = Vec::new();
+        while self.segments.len() > 1 && self.is_covered(&self.segments[0]) {
+            freed.extend(self.segments.pop_front());
+            self.manifest.first_segment = self.segments[0].number;
+        }
+        replace_manifest(&self.disk, &self.manifest)?;
+        if let Some(previous) = previous {
+            self.remove(&checkpoint_name(node, previous))?;
+        }
+        for segment in &freed {
+            self.retire(&segment_name(segment.number), segment.number, segment.bytes)?;
+        }
+        self.disk.sync_dir().map_err(at("sync the directory of", "the journal"))
+    }
+
+    fn is_covered(&self, segment: &Segment) -> bool {
+        let covered: BTreeMap<u32, u64> = self.manifest.covered.iter().copied().collect();
+        segment
+            .last_of_node
+            .iter()
+            .all(|(node, last)| covered.get(node).is_some_and(|covered| last <= covered))
+    }
+
+    /// Makes the file of a segment that nobody needs a spare, or removes it where there are enough.
+    pub(crate) fn retire(&mut self, name: &str, number: u64, bytes: u64) -> Result<(), Error> {
+        if bytes != self.options.segment_bytes || self.spares.len() >= self.options.spares_max {
+            return self.remove(name);
+        }
+        let spare = spare_name(number);
+        if name != spare {
+            self.disk.rename(name, &spare).map_err(at("rename", name))?;
+        }
+        self.spares.push(spare);
+        Ok(())
+    }
+
+    /// Removes a file that nobody needs. That it is gone already is what was wanted.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
+        match self.disk.remove(name) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(at("remove", name)),
+        }
+    }
+}
