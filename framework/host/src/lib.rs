@@ -1,1 +1,43 @@
-//! (to be written)
+//! Reality chooses: real processes, sockets, clocks and disks drive the nodes. The shell around the pure core.
+//!
+//! A [`Host`] runs the protocol nodes of one process, all on one thread: what arrives, what fires and what users ask
+//! becomes a stimulus, the node takes its step, its effects go to the journal, the timers and the connections. The step
+//! is the one that was simulated and checked; the [`Outbox`](synod_node::Outbox) that holds promises back until they
+//! are durable is the simulator's too.
+//!
+//! # One turn
+//! Whatever woke the thread, the nodes take all the steps that can be taken now; then, once, the records that came of
+//! it go to the disk thread as one batch, and the messages to each peer as one write. While the disk works on a batch
+//! the next one gathers: group commit without a timer. Under load batches grow; an idle host adds no delay.
+//!
+//! # Between processes
+//! Each process dials each other one and sends over the connection that it dialed. A connection begins with a
+//! handshake that names protocol version, cluster, both nodes, the sender's incarnation and its start; whoever does not
+//! fit is refused with a named reason ([`Refusal`]), counted and logged. After it come frames: length, checksum,
+//! sender, receiver, message. A frame that does not check out ends the connection, never the process. A peer that is
+//! away or slow loses messages once its buffer is full: the protocols expect that of a network.
+//!
+//! # On disk
+//! One journal for all nodes of the process (see `synod-journal`), a file lock, and a counter of starts. A disk that
+//! fails ends the process: nobody knows any more what is durable.
+//!
+//! # What is left out
+//! Encryption between processes. Chunked snapshots: a snapshot is one frame, bounded by
+//! [`FRAME_BYTES_MAX`](frame::FRAME_BYTES_MAX).
+
+mod boot;
+mod core;
+mod counters;
+mod disk;
+mod disk_thread;
+pub mod frame;
+mod host;
+mod peers;
+mod recorder;
+
+pub use boot::{BootError, next_start};
+pub use core::Hosted;
+pub use counters::Counters;
+pub use disk::FileDisk;
+pub use frame::Refusal;
+pub use host::{Host, HostConfig, HostError, Opened, Peer, Stopped};

@@ -169,11 +169,10 @@ impl Trace {
     /// The trace as lines of JSON.
     pub fn to_text(&self) -> String {
         let mut text = serde_json::to_string(&self.header).expect("a header is plain data");
-        for event in &self.events {
-            text.push('\n');
-            text.push_str(&serde_json::to_string(event).expect("an event is plain data"));
-        }
         text.push('\n');
+        for event in &self.events {
+            text.push_str(&event.to_line());
+        }
         text
     }
 
@@ -204,6 +203,13 @@ impl Trace {
 }
 
 impl TraceEvent {
+    /// The event's line of a trace, with the line's end.
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("an event is plain data");
+        line.push('\n');
+        line
+    }
+
     /// What `event` looks like in a trace, told before it happens in `world`.
     pub fn of<N: Node>(at_us: u64, event: &Event<N>, world: &World<N>) -> TraceEvent {
         let parts = |id: EnvelopeId| match world.envelope(id) {

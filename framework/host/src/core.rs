@@ -1,0 +1,339 @@
+//! The nodes of a process and everything between them and the world: steps, timers, promises, outgoing bytes.
+
+use crate::counters::Counters;
+use crate::disk_thread::{DiskNews, DiskThreads, StoreCheckpoint};
+use crate::frame::put_frame;
+use crate::recorder::Recorder;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use synod_journal::{Appender, Batch, Durable as DurableMark};
+use synod_node::{Context, Departure, Node, NodeId, Outbox, RequestId, Sink, Stimulus, TimerRange, step};
+use synod_stdx::{Rng, Wire};
+use tokio::sync::Notify;
+
+/// What a node must be to run on a host: its messages, records and checkpoints have a byte form.
+pub trait Hosted: Node<Message: Wire, Record: Wire, Checkpoint: Wire + Send> + 'static {}
+
+impl<N: Node<Message: Wire, Record: Wire, Checkpoint: Wire + Send> + 'static> Hosted for N {}
+
+/// The most bytes that wait for one peer: what comes when more wait is dropped, as a network would.
+const OUT_BYTES_MAX: usize = 64 << 20;
+
+/// The kind of a record that holds a node's record.
+const KIND_RECORD: u8 = 1;
+
+/// What a write of a node waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Writing {
+    /// The journal's record of this number.
+    Record(u64),
+    /// The checkpoint of this number.
+    Checkpoint(u64),
+    /// Nothing of its own: it says nothing new.
+    Compaction,
+}
+
+struct Place<N: Node> {
+    id: NodeId,
+    node: N,
+    outbox: Outbox<N>,
+    writing: VecDeque<Writing>,
+}
+
+/// What waits to be sent to one peer.
+#[derive(Default)]
+pub(crate) struct Out {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) is_connected: bool,
+    pub(crate) wake: Rc<Notify>,
+}
+
+struct Due<N: Node> {
+    at: Instant,
+    number: u64,
+    place: usize,
+    timer: N::Timer,
+}
+
+impl<N: Node> PartialEq for Due<N> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.number) == (other.at, other.number)
+    }
+}
+
+impl<N: Node> Eq for Due<N> {}
+
+impl<N: Node> PartialOrd for Due<N> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<N: Node> Ord for Due<N> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+/// What becomes of an answer of a node to its user. It must not call the host.
+pub(crate) type OnReply<N> = Box<dyn FnMut(NodeId, RequestId, <N as Node>::Response)>;
+
+pub(crate) struct Core<N: Node> {
+    places: Vec<Place<N>>,
+    /// Which peer, by its index, runs a node.
+    remote: BTreeMap<NodeId, usize>,
+    local: VecDeque<(usize, NodeId, N::Message)>,
+    timers: BinaryHeap<Reverse<Due<N>>>,
+    timers_set: u64,
+    rng: Rng,
+    appender: Appender,
+    durable: DurableMark,
+    spare: Option<Batch>,
+    is_disk_busy: bool,
+    disk: DiskThreads,
+    checkpoints: u64,
+    checkpointed: u64,
+    pub(crate) outs: Vec<Out>,
+    on_reply: OnReply<N>,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) counters: Counters,
+    /// Wakes whoever fires the timers, when an earlier one was set.
+    pub(crate) timers_changed: Rc<Notify>,
+}
+
+/// What a core is made of.
+pub(crate) struct Parts<N: Node> {
+    pub(crate) remote: BTreeMap<NodeId, usize>,
+    pub(crate) peers: usize,
+    pub(crate) seed: u64,
+    pub(crate) appender: Appender,
+    pub(crate) durable: DurableMark,
+    pub(crate) disk: DiskThreads,
+    pub(crate) on_reply: OnReply<N>,
+    pub(crate) recorder: Option<Recorder>,
+}
+
+impl<N: Hosted> Core<N> {
+    pub(crate) fn new(parts: Parts<N>) -> Self {
+        Core {
+            places: Vec::new(),
+            remote: parts.remote,
+            local: VecDeque::new(),
+            timers: BinaryHeap::new(),
+            timers_set: 0,
+            rng: Rng::new(parts.seed),
+            appender: parts.appender,
+            durable: parts.durable,
+            spare: Some(Batch::default()),
+            is_disk_busy: false,
+            disk: parts.disk,
+            checkpoints: 0,
+            checkpointed: 0,
+            outs: (0..parts.peers).map(|_| Out::default()).collect(),
+            on_reply: parts.on_reply,
+            recorder: parts.recorder,
+            counters: Counters::default(),
+            timers_changed: Rc::default(),
+        }
+    }
+
+    /// Adds a node; it takes its first step with `stimulus`.
+    pub(crate) fn add(&mut self, id: NodeId, node: N, stimulus: Stimulus<N>) {
+        self.places.push(Place { id, node, outbox: Outbox::default(), writing: VecDeque::new() });
+        self.step(self.places.len() - 1, stimulus);
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> Option<&N> {
+        self.place(id).map(|place| &self.places[place].node)
+    }
+
+    fn place(&self, id: NodeId) -> Option<usize> {
+        // Two or three nodes: a look along the list beats a map.
+        self.places.iter().position(|place| place.id == id)
+    }
+
+    pub(crate) fn is_local(&self, id: NodeId) -> bool {
+        self.place(id).is_some()
+    }
+
+    /// Whether `peer` runs the node `id`.
+    pub(crate) fn is_at(&self, id: NodeId, peer: usize) -> bool {
+        self.remote.get(&id) == Some(&peer)
+    }
+
+    pub(crate) fn on_request(&mut self, id: NodeId, request_id: RequestId, request: N::Request) {
+        let place = self.place(id).expect("users ask nodes of this process");
+        self.step(place, Stimulus::Request { id: request_id, request });
+    }
+
+    pub(crate) fn on_message(&mut self, from: NodeId, to: NodeId, message: N::Message) {
+        if let Some(place) = self.place(to) {
+            self.step(place, Stimulus::Message { from, message });
+        }
+    }
+
+    /// Fires what is due, and says when the next timer is.
+    pub(crate) fn fire_timers(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        while let Some(Reverse(due)) = self.timers.peek() {
+            if due.at > now {
+                return Some(due.at);
+            }
+            let Some(Reverse(Due { place, timer, .. })) = self.timers.pop() else { unreachable!() };
+            self.step(place, Stimulus::Timer(timer));
+        }
+        None
+    }
+
+    /// The disk says something.
+    ///
+    /// # Errors
+    /// If it failed: in words.
+    pub(crate) fn on_disk(&mut self, news: DiskNews) -> Result<(), String> {
+        match news {
+            DiskNews::Durable { durable, batch, us } => {
+                self.durable = durable;
+                self.spare = Some(batch);
+                self.is_disk_busy = false;
+                self.counters.disk_us_max = self.counters.disk_us_max.max(us);
+            }
+            DiskNews::Checkpointed(number) => {
+                self.checkpointed = number;
+                self.counters.checkpoints += 1;
+            }
+            DiskNews::Failed(why) => return Err(why),
+        }
+        for place in 0..self.places.len() {
+            self.release(place);
+        }
+        Ok(())
+    }
+
+    /// Lets leave what waited for writes that are durable now.
+    fn release(&mut self, place: usize) {
+        let (durable, checkpointed) = (self.durable.sequence(), self.checkpointed);
+        let is_durable = |writing: &Writing| match writing {
+            Writing::Record(number) => *number <= durable,
+            Writing::Checkpoint(number) => *number <= checkpointed,
+            Writing::Compaction => true,
+        };
+        let mut writes = 0;
+        while self.places[place].writing.front().is_some_and(is_durable) {
+            self.places[place].writing.pop_front();
+            writes += 1;
+        }
+        if writes > 0 {
+            let mut outbox = std::mem::take(&mut self.places[place].outbox);
+            outbox.on_durable(writes, &mut Scene { core: self, place });
+            self.places[place].outbox = outbox;
+        }
+    }
+
+    fn step(&mut self, place: usize, stimulus: Stimulus<N>) {
+        self.counters.steps += 1;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(self.places[place].id, &stimulus);
+        }
+        let mut ctx = Context::new(self.places[place].id);
+        step(&mut self.places[place].node, stimulus, &mut ctx);
+        let mut outbox = std::mem::take(&mut self.places[place].outbox);
+        outbox.take(&mut ctx, &mut Scene { core: self, place });
+        self.places[place].outbox = outbox;
+    }
+
+    /// Takes every step that can be taken now, then hands the disk and the peers what came of it.
+    pub(crate) fn turn(&mut self) {
+        while let Some((place, from, message)) = self.local.pop_front() {
+            self.step(place, Stimulus::Message { from, message });
+        }
+        if !self.is_disk_busy && !self.appender.batch().is_empty() {
+            let batch = self.appender.take_batch(self.spare.take().unwrap_or_default());
+            self.is_disk_busy = true;
+            self.counters.disk_batches += 1;
+            self.counters.disk_bytes += batch.len_bytes() as u64;
+            self.disk.write(batch);
+        }
+        for out in &self.outs {
+            if !out.bytes.is_empty() {
+                out.wake.notify_one();
+            }
+        }
+    }
+}
+
+/// Where a node's effects go.
+struct Scene<'a, N: Node> {
+    core: &'a mut Core<N>,
+    place: usize,
+}
+
+impl<N: Hosted> Sink<N> for Scene<'_, N> {
+    fn depart(&mut self, departure: Departure<N>) {
+        let from = self.core.places[self.place].id;
+        match departure {
+            Departure::Reply { id, response } => (self.core.on_reply)(from, id, response),
+            Departure::Message { to, message } => {
+                if let Some(place) = self.core.place(to) {
+                    self.core.local.push_back((place, from, message));
+                    return;
+                }
+                let Some(peer) = self.core.remote.get(&to) else {
+                    debug_assert!(false, "{to} is nowhere");
+                    return;
+                };
+                let out = &mut self.core.outs[*peer];
+                if out.is_connected && out.bytes.len() < OUT_BYTES_MAX {
+                    put_frame(&mut out.bytes, from, to, &message);
+                    self.core.counters.frames_sent += 1;
+                } else {
+                    self.core.counters.frames_dropped += 1;
+                }
+            }
+        }
+    }
+
+    fn set_timer(&mut self, timer: N::Timer, after: TimerRange) {
+        let us = self.core.rng.between(after.start() * 1000, after.end() * 1000);
+        let at = Instant::now() + Duration::from_micros(us);
+        if self.core.timers.peek().is_none_or(|Reverse(first)| at < first.at) {
+            self.core.timers_changed.notify_one();
+        }
+        self.core.timers_set += 1;
+        self.core.timers.push(Reverse(Due { at, number: self.core.timers_set, place: self.place, timer }));
+    }
+
+    fn persist(&mut self, record: N::Record) {
+        let id = self.core.places[self.place].id.to_bits();
+        let number = self.core.appender.append_with(id, KIND_RECORD, |out| record.encode(out));
+        self.core.places[self.place].writing.push_back(Writing::Record(number));
+        self.core.counters.disk_records += 1;
+    }
+
+    fn checkpoint(&mut self, checkpoint: N::Checkpoint) {
+        let number = self.store(checkpoint);
+        self.core.places[self.place].writing.push_back(Writing::Checkpoint(number));
+    }
+
+    fn compact(&mut self, checkpoint: N::Checkpoint) {
+        self.store(checkpoint);
+        self.core.places[self.place].writing.push_back(Writing::Compaction);
+    }
+}
+
+impl<N: Hosted> Scene<'_, N> {
+    /// Records that are not durable yet are not covered: recovery reads them again on top of the checkpoint, which
+    /// changes nothing that is in it.
+    fn store(&mut self, checkpoint: N::Checkpoint) -> u64 {
+        self.core.checkpoints += 1;
+        let number = self.core.checkpoints;
+        self.core.disk.checkpoint(StoreCheckpoint {
+            number,
+            node: self.core.places[self.place].id.to_bits(),
+            covered: self.core.durable,
+            encode: Box::new(move || checkpoint.to_bytes()),
+        });
+        number
+    }
+}

@@ -1,0 +1,37 @@
+//! What a host counts, for operators.
+
+use std::collections::BTreeMap;
+
+/// Totals since the start.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Frames that arrived from peers.
+    pub frames_received: u64,
+    /// Bytes that arrived from peers.
+    pub bytes_received: u64,
+    /// Frames put on their way to peers.
+    pub frames_sent: u64,
+    /// Frames that were not sent, because the peer was away or its buffer full.
+    pub frames_dropped: u64,
+    /// Batches that the disk made durable: each is one sync.
+    pub disk_batches: u64,
+    /// Records in them.
+    pub disk_records: u64,
+    /// Bytes in them.
+    pub disk_bytes: u64,
+    /// The longest that one batch took, in microseconds.
+    pub disk_us_max: u64,
+    /// Checkpoints stored.
+    pub checkpoints: u64,
+    /// Steps that nodes took.
+    pub steps: u64,
+    /// Connections refused or dropped, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+}
+
+impl Counters {
+    /// One more connection was refused or dropped for `reason`.
+    pub fn refuse(&mut self, reason: &'static str) {
+        *self.refused.entry(reason).or_default() += 1;
+    }
+}

@@ -1,0 +1,126 @@
+//! The disk's own threads: one makes batches of records durable, one stores checkpoints. Both end the host's service
+//! when the disk fails; nothing is tried again.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+use synod_journal::{Batch, Checkpointer, Disk, Durable, Stored, Writer};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What the disk says to the event loop.
+pub(crate) enum DiskNews {
+    /// A batch is durable; the batch comes back empty.
+    Durable {
+        /// The last record that is durable.
+        durable: Durable,
+        /// To be filled again.
+        batch: Batch,
+        /// How long it took, in microseconds.
+        us: u64,
+    },
+    /// The checkpoint of this number is durable.
+    Checkpointed(u64),
+    /// The disk failed: in words.
+    Failed(String),
+}
+
+enum Work {
+    Write(Batch),
+    Release(Stored),
+}
+
+/// A checkpoint to be stored: encoding it is the checkpoint thread's work too.
+pub(crate) struct StoreCheckpoint {
+    pub(crate) number: u64,
+    pub(crate) node: u32,
+    pub(crate) covered: Durable,
+    pub(crate) encode: Box<dyn FnOnce() -> Vec<u8> + Send>,
+}
+
+/// The event loop's end of the threads.
+pub(crate) struct DiskThreads {
+    work: mpsc::Sender<Work>,
+    checkpoints: mpsc::Sender<StoreCheckpoint>,
+}
+
+impl DiskThreads {
+    /// Starts both threads. They end when this value is dropped.
+    pub(crate) fn start<D: Disk + Send + 'static>(
+        writer: Writer<D>,
+        checkpointer: Checkpointer<D>,
+        news: UnboundedSender<DiskNews>,
+    ) -> std::io::Result<DiskThreads> {
+        let (work, work_in) = mpsc::channel();
+        let (checkpoints, checkpoints_in) = mpsc::channel();
+        let (release, checkpoint_news) = (work.clone(), news.clone());
+        thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || write_batches(writer, &work_in, &news))?;
+        thread::Builder::new().name("checkpoints".into()).spawn(move || {
+            store_checkpoints(&checkpointer, &checkpoints_in, (&release, &checkpoint_news));
+        })?;
+        Ok(DiskThreads { work, checkpoints })
+    }
+
+    pub(crate) fn write(&self, batch: Batch) {
+        // A thread that ended has said why before.
+        let _ = self.work.send(Work::Write(batch));
+    }
+
+    pub(crate) fn checkpoint(&self, checkpoint: StoreCheckpoint) {
+        let _ = self.checkpoints.send(checkpoint);
+    }
+}
+
+fn write_batches<D: Disk>(
+    mut writer: Writer<D>,
+    work: &mpsc::Receiver<Work>,
+    news: &UnboundedSender<DiskNews>,
+) {
+    loop {
+        let next = match work.try_recv() {
+            Ok(next) => Ok(next),
+            Err(_) => {
+                if let Err(error) = writer.settle() {
+                    let _ = news.send(DiskNews::Failed(error.to_string()));
+                    return;
+                }
+                work.recv()
+            }
+        };
+        let outcome = match next {
+            Err(mpsc::RecvError) => return,
+            Ok(Work::Write(mut batch)) => {
+                let begin = Instant::now();
+                writer.write(&mut batch).map(|durable| {
+                    let us = begin.elapsed().as_micros() as u64;
+                    let _ = news.send(DiskNews::Durable { durable, batch, us });
+                })
+            }
+            Ok(Work::Release(stored)) => writer.release(stored),
+        };
+        if let Err(error) = outcome {
+            let _ = news.send(DiskNews::Failed(error.to_string()));
+            return;
+        }
+    }
+}
+
+fn store_checkpoints<D: Disk>(
+    checkpointer: &Checkpointer<D>,
+    work: &mpsc::Receiver<StoreCheckpoint>,
+    (release, news): (&mpsc::Sender<Work>, &UnboundedSender<DiskNews>),
+) {
+    while let Ok(StoreCheckpoint { number, node, covered, encode }) = work.recv() {
+        match checkpointer.store(node, covered, &encode()) {
+            Ok(stored) => {
+                let _ = release.send(Work::Release(stored));
+                let _ = news.send(DiskNews::Checkpointed(number));
+            }
+            Err(error) => {
+                let _ = news.send(DiskNews::Failed(error.to_string()));
+                return;
+            }
+        }
+    }
+}

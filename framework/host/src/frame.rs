@@ -1,0 +1,315 @@
+//! The bytes between processes: a handshake, then frames.
+//!
+//! ```text
+//! hello     "SYNODPEER" version:u8 cluster:u64 from:u32 to:u32 incarnation:u64 start:u32 crc:u32
+//! answer    "SYNODPEER" version:u8 code:u8 crc:u32                     (code 0: welcome; else a refusal)
+//! frame     length:u32 crc:u32 from:u32 to:u32 message                 (length and crc are of what follows them)
+//! ```
+//! All numbers are little-endian. A version is written by who dials; who accepts reads it and all older ones.
+
+use std::fmt;
+use synod_node::NodeId;
+use synod_stdx::{Reader, Wire, put_u32, put_u64};
+
+/// What every handshake begins with.
+pub const MAGIC: &[u8; 9] = b"SYNODPEER";
+/// The version that this program writes; it reads this one and all before.
+pub const VERSION: u8 = 1;
+/// The bytes of a hello.
+pub const HELLO_BYTES: usize = 9 + 1 + 8 + 4 + 4 + 8 + 4 + 4;
+/// The bytes of an answer to a hello.
+pub const ANSWER_BYTES: usize = 9 + 1 + 1 + 4;
+/// The bytes before a frame's content.
+pub const FRAME_HEADER_BYTES: usize = 8;
+/// The most bytes of a frame's content.
+pub const FRAME_BYTES_MAX: usize = 512 << 20;
+
+/// Who dials, and whom it means to reach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hello {
+    /// The cluster that the sender belongs to.
+    pub cluster: u64,
+    /// The number of the sending process.
+    pub from: u32,
+    /// The number of the process that it means to reach.
+    pub to: u32,
+    /// Which life of the sender's disk this is.
+    pub incarnation: u64,
+    /// Which start of the sender this is.
+    pub start: u32,
+}
+
+/// Why a connection is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// These are not the bytes of a peer.
+    NotAPeer,
+    /// The sender speaks a version that this program does not know.
+    NewerVersion,
+    /// The sender belongs to another cluster.
+    OtherCluster,
+    /// The sender means to reach another process.
+    OtherNode,
+    /// No process of this number belongs to the cluster.
+    UnknownNode,
+    /// The sender claims to be this process.
+    Myself,
+    /// A later start or life of the same process was here: two of one name, or an old one.
+    Superseded,
+}
+
+impl Refusal {
+    const ALL: [Refusal; 7] = [
+        Refusal::NotAPeer,
+        Refusal::NewerVersion,
+        Refusal::OtherCluster,
+        Refusal::OtherNode,
+        Refusal::UnknownNode,
+        Refusal::Myself,
+        Refusal::Superseded,
+    ];
+
+    fn code(self) -> u8 {
+        1 + Refusal::ALL.iter().position(|refusal| *refusal == self).unwrap_or(0) as u8
+    }
+
+    /// The name by which it is counted.
+    pub fn name(self) -> &'static str {
+        match self {
+            Refusal::NotAPeer => "not_a_peer",
+            Refusal::NewerVersion => "newer_version",
+            Refusal::OtherCluster => "other_cluster",
+            Refusal::OtherNode => "other_node",
+            Refusal::UnknownNode => "unknown_node",
+            Refusal::Myself => "myself",
+            Refusal::Superseded => "superseded",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::NotAPeer => "this port is for the cluster's own processes: clients have another one",
+            Refusal::NewerVersion => "the peer speaks a newer protocol: upgrade this process",
+            Refusal::OtherCluster => {
+                "the peer belongs to another cluster: check the address and the cluster's id"
+            }
+            Refusal::OtherNode => {
+                "another process listens here than the peer expects: check its list of peers"
+            }
+            Refusal::UnknownNode => "the peer's number is not in this process's list: make the lists agree",
+            Refusal::Myself => "the peer claims this process's own number: give each process its own",
+            Refusal::Superseded => {
+                "a later start of this number is known: two processes run under one number"
+            }
+        })
+    }
+}
+
+/// Appends a checksum of everything from `start` on.
+fn seal(out: &mut Vec<u8>, start: usize) {
+    let crc = crc32fast::hash(&out[start..]);
+    put_u32(out, crc);
+}
+
+impl Hello {
+    /// The bytes of a hello.
+    pub fn to_bytes(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HELLO_BYTES);
+        out.extend_from_slice(MAGIC);
+        out.push(VERSION);
+        put_u64(&mut out, self.cluster);
+        put_u32(&mut out, self.from);
+        put_u32(&mut out, self.to);
+        put_u64(&mut out, self.incarnation);
+        put_u32(&mut out, self.start);
+        seal(&mut out, 0);
+        out
+    }
+
+    /// Reads a hello.
+    ///
+    /// # Errors
+    /// Why the sender is refused.
+    pub fn from_bytes(bytes: &[u8; HELLO_BYTES]) -> Result<Hello, Refusal> {
+        let (magic, version) = (&bytes[..MAGIC.len()], bytes[MAGIC.len()]);
+        if magic != MAGIC {
+            return Err(Refusal::NotAPeer);
+        }
+        // The version is looked at before the checksum: a later one may have it elsewhere.
+        if version > VERSION {
+            return Err(Refusal::NewerVersion);
+        }
+        let mut input = Reader::new(&bytes[MAGIC.len() + 1..]);
+        let mut read = || -> Result<(Hello, u32), synod_stdx::Malformed> {
+            let hello = Hello {
+                cluster: input.u64()?,
+                from: input.u32()?,
+                to: input.u32()?,
+                incarnation: input.u64()?,
+                start: input.u32()?,
+            };
+            Ok((hello, input.u32()?))
+        };
+        let (hello, crc) = read().map_err(|_| Refusal::NotAPeer)?;
+        if version == 0 || crc != crc32fast::hash(&bytes[..HELLO_BYTES - 4]) {
+            return Err(Refusal::NotAPeer);
+        }
+        Ok(hello)
+    }
+}
+
+/// The bytes of an answer to a hello.
+pub fn answer_to_bytes(answer: Result<(), Refusal>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(ANSWER_BYTES);
+    out.extend_from_slice(MAGIC);
+    out.push(VERSION);
+    out.push(answer.map_or_else(Refusal::code, |()| 0));
+    seal(&mut out, 0);
+    out
+}
+
+/// Reads an answer to a hello: welcome, or why not.
+pub fn answer_from_bytes(bytes: &[u8; ANSWER_BYTES]) -> Result<(), Refusal> {
+    let crc = u32::from_le_bytes([bytes[11], bytes[12], bytes[13], bytes[14]]);
+    if &bytes[..MAGIC.len()] != MAGIC || crc != crc32fast::hash(&bytes[..ANSWER_BYTES - 4]) {
+        return Err(Refusal::NotAPeer);
+    }
+    match bytes[MAGIC.len() + 1] {
+        0 => Ok(()),
+        code => Err(*Refusal::ALL.get(usize::from(code) - 1).unwrap_or(&Refusal::NewerVersion)),
+    }
+}
+
+/// Appends a frame that carries `message`.
+pub fn put_frame(out: &mut Vec<u8>, from: NodeId, to: NodeId, message: &impl Wire) {
+    let start = out.len();
+    out.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
+    put_u32(out, from.to_bits());
+    put_u32(out, to.to_bits());
+    message.encode(out);
+    let content = start + FRAME_HEADER_BYTES;
+    let length = (out.len() - content) as u32;
+    let crc = crc32fast::hash(&out[content..]);
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    out[start + 4..content].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// What is wrong with a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BadFrame {
+    /// It announces more bytes than a frame may have.
+    TooLarge,
+    /// It announces fewer bytes than a frame needs.
+    TooSmall,
+    /// Its checksum does not fit.
+    Checksum,
+    /// Its content is no message.
+    Malformed,
+    /// It is for a node that is not here, or from one that is not there.
+    Misdirected,
+}
+
+impl BadFrame {
+    /// The name by which it is counted.
+    pub fn name(self) -> &'static str {
+        match self {
+            BadFrame::TooLarge => "frame_too_large",
+            BadFrame::TooSmall => "frame_too_small",
+            BadFrame::Checksum => "frame_checksum",
+            BadFrame::Malformed => "frame_malformed",
+            BadFrame::Misdirected => "frame_misdirected",
+        }
+    }
+}
+
+/// One frame of a buffer: who, to whom, and the message's bytes.
+pub struct Frame<'a> {
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// The message.
+    pub message: &'a [u8],
+    /// The bytes of the whole frame.
+    pub bytes: usize,
+}
+
+/// The first frame of `buffer`, if it is there to its end.
+///
+/// # Errors
+/// If it is no frame.
+pub fn first_frame(buffer: &[u8]) -> Result<Option<Frame<'_>>, BadFrame> {
+    let Some((header, rest)) = buffer.split_at_checked(FRAME_HEADER_BYTES) else { return Ok(None) };
+    let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let length = word(0) as usize;
+    if length > FRAME_BYTES_MAX {
+        return Err(BadFrame::TooLarge);
+    }
+    if length < 8 {
+        return Err(BadFrame::TooSmall);
+    }
+    let Some(content) = rest.get(..length) else { return Ok(None) };
+    if crc32fast::hash(content) != word(4) {
+        return Err(BadFrame::Checksum);
+    }
+    let bits = |at: usize| {
+        NodeId::from_bits(u32::from_le_bytes([
+            content[at],
+            content[at + 1],
+            content[at + 2],
+            content[at + 3],
+        ]))
+    };
+    Ok(Some(Frame { from: bits(0), to: bits(4), message: &content[8..], bytes: FRAME_HEADER_BYTES + length }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BadFrame, Hello, Refusal, answer_from_bytes, answer_to_bytes, first_frame, put_frame};
+    use synod_node::NodeId;
+
+    const HELLO: Hello = Hello { cluster: 7, from: 1, to: 2, incarnation: 3, start: 4 };
+
+    #[test]
+    fn a_hello_survives_and_every_flipped_bit_is_noticed() {
+        let bytes = HELLO.to_bytes();
+        assert_eq!(Hello::from_bytes(&bytes.clone().try_into().unwrap()), Ok(HELLO));
+        for bit in 0..bytes.len() * 8 {
+            let mut broken = bytes.clone();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            let read = Hello::from_bytes(&broken.try_into().unwrap());
+            assert!(matches!(read, Err(Refusal::NotAPeer | Refusal::NewerVersion)), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_answer_survives() {
+        for answer in Refusal::ALL.map(Err).into_iter().chain([Ok(())]) {
+            let bytes = answer_to_bytes(answer).try_into().unwrap();
+            assert_eq!(answer_from_bytes(&bytes), answer);
+        }
+    }
+
+    #[test]
+    fn a_frame_survives_and_no_broken_one_passes() {
+        let mut bytes = Vec::new();
+        put_frame(&mut bytes, NodeId::server(1), NodeId::client(2), &77u64);
+        let whole = first_frame(&bytes).unwrap().unwrap();
+        assert_eq!(
+            (whole.from, whole.to, whole.message, whole.bytes),
+            (NodeId::server(1), NodeId::client(2), &[77][..], bytes.len())
+        );
+        for cut in 0..bytes.len() {
+            assert!(first_frame(&bytes[..cut]).unwrap().is_none());
+        }
+        for bit in 32..bytes.len() * 8 {
+            let mut broken = bytes.clone();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(first_frame(&broken).err(), Some(BadFrame::Checksum), "bit {bit}");
+        }
+        assert_eq!(first_frame(&[0xff; 8]).err(), Some(BadFrame::TooLarge));
+        assert_eq!(first_frame(&[0; 8]).err(), Some(BadFrame::TooSmall));
+    }
+}

@@ -1,0 +1,294 @@
+//! A host: opens the data, starts the nodes, and keeps them going.
+
+use crate::boot::next_start;
+use crate::core::{Core, Hosted, Parts};
+use crate::counters::Counters;
+use crate::disk::FileDisk;
+use crate::disk_thread::{DiskNews, DiskThreads};
+use crate::peers::{self, Us};
+use crate::recorder::Recorder;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+use synod_journal::{Identity, Journal, NodeLog, Options};
+use synod_node::{Durable, Node, NodeId, RequestId, Stimulus};
+use synod_stdx::Wire;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// Another process of the cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// Its number.
+    pub number: u32,
+    /// Where it listens for its peers.
+    pub address: SocketAddr,
+    /// The protocol nodes that it runs.
+    pub nodes: Vec<NodeId>,
+}
+
+/// What a host needs to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostConfig {
+    /// Which cluster this is. Processes of different clusters refuse each other.
+    pub cluster: u64,
+    /// This process's number in it.
+    pub number: u32,
+    /// Which life of its disk this is: 0 for the first.
+    pub incarnation: u64,
+    /// Where its data is; the directory is made if it is not there.
+    pub data: PathBuf,
+    /// The other processes.
+    pub peers: Vec<Peer>,
+    /// The size of a segment of the journal, in bytes.
+    pub segment_bytes: u64,
+    /// Where to record every stimulus, and how many bytes at least are kept.
+    pub recording: Option<(PathBuf, u64)>,
+}
+
+/// Why a host does not start.
+#[derive(Debug)]
+pub enum HostError {
+    /// The data directory cannot be used.
+    Directory(PathBuf, std::io::Error),
+    /// The journal refuses.
+    Journal(synod_journal::Error),
+    /// The start cannot be numbered.
+    Boot(crate::BootError),
+    /// A record or checkpoint that is intact is not one that this program can read.
+    Unreadable {
+        /// Whose.
+        node: NodeId,
+        /// Which: the record's number, or none for the checkpoint.
+        record: Option<u64>,
+        /// Why.
+        why: synod_stdx::Malformed,
+    },
+    /// The disk's threads could not be started, or the recording not be opened.
+    System(std::io::Error),
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostError::Directory(path, error) => {
+                write!(f, "the data directory {} cannot be used: {error}", path.display())
+            }
+            HostError::Journal(error) => error.fmt(f),
+            HostError::Boot(error) => error.fmt(f),
+            HostError::Unreadable { node, record: Some(record), why } => write!(
+                f,
+                "record {record} of {node} is intact but cannot be read: {why}; start the release that wrote it"
+            ),
+            HostError::Unreadable { node, record: None, why } => write!(
+                f,
+                "the checkpoint of {node} is intact but cannot be read: {why}; start the release that wrote it"
+            ),
+            HostError::System(error) => write!(f, "the system refuses: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for HostError {}
+
+impl From<synod_journal::Error> for HostError {
+    fn from(error: synod_journal::Error) -> Self {
+        HostError::Journal(error)
+    }
+}
+
+/// Why a host stopped by itself: the disk failed, and nobody knows what is durable. In words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stopped(pub String);
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the node stops serving: {}", self.0)
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// The nodes of this process. Cheap to clone; lives on one thread, inside a `LocalSet`.
+pub struct Host<N: Node> {
+    core: Rc<RefCell<Core<N>>>,
+    us: Rc<Us>,
+}
+
+impl<N: Node> Clone for Host<N> {
+    fn clone(&self) -> Self {
+        Host { core: Rc::clone(&self.core), us: Rc::clone(&self.us) }
+    }
+}
+
+/// What opening the data gave: a host whose nodes do not run yet.
+pub struct Opened<N: Node> {
+    host: Host<N>,
+    logs: BTreeMap<u32, NodeLog>,
+    is_new: bool,
+    start: u32,
+    news: UnboundedReceiver<DiskNews>,
+}
+
+impl<N: Hosted> Host<N> {
+    /// Opens the data of `config`, and makes it where there is none. `on_reply` gets every answer of a node to its
+    /// user; it must not call the host. `describe` puts a record into words for reports of damage.
+    ///
+    /// # Errors
+    /// If the data cannot be used, with what to do.
+    pub fn open(
+        config: HostConfig,
+        on_reply: impl FnMut(NodeId, RequestId, N::Response) + 'static,
+        describe: fn(u32, u8, &[u8]) -> String,
+    ) -> Result<Opened<N>, HostError> {
+        let directory = |error| HostError::Directory(config.data.clone(), error);
+        std::fs::create_dir_all(&config.data).map_err(directory)?;
+        let disk = Arc::new(FileDisk::open(&config.data.join("journal"))?);
+        let start = next_start(&config.data).map_err(HostError::Boot)?;
+        let identity =
+            Identity { cluster: config.cluster, node: config.number, incarnation: config.incarnation };
+        let is_new = match Journal::format(&disk, identity) {
+            Ok(()) => true,
+            Err(synod_journal::Error::AlreadyFormatted) => false,
+            Err(error) => return Err(error.into()),
+        };
+        let options = Options { segment_bytes: config.segment_bytes, describe, ..Options::default() };
+        let (journal, recovered) = Journal::open(disk, identity, options)?;
+        if recovered.torn_tail {
+            tracing::info!("the journal ended in a batch that a crash had cut off: it was dropped");
+        }
+        let (news_out, news) = unbounded_channel();
+        let durable = journal.writer.durable();
+        let disk =
+            DiskThreads::start(journal.writer, journal.checkpointer, news_out).map_err(HostError::System)?;
+        let recorder = match config.recording {
+            Some((path, bytes_max)) => Some(Recorder::create(path, bytes_max).map_err(HostError::System)?),
+            None => None,
+        };
+        let nodes =
+            |(index, peer): (usize, &Peer)| peer.nodes.iter().map(|node| (*node, index)).collect::<Vec<_>>();
+        let core = Core::new(Parts {
+            remote: config.peers.iter().enumerate().flat_map(nodes).collect(),
+            peers: config.peers.len(),
+            // Timers of different processes and starts should differ.
+            seed: u64::from(start) << 32 | u64::from(config.number),
+            appender: journal.appender,
+            durable,
+            disk,
+            on_reply: Box::new(on_reply),
+            recorder,
+        });
+        let us = Us {
+            cluster: config.cluster,
+            number: config.number,
+            incarnation: config.incarnation,
+            start,
+            seen: RefCell::new(vec![((0, 0), 0); config.peers.len()]),
+            peers: config.peers,
+        };
+        let host = Host { core: Rc::new(RefCell::new(core)), us: Rc::new(us) };
+        Ok(Opened { host, logs: recovered.nodes, is_new, start, news })
+    }
+
+    /// Asks node `id`, which runs here. Its answer goes to the sink that the host was opened with.
+    ///
+    /// # Panics
+    /// If it does not run here, or its handler panics.
+    pub fn request(&self, id: NodeId, request_id: RequestId, request: N::Request) {
+        let mut core = self.core.borrow_mut();
+        core.on_request(id, request_id, request);
+        core.turn();
+    }
+
+    /// Looks at a node that runs here.
+    ///
+    /// # Panics
+    /// If it does not run here.
+    pub fn look<T>(&self, id: NodeId, look: impl FnOnce(&N) -> T) -> T {
+        look(self.core.borrow().node(id).expect("the node runs here"))
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        self.core.borrow().counters.clone()
+    }
+
+    /// Whether the peer of this number is connected, as far as this process can send to it.
+    pub fn is_connected(&self, number: u32) -> bool {
+        let peer = self.us.peers.iter().position(|peer| peer.number == number);
+        peer.is_some_and(|peer| self.core.borrow().outs[peer].is_connected)
+    }
+}
+
+impl<N: Hosted> Opened<N> {
+    /// The number of this start: higher than that of every one before.
+    pub fn start_number(&self) -> u32 {
+        self.start
+    }
+
+    /// The host, to be asked once it runs.
+    pub fn host(&self) -> Host<N> {
+        self.host.clone()
+    }
+
+    /// Starts `nodes`, or lets them recover what they had, and keeps them going. Returns only if the disk fails.
+    /// Must run inside a `LocalSet`.
+    ///
+    /// # Errors
+    /// If a node's data cannot be read.
+    pub async fn run(self, nodes: Vec<(NodeId, N)>, listener: TcpListener) -> Result<Stopped, HostError> {
+        let Opened { host, mut logs, is_new, start: _, mut news } = self;
+        let core = Rc::clone(&host.core);
+        for (id, node) in nodes {
+            let log = logs.remove(&id.to_bits()).unwrap_or_default();
+            let stimulus = match is_new {
+                true => Stimulus::Start,
+                false => Stimulus::Recover(read_log(id, log)?),
+            };
+            core.borrow_mut().add(id, node, stimulus);
+        }
+        core.borrow_mut().turn();
+        tokio::task::spawn_local(peers::accept(listener, Rc::clone(&host.us), Rc::clone(&core)));
+        for peer in 0..host.us.peers.len() {
+            tokio::task::spawn_local(peers::dial(peer, Rc::clone(&host.us), Rc::clone(&core)));
+        }
+        let timers_changed = Rc::clone(&core.borrow().timers_changed);
+        loop {
+            let next = {
+                let mut core = core.borrow_mut();
+                let next = core.fire_timers();
+                core.turn();
+                next
+            };
+            tokio::select! {
+                // A host without timers looks again in an hour.
+                () = tokio::time::sleep_until(next.unwrap_or_else(|| Instant::now() + std::time::Duration::from_secs(3600)).into()) => {}
+                () = timers_changed.notified() => {}
+                Some(first) = news.recv() => {
+                    let mut core = core.borrow_mut();
+                    if let Err(why) = core.on_disk(first) {
+                        return Ok(Stopped(why));
+                    }
+                    core.turn();
+                }
+            }
+        }
+    }
+}
+
+fn read_log<N: Hosted>(node: NodeId, log: NodeLog) -> Result<Durable<N>, HostError> {
+    let unreadable = |record| move |why| HostError::Unreadable { node, record, why };
+    let checkpoint = match log.checkpoint {
+        Some(bytes) => Some(N::Checkpoint::from_bytes(&bytes).map_err(unreadable(None))?),
+        None => None,
+    };
+    let record = |record: &synod_journal::Record| {
+        N::Record::from_bytes(&record.payload).map_err(unreadable(Some(record.sequence)))
+    };
+    Ok(Durable { checkpoint, records: log.records.iter().map(record).collect::<Result<_, _>>()? })
+}
