@@ -78,7 +78,7 @@ pub trait Facts {
     fn cluster(&self) -> Cluster;
     /// The numbers of `INFO`.
     fn statistics(&self) -> Statistics;
-    /// The lines of `CLIENT LIST` for the connections numbered `ids`, or for all.
+    /// The lines of `CLIENT LIST` for the other connections: those numbered `ids`, or all.
     fn clients(&self, ids: Option<&[u64]>) -> String;
 }
 

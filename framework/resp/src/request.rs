@@ -247,15 +247,17 @@ impl RequestParser {
 
     /// Removes from `buffer` what is no longer needed.
     pub fn release_from(&mut self, buffer: &mut Vec<u8>) {
-        let released = self.released();
-        if released == 0 {
-            return;
-        }
+        let released = self.release();
         if released >= buffer.len() {
             buffer.clear();
-        } else {
+        } else if released > 0 {
             buffer.drain(..released);
         }
+    }
+
+    /// As [`release_from`](RequestParser::release_from), for a caller that removes so many bytes itself.
+    pub fn release(&mut self) -> usize {
+        let released = self.released();
         if self.state == State::Found && !self.again {
             self.begin_next();
         }
@@ -268,6 +270,7 @@ impl RequestParser {
                 span.end -= released;
             }
         }
+        released
     }
 
     fn found<'a>(&'a self, buffer: &'a [u8]) -> Parsed<'a> {

@@ -88,7 +88,7 @@ impl Session {
                 self.describe(environment.now_ms, &mut line);
                 Reply::Verbatim(line.into_bytes().into())
             }),
-            b"list" => Ok(list(args, environment)),
+            b"list" => Ok(self.list(args, environment)),
             b"no-evict" => arity("no-evict", 3).map(|()| on_or_off(&args[2])),
             b"no-touch" => arity("no-touch", 3).map(|()| on_or_off(&args[2])),
             _ => Err(unknown_subcommand("CLIENT", args.get(1).unwrap_or_default())),
@@ -121,6 +121,40 @@ impl Session {
         Reply::OK
     }
 
+    fn list(&self, args: Args<'_>, environment: &Environment<'_>) -> Reply {
+        let option = args.get(2).map(<[u8]>::to_ascii_lowercase);
+        let lines = match option.as_deref() {
+            None => self.lines(None, environment),
+            Some(b"id") if args.len() > 3 => {
+                let ids =
+                    args.skip(3).iter().map(|id| parse_integer(id).and_then(|id| u64::try_from(id).ok()));
+                let Some(ids) = ids.collect::<Option<Vec<_>>>() else {
+                    return Reply::error("ERR Invalid client ID");
+                };
+                self.lines(Some(&ids), environment)
+            }
+            Some(b"type") if args.len() == 4 => match args[3].to_ascii_lowercase().as_slice() {
+                b"normal" => self.lines(None, environment),
+                b"master" | b"replica" | b"slave" | b"pubsub" => String::new(),
+                _ => {
+                    let kind = String::from_utf8_lossy(&args[3]);
+                    return Reply::Error(format!("ERR Unknown client type '{kind}'").into());
+                }
+            },
+            Some(_) => return SYNTAX,
+        };
+        Reply::Verbatim(lines.into_bytes().into())
+    }
+
+    /// The lines of this connection and of the others, of those numbered `ids` or of all.
+    fn lines(&self, ids: Option<&[u64]>, environment: &Environment<'_>) -> String {
+        let mut lines = environment.facts.clients(ids);
+        if ids.is_none_or(|ids| ids.contains(&self.id)) {
+            self.describe(environment.now_ms, &mut lines);
+        }
+        lines
+    }
+
     /// Appends this connection's line of `CLIENT LIST`.
     pub fn describe(&self, now_ms: u64, line: &mut String) {
         let seconds_since = |ms: u64| now_ms.saturating_sub(ms) / 1000;
@@ -143,30 +177,6 @@ impl Session {
             text(&self.library_version),
         );
     }
-}
-
-fn list(args: Args<'_>, environment: &Environment<'_>) -> Reply {
-    let option = args.get(2).map(<[u8]>::to_ascii_lowercase);
-    let lines = match option.as_deref() {
-        None => environment.facts.clients(None),
-        Some(b"id") if args.len() > 3 => {
-            let ids = args.skip(3).iter().map(|id| parse_integer(id).and_then(|id| u64::try_from(id).ok()));
-            let Some(ids) = ids.collect::<Option<Vec<_>>>() else {
-                return Reply::error("ERR Invalid client ID");
-            };
-            environment.facts.clients(Some(&ids))
-        }
-        Some(b"type") if args.len() == 4 => match args[3].to_ascii_lowercase().as_slice() {
-            b"normal" => environment.facts.clients(None),
-            b"master" | b"replica" | b"slave" | b"pubsub" => String::new(),
-            _ => {
-                let kind = String::from_utf8_lossy(&args[3]);
-                return Reply::Error(format!("ERR Unknown client type '{kind}'").into());
-            }
-        },
-        Some(_) => return SYNTAX,
-    };
-    Reply::Verbatim(lines.into_bytes().into())
 }
 
 fn on_or_off(word: &[u8]) -> Reply {

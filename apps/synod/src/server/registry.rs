@@ -1,0 +1,196 @@
+//! All connections of a server: where outcomes find their places, and where the counters stand.
+
+use super::replies::Replies;
+use super::{Options, Token};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::task::Waker;
+use synod_stdx::Rng;
+use synod_store::{Outcome, Session};
+
+/// What a connection's task shares with the rest of the server.
+pub(super) struct Shared {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+    pub(super) session: RefCell<Session>,
+    pub(super) replies: RefCell<Replies>,
+    /// An outcome came since the task last looked.
+    pub(super) has_news: Cell<bool>,
+    /// The task runs, or will: it need not be woken.
+    pub(super) is_awake: Cell<bool>,
+    pub(super) waker: RefCell<Option<Waker>>,
+    /// Since when a request is unfinished, in ms; 0: none is.
+    pub(super) begun_ms: Cell<u64>,
+    /// Since when the client has taken nothing of what waits for it; 0: nothing waits.
+    pub(super) stalled_ms: Cell<u64>,
+    /// When the last bytes came.
+    pub(super) active_ms: Cell<u64>,
+    /// Why the connection must end, if it must.
+    pub(super) doom: Cell<Option<Doom>>,
+    /// What this connection adds to the totals.
+    pub(super) output_bytes: Cell<usize>,
+    pub(super) input_bytes: Cell<usize>,
+}
+
+/// Why a connection is ended from outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Doom {
+    /// A request did not arrive in time, or nothing did.
+    TimedOut,
+    /// Its client does not read.
+    CutOff,
+    /// The server stops.
+    Stopping,
+}
+
+impl Shared {
+    pub(super) fn wake(&self) {
+        if !self.is_awake.replace(true)
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn end(&self, doom: Doom) {
+        self.doom.set(Some(doom));
+        self.wake();
+    }
+}
+
+/// What happened so far.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) accepted: Cell<u64>,
+    pub(super) rejected: Cell<u64>,
+    pub(super) cut_off: Cell<u64>,
+    pub(super) timed_out: Cell<u64>,
+    pub(super) protocol_errors: Cell<u64>,
+    pub(super) commands: Cell<u64>,
+    pub(super) input_bytes: Cell<u64>,
+    pub(super) output_bytes: Cell<u64>,
+}
+
+pub(super) fn add(counter: &Cell<u64>, amount: u64) {
+    counter.set(counter.get() + amount);
+}
+
+pub(super) struct Registry {
+    pub(super) options: Options,
+    pub(super) counters: Counters,
+    pub(super) rng: RefCell<Rng>,
+    connections: RefCell<Vec<(u32, Option<Rc<Shared>>)>>,
+    free: RefCell<Vec<u32>>,
+    pub(super) next_id: Cell<u64>,
+    /// The bytes of replies that wait, and of requests that are unfinished, of all connections.
+    pub(super) output_bytes: Cell<usize>,
+    pub(super) input_bytes: Cell<usize>,
+    failures: RefCell<BTreeMap<IpAddr, (u32, u64)>>,
+    /// Bytes are read into this before they are known to be worth keeping.
+    pub(super) scratch: RefCell<Box<[u8]>>,
+}
+
+const SCRATCH_BYTES: usize = 64 << 10;
+/// Addresses whose wrong passwords are remembered.
+const FAILURES_MAX: usize = 1_024;
+
+impl Registry {
+    pub(super) fn new(options: Options) -> Registry {
+        Registry {
+            rng: RefCell::new(Rng::new(options.seed)),
+            options,
+            counters: Counters::default(),
+            connections: RefCell::default(),
+            free: RefCell::default(),
+            next_id: Cell::new(1),
+            output_bytes: Cell::new(0),
+            input_bytes: Cell::new(0),
+            failures: RefCell::default(),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
+        }
+    }
+
+    /// Makes a place for a connection.
+    pub(super) fn add(&self, session: Session, now_ms: u64) -> Rc<Shared> {
+        let mut connections = self.connections.borrow_mut();
+        let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            connections.push((0, None));
+            connections.len() as u32 - 1
+        });
+        let (generation, place) = &mut connections[index as usize];
+        *generation = generation.wrapping_add(1);
+        let shared = Rc::new(Shared {
+            index,
+            generation: *generation,
+            session: RefCell::new(session),
+            replies: RefCell::default(),
+            has_news: Cell::new(false),
+            is_awake: Cell::new(true),
+            waker: RefCell::new(None),
+            begun_ms: Cell::new(0),
+            stalled_ms: Cell::new(0),
+            active_ms: Cell::new(now_ms),
+            doom: Cell::new(None),
+            output_bytes: Cell::new(0),
+            input_bytes: Cell::new(0),
+        });
+        *place = Some(shared.clone());
+        shared
+    }
+
+    pub(super) fn remove(&self, shared: &Shared) {
+        self.connections.borrow_mut()[shared.index as usize].1 = None;
+        self.free.borrow_mut().push(shared.index);
+        self.output_bytes.set(self.output_bytes.get() - shared.output_bytes.get());
+        self.input_bytes.set(self.input_bytes.get() - shared.input_bytes.get());
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.connections.borrow().len() - self.free.borrow().len()
+    }
+
+    pub(super) fn for_each(&self, mut see: impl FnMut(&Shared)) {
+        // Whoever is seen may end and leave the registry.
+        let all: Vec<Rc<Shared>> =
+            self.connections.borrow().iter().filter_map(|(_, shared)| shared.clone()).collect();
+        all.iter().for_each(|shared| see(shared));
+    }
+
+    /// How long the answer to a wrong password from `address` is to be held back, in ms: longer each time.
+    pub(super) fn password_delay_ms(&self, address: IpAddr, now_ms: u64) -> u64 {
+        const FIRST_MS: u64 = 100;
+        const FORGOTTEN_MS: u64 = 60_000;
+        let mut failures = self.failures.borrow_mut();
+        if failures.len() >= FAILURES_MAX {
+            failures.retain(|_, (_, last_ms)| now_ms < *last_ms + FORGOTTEN_MS);
+        }
+        if failures.len() >= FAILURES_MAX {
+            failures.pop_first();
+        }
+        let (count, last_ms) = failures.entry(address).or_insert((0, now_ms));
+        *count = if now_ms > *last_ms + FORGOTTEN_MS { 0 } else { *count + 1 };
+        *last_ms = now_ms;
+        (FIRST_MS << (*count).min(10)).min(self.options.limits.password_delay_ms_max)
+    }
+}
+
+/// Where a backend puts the outcomes of what was submitted to it.
+#[derive(Clone)]
+pub struct Completions {
+    pub(super) registry: Rc<Registry>,
+}
+
+impl Completions {
+    /// The command submitted as `token` has ended. If its client is gone, nothing happens.
+    pub fn complete(&self, token: Token, outcome: Outcome) {
+        let connections = self.registry.connections.borrow();
+        let Some((generation, Some(shared))) = connections.get(token.connection as usize) else { return };
+        if *generation == token.generation {
+            shared.replies.borrow_mut().end(token.sequence, outcome);
+            shared.has_news.set(true);
+            shared.wake();
+        }
+    }
+}
