@@ -167,6 +167,14 @@ impl<N: Node> Simulator<N> {
         self.oracles.push(Box::new(oracle));
     }
 
+    /// Has the user of a node ask for something whose answer, if there is one, nobody waits for.
+    ///
+    /// # Errors
+    /// If the node fails.
+    pub fn ask(&mut self, id: NodeId, request: N::Request) -> Result<(), Failure> {
+        self.apply(Event::Request { node: id, id: RequestId(0), request })
+    }
+
     /// The world as it is.
     pub fn world(&self) -> &World<N> {
         &self.world

@@ -58,9 +58,8 @@ impl<S: StateMachine> Server<S> {
     pub(crate) fn on_accept(
         &mut self,
         from: NodeId,
-        ballot: Ballot,
+        (ballot, chosen_through): (Ballot, Slot),
         run: Option<Run<S::Command>>,
-        chosen_through: Slot,
         ctx: &mut Context<Process<S>>,
     ) {
         if !self.follow(from, ballot, ctx) {
@@ -89,7 +88,7 @@ impl<S: StateMachine> Server<S> {
         if run.first() > self.accepted_through.next() {
             mark!("paxos.accept_before_a_gap");
         }
-        self.log.put(run.clone());
+        self.log.put(&run);
         self.accepted_through = self.log.contiguous(self.accepted_through, self.promised);
         ctx.persist(Record::Accepted { run, chosen_through: self.chosen_through });
     }

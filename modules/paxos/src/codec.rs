@@ -192,9 +192,9 @@ fn decode_runs<C: Wire>(input: &mut Reader<'_>) -> Result<Vec<Run<C>>, Malformed
 impl<C: Wire> Wire for Record<C> {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Record::Promised(ballot) => {
+            Record::Promised { ballot, chosen_through } => {
                 tag(1, out);
-                ballot.encode(out);
+                (*ballot, *chosen_through).encode(out);
             }
             Record::Accepted { run, chosen_through } => {
                 tag(2, out);
@@ -210,7 +210,7 @@ impl<C: Wire> Wire for Record<C> {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(match input.u8()? {
-            1 => Record::Promised(Ballot::decode(input)?),
+            1 => Record::Promised { ballot: Ballot::decode(input)?, chosen_through: Slot::decode(input)? },
             2 => {
                 let chosen_through = Slot::decode(input)?;
                 Record::Accepted { run: Run::decode(input)?, chosen_through }

@@ -69,14 +69,9 @@ impl Liveness {
         self.executed.get(&peer).copied().unwrap_or_default()
     }
 
+    /// A peer says how far it executed. That may be less than before: it may have crashed.
     pub(crate) fn note_executed(&mut self, peer: NodeId, through: Slot) {
-        let known = self.executed.entry(peer).or_default();
-        *known = through.max(*known);
-    }
-
-    /// A peer begins anew: what it executed in a former life is gone.
-    pub(crate) fn forget_executed(&mut self, peer: NodeId) {
-        self.executed.remove(&peer);
+        self.executed.insert(peer, through);
     }
 }
 

@@ -127,12 +127,12 @@ impl<S: StateMachine> Server<S> {
             && promises.len() + 1 >= quorum
         {
             let promises = std::mem::take(promises);
-            self.become_leader(promises, ctx);
+            self.become_leader(&promises, ctx);
         }
     }
 
     /// Phase 1 is over: adopts for each open slot what was accepted in the highest ballot, and proposes it again.
-    fn become_leader(&mut self, promises: BTreeMap<NodeId, Promise<S>>, ctx: &mut Context<Process<S>>) {
+    fn become_leader(&mut self, promises: &BTreeMap<NodeId, Promise<S>>, ctx: &mut Context<Process<S>>) {
         assert!(promises.len() + 1 >= self.quorum(), "a leader needs a quorum of promises");
         let ballot = self.promised;
         let ahead = promises.values().filter_map(|promise| promise.snapshot.as_ref());
@@ -140,11 +140,11 @@ impl<S: StateMachine> Server<S> {
             self.install(&snapshot, ctx);
         }
         let base = self.chosen_through;
-        let merged = merge(&self.log, base, &promises);
+        let merged = merge(&self.log, base, promises);
         let chosen_through = promises.values().map(|promise| promise.chosen_through).max().unwrap_or(base);
         self.log.drop_after(base);
         for run in propose_again(&merged, base, ballot) {
-            self.log.put(run.clone());
+            self.log.put(&run);
             ctx.persist(Record::Accepted { run, chosen_through: base });
         }
         self.accepted_through = self.log.contiguous(base, ballot);
@@ -259,7 +259,7 @@ impl<S: StateMachine> Server<S> {
             let batch: Arc<[Proposal<S::Command>]> = leader.pending.drain(..count).collect();
             let run = Run::new(self.log.last().next(), ballot, batch);
             leader.batches.push_back(run.last());
-            self.log.put(run.clone());
+            self.log.put(&run);
             self.accepted_through = run.last();
             for progress in &mut leader.followers {
                 if progress.send_next(&run, self.settings.window_slots_max) {
@@ -468,7 +468,7 @@ fn merge<S: StateMachine>(
     let mut merged = Log::default();
     merged.drop_through(base);
     for run in runs {
-        merged.put(run);
+        merged.put(&run);
     }
     merged
 }

@@ -1,5 +1,60 @@
 //! Multi-Paxos: a group of servers that agree on one log of commands, and so on one state.
-//! (essay to come)
+//!
+//! Any minority of the servers may crash, restart, be cut off or lose its disk: the rest goes on, and whatever a client
+//! was told stays true. One of the servers leads. It puts the clients' commands into slots of a log; a command whose
+//! slot a majority has accepted is *chosen*: no later leader can put another one there. Every server executes what is
+//! chosen, in the order of slots, and so all go through the same states.
+//!
+//! # Guarantees
+//! * **Agreement.** Two servers never know different commands to be chosen for one slot.
+//! * **Exactly once.** A command of a client's session runs once, however often and to whomever it was submitted.
+//! * **Linearizability**, of reads too: an answer reflects every command that was answered before it was asked for.
+//! * **Durability.** What is chosen is on the disks of a majority; a server that lost its disk counts only once it has
+//!   caught up.
+//! * **Progress** while some server reaches a majority and messages get through in the end. Ballots do not grow while
+//!   nothing changes.
+//!
+//! # Roles
+//! A [`Server`] is acceptor, replica and, at times, leader, in one: `acceptor.rs`, `replica.rs`, `leader.rs`. A
+//! [`Client`] keeps a window of commands and a list of reads. [`Process`] is either.
+//!
+//! # How a command is chosen
+//! 1. A client submits it to the leader, with its session and number.
+//! 2. The leader gathers what is pending into a batch, gives it the next slots and sends one Accept to each follower,
+//!    while it writes the batch to its own disk.
+//! 3. A follower writes the batch, and once it is durable answers Accepted, naming the slot up to which it has
+//!    everything of this ballot. The leader's own vote waits for its own disk: it is a message to itself.
+//! 4. What a quorum has reached is chosen. The leader executes it and answers; the followers learn it with the next
+//!    Accept, or at the next tick. So a command costs one Accept and one Accepted a follower, and under load, since at
+//!    most a few batches are under way at once and the rest gathers, far less.
+//!
+//! An acceptor's answer is cumulative, so a lost one is repaired by the next, and a lost Accept by sending everything
+//! after what was acknowledged.
+//!
+//! # How a leader is elected
+//! By heartbeats, as in Omni-Paxos: see `election.rs`. A candidate asks all for promises, for all open slots at once
+//! (phase 1). With a quorum of them it adopts for each slot what was accepted in the highest ballot, fills gaps with
+//! [`Proposal::Noop`] and proposes all that again in its own ballot. Logs play no part in who leads: phase 1 brings the
+//! new leader what it lacks, as a snapshot if need be.
+//!
+//! # Reads without a log entry
+//! A leader may have been deposed without knowing. So before it answers reads it asks its followers whether they have
+//! promised a higher ballot; a quorum that has not shows that when the reads came nobody else could have chosen
+//! anything. Many reads share one round of questions. No clock is trusted. See `reads.rs`.
+//!
+//! # What bounds the log
+//! Slots that every server has executed are dropped; with a server away, all but the last
+//! [`Settings::retained_slots_max`]. Who falls behind that gets a snapshot. Durable records are replaced by a checkpoint
+//! whenever enough was executed. See `recovery.rs`, which also says how a server comes back without its disk.
+//!
+//! # What is left out
+//! Changing the members of a group; leases (they trust clocks); snapshots in pieces; slots chosen out of order: a leader
+//! counts prefixes, so that one number a follower is enough.
+//!
+//! # Read more
+//! Lamport, "Paxos made simple" (2001); van Renesse and Altinbuken, "Paxos made moderately complex" (2015); Ongaro and
+//! Ousterhout, "In search of an understandable consensus algorithm" (2014), sections 5.3 and 8; Ng, Haridi and Carbone,
+//! "Omni-Paxos" (2023); Liskov and Cowling, "Viewstamped Replication revisited" (2012).
 
 mod acceptor;
 mod ballot;
@@ -9,6 +64,8 @@ mod election;
 pub mod invariants;
 mod leader;
 mod log;
+#[cfg(test)]
+mod log_tests;
 mod message;
 mod progress;
 mod reads;
@@ -21,7 +78,7 @@ pub use ballot::{Ballot, Slot};
 pub use client::{Client, Request};
 pub use codec::Portable;
 pub use log::{Log, Proposal, Run};
-pub use message::{Checkpoint, Incarnation, Message, Record, Timer};
+pub use message::{Checkpoint, Incarnation, Leading, Message, Record, Timer};
 pub use replica::Replica;
 pub use server::{Server, SlotStatus};
 pub use settings::Settings;
@@ -30,6 +87,10 @@ use synod_clientserver::Outcome;
 use synod_node::{Context, Durable, Node, NodeId, RequestId, StateMachine};
 
 /// A node of this protocol: one of its two roles, for the application `S`.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are two or three of these, and they are never moved about"
+)]
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Process<S: StateMachine> {
     /// A member of the group.
@@ -73,7 +134,7 @@ impl<S: StateMachine> Node for Process<S> {
                 client.on_answers(from, (first, outputs), ctx);
             }
             (Process::Client(client), Message::NotLeader { leader }) => {
-                client.on_not_leader(from, leader, ctx)
+                client.on_not_leader(from, leader, ctx);
             }
             (Process::Client(client), Message::Forgotten { client: session }) => {
                 client.on_forgotten(session, ctx);

@@ -184,7 +184,7 @@ impl<C> Log<C> {
     }
 
     /// Puts `run` in the place of whatever its slots held. Slots that are dropped stay dropped.
-    pub fn put(&mut self, run: Run<C>) {
+    pub fn put(&mut self, run: &Run<C>) {
         let Some(run) = run.clip(self.dropped_through, Slot(u64::MAX)) else { return };
         if run.first > self.last() {
             self.runs.push_back(run);

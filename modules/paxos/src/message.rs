@@ -10,6 +10,9 @@ use synod_node::{NodeId, StateMachine};
 /// have one.
 pub type Incarnation = u64;
 
+/// A leader's executed state and its open slots.
+pub type Leading<S> = (Arc<Replica<S>>, Vec<Run<<S as StateMachine>::Command>>);
+
 /// What nodes say to each other.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Message<S: StateMachine> {
@@ -170,7 +173,7 @@ pub enum Message<S: StateMachine> {
         /// The highest ballot that the sender promised.
         promised: Ballot,
         /// From a leader, its state and its open slots.
-        leading: Option<(Arc<Replica<S>>, Vec<Run<S::Command>>)>,
+        leading: Option<Leading<S>>,
     },
 }
 
@@ -190,7 +193,12 @@ pub enum Timer {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Record<C> {
     /// Nothing below this ballot will be accepted.
-    Promised(Ballot),
+    Promised {
+        /// The ballot.
+        ballot: Ballot,
+        /// Everything up to here was known to be chosen: later answers rely on it.
+        chosen_through: Slot,
+    },
     /// These were accepted; the ballot is also promised.
     Accepted {
         /// What.

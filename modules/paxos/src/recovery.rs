@@ -1,8 +1,8 @@
 //! Coming back: from disk, or without one. And what bounds the log: checkpoints and compaction.
 
-use crate::replica::Replica;
+use crate::message::Leading;
 use crate::server::Role;
-use crate::{Ballot, Checkpoint, Incarnation, Log, Message, Process, Record, Run, Server, Slot};
+use crate::{Ballot, Checkpoint, Incarnation, Log, Message, Process, Record, Server, Slot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synod_node::{Context, Durable, NodeId, StateMachine};
@@ -21,9 +21,6 @@ pub(crate) struct Rejoin<S: StateMachine> {
     leading: BTreeMap<NodeId, Leading<S>>,
 }
 
-/// A leader's state and its open slots.
-type Leading<S> = (Arc<Replica<S>>, Vec<Run<<S as StateMachine>::Command>>);
-
 impl<S: StateMachine> Default for Rejoin<S> {
     fn default() -> Self {
         Rejoin { promised: BTreeMap::new(), leading: BTreeMap::new() }
@@ -41,7 +38,7 @@ impl<S: StateMachine> Server<S> {
             self.replica = (*checkpoint.replica).clone();
             self.log.drop_through(self.replica.through());
             for run in checkpoint.accepted {
-                self.log.put(run);
+                self.log.put(&run);
             }
         }
         if is_blank && self.incarnation > 0 {
@@ -53,14 +50,18 @@ impl<S: StateMachine> Server<S> {
         let mut chosen_through = self.chosen_through;
         for record in durable.records {
             match record {
-                Record::Promised(ballot) => self.promised = self.promised.max(ballot),
+                Record::Promised { ballot, chosen_through: known } => {
+                    self.promised = self.promised.max(ballot);
+                    chosen_through = chosen_through.max(known);
+                }
                 Record::Accepted { run, chosen_through: known } => {
                     self.promised = self.promised.max(run.ballot());
-                    self.log.put(run);
+                    self.log.put(&run);
                     chosen_through = chosen_through.max(known);
                 }
                 Record::Rejoined { node, incarnation } => {
-                    self.incarnations.insert(node, incarnation);
+                    let known = self.incarnations.entry(node).or_default();
+                    *known = incarnation.max(*known);
                 }
             }
         }
@@ -90,7 +91,7 @@ impl<S: StateMachine> Server<S> {
         if incarnation > known {
             mark!("paxos.rejoined");
             self.incarnations.insert(from, incarnation);
-            self.liveness.forget_executed(from);
+            self.liveness.note_executed(from, Slot::ZERO);
             ctx.persist(Record::Rejoined { node: from, incarnation });
             // What the former self accepted is not there any more, although it was counted: lead anew.
             if self.is_leader() {
@@ -167,7 +168,7 @@ impl<S: StateMachine> Server<S> {
         self.chosen_through = replica.through();
         self.log.drop_through(replica.through());
         for run in open {
-            self.log.put(run.in_ballot(highest));
+            self.log.put(&run.in_ballot(highest));
         }
         self.accepted_through = self.log.contiguous(self.chosen_through, highest);
         self.save(ctx);

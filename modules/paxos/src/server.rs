@@ -213,7 +213,7 @@ impl<S: StateMachine> Server<S> {
             }
             Message::Rejected { ballot: _, promised } => self.liveness.note(promised),
             Message::Accept { run, ballot, chosen_through } => {
-                self.on_accept(from, ballot, run, chosen_through, ctx);
+                self.on_accept(from, (ballot, chosen_through), run, ctx);
             }
             Message::Accepted { ballot, incarnation, through, executed_through } => {
                 if ballot == self.promised && self.is_present(from, incarnation) {
@@ -287,7 +287,7 @@ impl<S: StateMachine> Server<S> {
         self.promised = ballot;
         self.accepted_through = self.chosen_through;
         self.liveness.note(ballot);
-        ctx.persist(Record::Promised(ballot));
+        ctx.persist(Record::Promised { ballot, chosen_through: self.chosen_through });
     }
 
     /// Everything up to `through` is chosen: executes what is new, answers whom this server leads.
