@@ -7,7 +7,7 @@ use crate::history::{Call, History, OpId, calls};
 use crate::search::{Budget, Found, search};
 use crate::specification::Specification;
 use crate::verdict::{Contradiction, Reason, Seen, Verdict};
-use crate::window::smallest_window;
+use crate::window::{WINDOW_MAX, smallest_window, window_around};
 use crate::zones::{self, Clash};
 
 /// The calls that are checked together.
@@ -127,11 +127,20 @@ impl<S: Specification> Check<'_, S> {
         let end = calls[failing.culprit].returned().expect("a bad answer is an answer");
         let (window, why, order) = match failing.evidence {
             Evidence::Zones(clash) => (clash.calls, clash.why, None),
-            Evidence::Search(order) => (
-                smallest_window::<S>(&known_at(calls, end)),
-                "no order of these gives each the answer that it got".to_owned(),
-                Some(order.into_iter().map(id).collect()),
-            ),
+            Evidence::Search(order) => {
+                let known = known_at(calls, end);
+                let smallest = smallest_window::<S>(&known);
+                let (window, why) = if smallest.len() <= WINDOW_MAX {
+                    (smallest, "no order of these gives each the answer that it got".to_owned())
+                } else {
+                    let why = format!(
+                        "after all that was answered before, that of {} is wrong",
+                        id(failing.culprit)
+                    );
+                    (window_around::<S>(&known, failing.culprit), why)
+                };
+                (window, why, Some(order.into_iter().map(id).collect()))
+            }
         };
         Contradiction {
             key: key.map(shown),

@@ -195,6 +195,30 @@ impl Specification for KeyValue {
         }
     }
 
+    /// Appends that answer nothing could stand in any order, if the next read did not tell: a value only grows at
+    /// its end until the next put.
+    fn may_reach(state: &Map, read: (&KvOp, &KvRet), others: &mut dyn Iterator<Item = &KvOp>) -> bool {
+        let (KvOp::Get { key }, KvRet::Value(seen)) = read else { return true };
+        let grows_to_seen = |value: &[u8]| seen.as_ref().is_some_and(|seen| seen.starts_with(value));
+        if state.get(key).is_none_or(|value| grows_to_seen(value)) {
+            return true;
+        }
+        for other in others {
+            let resets = match other {
+                KvOp::Get { .. } | KvOp::Append { .. } => false,
+                KvOp::Put { key: written, value } => written == key && grows_to_seen(value),
+                KvOp::Increment { .. }
+                | KvOp::Delete { .. }
+                | KvOp::CompareAndSet { .. }
+                | KvOp::Transaction(_) => true,
+            };
+            if resets {
+                return true;
+            }
+        }
+        false
+    }
+
     fn access<'a>(op: &'a KvOp, ret: Option<&'a KvRet>) -> Access<'a> {
         match (op, ret) {
             (KvOp::Get { .. }, None) => Access::ReadUnseen,

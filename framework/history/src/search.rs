@@ -2,12 +2,13 @@
 //!
 //! Wing and Gong (1993) try, at each point, every operation that no other precedes; Lowe (2017) remembers which
 //! pairs of (operations placed, state) led nowhere; Horn and Kroening (2015) keep the events in a linked list from
-//! which a placed operation is lifted. Three things are added here:
+//! which a placed operation is lifted. Four things are added here:
 //!
 //! * a read-only operation that fits now is placed now and never tried elsewhere: if some order of the rest exists,
 //!   it exists with this operation in front as well, since it changes nothing and nothing precedes it;
 //! * an operation of unknown outcome is tried only after all answered ones, not at all where it would change
 //!   nothing (leaving it out is the same), and not before an equal one that was invoked earlier and is unused;
+//! * a state from which the read that is answered next cannot come to fit is a dead end at once;
 //! * the memory of what led nowhere stores only the part of the set between "all placed" and "none placed".
 
 use std::collections::HashSet;
@@ -51,6 +52,9 @@ pub(crate) fn search<S: Specification>(calls: &[Call<'_, S::Op, S::Ret>], budget
 
 /// The head of the linked list; entry `e` of the events stands at `e + 1`.
 const HEAD: usize = 0;
+
+/// A read that is answered after more events than this does not guide the search.
+const EVENTS_AHEAD_MAX: usize = 256;
 
 /// Where to go on looking for the next call to place.
 #[derive(Clone, Copy)]
@@ -235,6 +239,10 @@ impl<'a, S: Specification> Search<'a, S> {
             return false;
         }
         self.lift(call);
+        if !self.may_go_on(&after) {
+            self.unlift(call);
+            return false;
+        }
         let key = self.placed_key();
         let bytes = 64 + 8 * key.len() + size_of::<S::State>() + S::heap_bytes(&after);
         if self.dead_ends.insert((key, after.clone())) {
@@ -246,6 +254,32 @@ impl<'a, S: Specification> Search<'a, S> {
             self.unlift(call);
             false
         }
+    }
+
+    /// Whether the unplaced read that is answered first may still fit after `state`.
+    fn may_go_on(&self, state: &S::State) -> bool {
+        let first = self.next[HEAD];
+        let in_order = |from: usize| {
+            std::iter::successors(Some(from), |place| self.next.get(*place).copied())
+                .take_while(|place| *place <= self.events.len())
+        };
+        let read = in_order(first).take(EVENTS_AHEAD_MAX).find_map(|place| match self.events[place - 1] {
+            Event::Returned(call) if S::is_read_only(self.calls[call].op) => Some((call, place)),
+            Event::Invoked(_) | Event::Returned(_) => None,
+        });
+        let Some((read, until)) = read else { return true };
+        let Some((ret, end)) = self.calls[read].answer else { return true };
+        let answered = in_order(first).take_while(|place| *place < until).filter_map(|place| {
+            match self.events[place - 1] {
+                Event::Invoked(call) => Some(self.calls[call].op),
+                Event::Returned(_) => None,
+            }
+        });
+        let unknown = self.unknown.iter().enumerate().filter_map(|(at, call)| {
+            let open = !self.unknown_placed.contains(at) && self.calls[*call].invoked < end;
+            open.then_some(self.calls[*call].op)
+        });
+        S::may_reach(state, (self.calls[read].op, ret), &mut answered.chain(unknown))
     }
 
     /// Takes back the calls placed last, up to one in whose place another may stand.

@@ -30,6 +30,16 @@ pub trait Specification {
         false
     }
 
+    /// Whether the read-only `op` may still come to answer `ret` after `state`, if nothing comes between but some of
+    /// `others`, in any order, each at most once. True is always right; false spares the search a dead end.
+    fn may_reach(
+        _state: &Self::State,
+        _read: (&Self::Op, &Self::Ret),
+        _others: &mut dyn Iterator<Item = &Self::Op>,
+    ) -> bool {
+        true
+    }
+
     /// How the check of registers sees the operation. The default keeps that check out.
     fn access<'a>(_op: &'a Self::Op, _ret: Option<&'a Self::Ret>) -> Access<'a> {
         Access::Other

@@ -136,6 +136,33 @@ fn legal_store(rng: &mut Rng, mix: Mix) -> History<KvOp, KvRet> {
     })
 }
 
+/// Appends and puts that answer nothing: only reads tell in which order they happened.
+fn legal_appends(rng: &mut Rng, mix: Mix) -> History<KvOp, KvRet> {
+    let invent = |rng: &mut Rng, at: u64| {
+        let (key, value) = (value(rng.below(mix.keys)), format!("x{at}y").into_bytes().into());
+        match rng.below(10) {
+            0..5 => KvOp::Get { key },
+            5 => KvOp::Put { key, value },
+            _ => KvOp::Append { key, value },
+        }
+    };
+    legal::<KeyValue>(rng, mix, invent, |state, op| match op {
+        KvOp::Get { key } => KvRet::Value(state.get(key).cloned()),
+        KvOp::Put { key, value } => {
+            state.insert(key.clone(), value.clone());
+            KvRet::Ok
+        }
+        KvOp::Append { key, value } => {
+            let old = state.get(key).cloned().unwrap_or_default();
+            state.insert(key.clone(), [&old[..], value].concat().into());
+            KvRet::Ok
+        }
+        KvOp::Increment { .. } | KvOp::Delete { .. } | KvOp::CompareAndSet { .. } | KvOp::Transaction(_) => {
+            unreachable!("not in this mix")
+        }
+    })
+}
+
 /// The same history with one answer replaced by what another operation was told.
 fn mutated<Op: Clone, Ret: Clone>(rng: &mut Rng, history: &History<Op, Ret>) -> History<Op, Ret> {
     let told: Vec<Ret> = history

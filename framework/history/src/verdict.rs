@@ -41,8 +41,9 @@ pub struct Contradiction {
     pub key: Option<String>,
     /// How many operations that key has, failed ones not counted.
     pub operations: usize,
-    /// The smallest set found of operations whose answers exclude each other, whatever the others did, in the
-    /// order of their invocations.
+    /// A smallest set of operations whose answers exclude each other, whatever the others did, in the order of
+    /// their invocations. Where values repeat, such a set may be huge: then `culprit`, what overlaps it, and the
+    /// operations that may have been the last before it to change anything.
     pub window: Vec<Seen>,
     /// What is wrong with them, in words.
     pub why: String,
@@ -126,6 +127,8 @@ impl fmt::Display for Reason {
 const GAP: &str = "  ";
 /// A drawing of more events than this helps nobody.
 const DRAWN_EVENTS_MAX: usize = 48;
+/// A longer text is cut in its middle.
+const CELL_CHARS_MAX: usize = 60;
 /// The last operations of a long order are the ones that matter.
 const ORDER_SHOWN_MAX: usize = 12;
 
@@ -167,6 +170,18 @@ impl fmt::Display for Contradiction {
     }
 }
 
+/// The cell of a long text: its two ends.
+fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= CELL_CHARS_MAX {
+        return text.to_owned();
+    }
+    let half = CELL_CHARS_MAX / 2 - 2;
+    let head: String = text.chars().take(half).collect();
+    let tail: String = text.chars().skip(length - half).collect();
+    format!("{head} .. {tail}")
+}
+
 fn rows(window: &[Seen]) -> Vec<Vec<String>> {
     let moment = |moment: Moment| match moment.time_us {
         Some(time_us) => format!("{time_us}us"),
@@ -181,8 +196,8 @@ fn rows(window: &[Seen]) -> Vec<Vec<String>> {
             seen.process.to_string(),
             moment(seen.invoked),
             seen.returned.map_or_else(|| "never".to_owned(), moment),
-            seen.op.clone(),
-            seen.ret.clone().unwrap_or_else(|| "unknown".to_owned()),
+            shortened(&seen.op),
+            shortened(seen.ret.as_deref().unwrap_or("unknown")),
             drawing.get(at).cloned().unwrap_or_default(),
         ]);
     }

@@ -13,6 +13,9 @@ use crate::specification::Specification;
 const ATTEMPT: Budget = Budget { steps_max: 5_000, memo_bytes_max: 16 << 20 };
 const STEPS_MAX: u64 = 1_000_000;
 
+/// A contradiction between more operations than this tells nobody anything.
+pub(crate) const WINDOW_MAX: usize = 12;
+
 /// The places of those of `calls` whose answers contradict each other, whatever the other calls did. The calls as a
 /// whole must do so.
 pub(crate) fn smallest_window<S: Specification>(calls: &[Call<'_, S::Op, S::Ret>]) -> Vec<usize> {
@@ -41,6 +44,29 @@ pub(crate) fn smallest_window<S: Specification>(calls: &[Call<'_, S::Op, S::Ret>
     kept
 }
 
+/// Where values repeat, a contradiction may rest on very many operations: on every write that could have come late.
+/// Then it is better shown in the light of what came before: `culprit`, what overlaps it, and the operations that
+/// may have been the last before it to change anything.
+pub(crate) fn window_around<S: Specification>(
+    calls: &[Call<'_, S::Op, S::Ret>],
+    culprit: usize,
+) -> Vec<usize> {
+    let from = calls[culprit].invoked;
+    let end = calls[culprit].returned().unwrap_or(u64::MAX);
+    let before = |call: &&Call<'_, S::Op, S::Ret>| call.returned().is_some_and(|at| at < from);
+    let changes = |call: &&Call<'_, S::Op, S::Ret>| !S::is_read_only(call.op);
+    let last_change_begins = calls.iter().filter(before).filter(changes).map(|call| call.invoked).max();
+    let shown = |at: &usize| {
+        let call = &calls[*at];
+        if before(&call) {
+            changes(&call) && call.returned() >= last_change_begins
+        } else {
+            *at == culprit || call.invoked < end && call.answer.is_some()
+        }
+    };
+    (0..calls.len()).filter(shown).collect()
+}
+
 fn contradicts<S: Specification>(
     calls: &[Call<'_, S::Op, S::Ret>],
     kept: &[usize],
@@ -62,6 +88,7 @@ fn contradicts<S: Specification>(
     let mut budget = Budget { steps_max: ATTEMPT.steps_max.min(*steps_left), ..ATTEMPT };
     let allowed = budget.steps_max;
     let found = search::<S>(&relaxed, &mut budget);
-    *steps_left -= (allowed - budget.steps_max).max(1);
+    // Setting up an attempt costs about as much as a step for every few calls.
+    *steps_left = steps_left.saturating_sub((allowed - budget.steps_max).max(1 + calls.len() as u64 / 8));
     matches!(found, Found::Stuck { .. })
 }

@@ -1,6 +1,9 @@
 //! The fast ways against the slow ones, on random histories.
 
-use super::{Mix, fits_in_some_order, is_linearizable_by_brute_force, legal_register, legal_store, mutated};
+use super::{
+    Mix, fits_in_some_order, is_linearizable_by_brute_force, legal_appends, legal_register, legal_store,
+    mutated,
+};
 use crate::check::check_whole;
 use crate::history::{Call, calls};
 use crate::{Budget, History, KeyValue, Register, RegisterOp, RegisterRet, Specification, Verdict, check};
@@ -94,6 +97,12 @@ fn search_and_brute_force_agree_on_registers_with_compare_and_set() {
 fn split_and_whole_and_brute_force_agree_on_stores() {
     compare::<KeyValue>(4_000, SMALL, true, legal_store);
     compare::<KeyValue>(4_000, Mix { unique: false, ..SMALL }, true, legal_store);
+}
+
+#[test]
+fn split_and_whole_and_brute_force_agree_on_appends() {
+    compare::<KeyValue>(4_000, SMALL, true, legal_appends);
+    compare::<KeyValue>(4_000, Mix { keys: 1, lost_permille: 150, ..SMALL }, true, legal_appends);
 }
 
 #[test]

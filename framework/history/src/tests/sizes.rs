@@ -1,6 +1,6 @@
 //! Long histories, hard histories, and what the budget is for.
 
-use super::{Mix, legal_register, legal_store, value};
+use super::{Mix, legal_appends, legal_register, legal_store, mutated, value};
 use crate::check::check_whole;
 use crate::{Budget, History, KeyValue, Reason, Register, RegisterOp, RegisterRet, Verdict, check};
 use synod_stdx::Rng;
@@ -66,4 +66,32 @@ fn giving_up_is_no_pass() {
         verdict.to_string(),
         "gave up without a verdict: the steps ran out; allow more, or record a shorter history"
     );
+}
+
+#[test]
+fn blind_appends_of_fifty_clients_take_few_steps() {
+    let mix = Mix { clients: 50, operations: 3_000, unique: false, keys: 10, lost_permille: 0 };
+    for seed in 0..5 {
+        let history = legal_appends(&mut Rng::new(seed), mix);
+        let verdict = check::<KeyValue>(&history, Budget { steps_max: 300_000, ..Budget::default() });
+        assert!(verdict.is_linearizable(), "seed {seed}: {verdict}");
+    }
+}
+
+#[test]
+fn a_contradiction_in_a_long_history_is_shown_in_few_lines() {
+    let mut shown = 0;
+    for seed in 0..6 {
+        let mut rng = Rng::new(seed);
+        let history = legal_register(&mut rng, Mix { operations: 5_000, lost_permille: 0, ..LONG });
+        let Verdict::NotLinearizable(found) =
+            check::<Register>(&mutated(&mut rng, &history), Budget::default())
+        else {
+            continue;
+        };
+        shown += 1;
+        assert!((1..=20).contains(&found.window.len()), "seed {seed}: {found}");
+        assert!(found.window.iter().any(|seen| seen.id == found.culprit), "seed {seed}: {found}");
+    }
+    assert!(shown > 0, "every mutation was legal");
 }

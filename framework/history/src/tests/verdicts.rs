@@ -161,3 +161,12 @@ fn a_transaction_over_keys_happens_at_one_moment() {
     torn.complete(id, ret);
     assert!(!verdict(&torn).is_linearizable());
 }
+
+#[test]
+fn long_values_are_shown_by_their_ends() {
+    let history =
+        in_turn([(put("x", "a"), KvRet::Ok), (KvOp::Get { key: bytes("x") }, seen(&"b".repeat(500)))]);
+    let text = verdict(&history).to_string();
+    assert!(text.contains(&format!("{0} .. {0}  ||", "b".repeat(28))), "{text}");
+    assert!(text.lines().all(|line| line.len() < 160), "{text}");
+}
