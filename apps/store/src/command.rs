@@ -55,13 +55,6 @@ impl Command {
         Command::new(now_ms, &Operation::Tick {}, Route::Log, &mut Vec::new())
     }
 
-    /// The same command, to go through the log although it only reads: it moves the state's clock there.
-    pub fn logged(&self) -> Command {
-        let mut bytes = self.bytes.to_vec();
-        bytes[1] |= FLAG_LOGGED;
-        Command { bytes: bytes.into() }
-    }
-
     /// Whether it changes no state, so that a query may answer it.
     pub fn is_read_only(&self) -> bool {
         self.bytes[1] & (FLAG_READ_ONLY | FLAG_LOGGED) == FLAG_READ_ONLY

@@ -53,7 +53,7 @@ impl Keyspace {
     }
 
     /// Answers `operation` if it is one that reads keys.
-    pub(crate) fn read_key(&self, operation: &Operation<'_>) -> Option<Reply> {
+    pub(crate) fn read_key(&self, operation: &Operation<'_>, now_ms: u64) -> Option<Reply> {
         Some(match operation {
             Operation::Exists { keys } => {
                 Reply::Integer(keys.iter().filter(|key| self.find(&Probe::new(key)).is_some()).count() as i64)
@@ -70,7 +70,7 @@ impl Keyspace {
             }
             Operation::Scan { .. } => self.scan(operation),
             Operation::DbSize {} => Reply::Integer(self.space.len() as i64),
-            Operation::Ttl { key, form } => self.time_to_live(&Probe::new(key), *form),
+            Operation::Ttl { key, form } => self.time_to_live(&Probe::new(key), *form, now_ms),
             Operation::Object { key, aspect } => match self.find(&Probe::new(key)) {
                 None => Reply::Null,
                 Some(entry) => describe(entry, *aspect),
@@ -131,11 +131,11 @@ impl Keyspace {
         Reply::Integer(1)
     }
 
-    fn time_to_live(&self, probe: &Probe<'_>, form: TtlForm) -> Reply {
+    fn time_to_live(&self, probe: &Probe<'_>, form: TtlForm, now_ms: u64) -> Reply {
         let Some(entry) = self.find(probe) else { return Reply::Integer(-2) };
         let Some(at_ms) = entry.expires_at_ms else { return Reply::Integer(-1) };
         let in_seconds = |ms: u64| (ms.saturating_add(500) / 1000).cast_signed();
-        let rest_ms = at_ms.get().saturating_sub(self.clock_ms);
+        let rest_ms = at_ms.get().saturating_sub(now_ms);
         Reply::Integer(match form {
             TtlForm::RelativeSeconds => in_seconds(rest_ms),
             TtlForm::RelativeMs => rest_ms.cast_signed(),

@@ -4,7 +4,8 @@
 //! The state has a clock: the highest time that a logged command carried. A key whose expiry is not after the clock is
 //! absent for every command, removed or not. A command that is answered by a query does not move the clock, and is
 //! answered at the clock's time: so a read never sees a key expired that a later read would see alive again, however
-//! wrong the clocks of the machines are. [`Keyspace::is_due_for`] says when a read should therefore go through the log.
+//! wrong the clocks of the machines are. A read of a key whose
+//! time came since goes through the log instead.
 //!
 //! # Removal
 //! Each logged command also examines a few keys further on and removes those that expired: bounded work, the same on
@@ -78,10 +79,9 @@ impl Keyspace {
         self.clock_ms
     }
 
-    /// Whether a key that the read-only `command` names expired between the state's clock and the command's time. The
-    /// command should then go through the log ([`Command::logged`]), which moves the clock; a query would still see
-    /// the key.
-    pub fn is_due_for(&self, command: &Command) -> bool {
+    /// Whether a key that the read-only `command` names expired between the state's clock and the command's time. It
+    /// goes through the log then, which moves the clock; a query would still see the key.
+    fn is_due_for(&self, command: &Command) -> bool {
         if self.space.expiring() == 0 || command.now_ms() <= self.clock_ms {
             return false;
         }
@@ -130,7 +130,7 @@ impl Keyspace {
     }
 
     /// Runs an operation that is not read-only, or one that is.
-    pub(crate) fn run(&mut self, operation: &Operation<'_>) -> Reply {
+    fn run(&mut self, operation: &Operation<'_>) -> Reply {
         match operation {
             Operation::Tick {} => {
                 self.sweep_expired(SWEEP_TICK_KEYS);
@@ -152,7 +152,7 @@ impl Keyspace {
             // answered as malformed; a test runs every command of the table.
             _ => match self.write_string(operation).or_else(|| self.write_key(operation)) {
                 Some(reply) => reply,
-                None => self.answer(operation),
+                None => self.answer(operation, self.clock_ms),
             },
         }
     }
@@ -188,8 +188,9 @@ impl Keyspace {
         watches.all(|(key, version)| version == self.version_of(key).to_le_bytes())
     }
 
-    /// Answers an operation that changes nothing.
-    pub(crate) fn answer(&self, operation: &Operation<'_>) -> Reply {
+    /// Answers an operation that changes nothing, asked at `now_ms`: what is alive is decided by the state's clock, how
+    /// long it still is by `now_ms`.
+    fn answer(&self, operation: &Operation<'_>, now_ms: u64) -> Reply {
         match operation {
             Operation::FailIfPresent { key, .. } if self.find(&Probe::new(key)).is_none() => Reply::Null,
             Operation::Fail { text } | Operation::FailIfPresent { text, .. } => {
@@ -202,18 +203,20 @@ impl Keyspace {
                 if !self.holds(watches.pairs()) {
                     return Reply::NullArray;
                 }
-                Reply::Array(steps.iter().map(|step| self.answer_step(step)).collect())
+                Reply::Array(steps.iter().map(|step| self.answer_step(step, now_ms)).collect())
             }
-            _ => match self.read_string(operation).or_else(|| self.read_key(operation)) {
+            _ => match self.read_string(operation).or_else(|| self.read_key(operation, now_ms)) {
                 Some(reply) => reply,
                 None => MALFORMED,
             },
         }
     }
 
-    fn answer_step(&self, step: &[u8]) -> Reply {
+    fn answer_step(&self, step: &[u8], now_ms: u64) -> Reply {
         match Operation::decode(&mut Reader::new(step)) {
-            Ok(operation) if !matches!(operation, Operation::Transaction { .. }) => self.answer(&operation),
+            Ok(operation) if !matches!(operation, Operation::Transaction { .. }) => {
+                self.answer(&operation, now_ms)
+            }
             Ok(_) | Err(_) => MALFORMED,
         }
     }
@@ -255,9 +258,6 @@ impl StateMachine for Keyspace {
 
     fn apply(&mut self, command: &Command) -> Reply {
         let Ok(operation) = command.operation() else { return MALFORMED };
-        if command.is_read_only() {
-            return self.answer(&operation);
-        }
         self.clock_ms = self.clock_ms.max(command.now_ms());
         self.sweep_expired(SWEEP_KEYS);
         self.run(&operation)
@@ -267,9 +267,16 @@ impl StateMachine for Keyspace {
         command.is_read_only()
     }
 
-    fn query(&self, command: &Command) -> Reply {
+    fn query(&self, command: &Command) -> Option<Reply> {
         assert!(command.is_read_only(), "a query changes nothing");
-        command.operation().map_or(MALFORMED, |operation| self.answer(&operation))
+        if self.is_due_for(command) {
+            return None;
+        }
+        Some(command.operation().map_or(MALFORMED, |operation| self.answer(&operation)))
+    }
+
+    fn bytes(command: &Command) -> usize {
+        command.size()
     }
 }
 

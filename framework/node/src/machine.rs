@@ -19,11 +19,12 @@ pub trait StateMachine: Value {
     /// Whether `command` never changes a state, so that [`query`](StateMachine::query) may answer it.
     fn is_read_only(command: &Self::Command) -> bool;
 
-    /// Answers a read-only `command`: the same as [`apply`](StateMachine::apply) would.
+    /// Answers a read-only `command`: the same as [`apply`](StateMachine::apply) would. `None` if only the log can
+    /// answer it, for example because it would move the state's clock.
     ///
     /// # Panics
     /// May panic if `command` is not read-only.
-    fn query(&self, command: &Self::Command) -> Self::Output;
+    fn query(&self, command: &Self::Command) -> Option<Self::Output>;
 
     /// About how many bytes `command` takes: what logs and batches are bounded by.
     fn bytes(command: &Self::Command) -> usize {

@@ -52,6 +52,10 @@ pub struct KvStore {
 }
 
 impl KvStore {
+    fn read(&self, key: &Text) -> KvOutput {
+        self.values.get(key).cloned().map_or(KvOutput::KeyNotFound, KvOutput::Value)
+    }
+
     /// The bytes of all keys and values.
     pub fn bytes(&self) -> usize {
         self.values.iter().map(|(key, value)| key.len() + value.len()).sum()
@@ -105,7 +109,7 @@ impl StateMachine for KvStore {
                 self.values.insert(key.clone(), value.clone());
                 KvOutput::PutOk
             }
-            KvCommand::Get { .. } => self.query(command),
+            KvCommand::Get { key } => self.read(key),
             KvCommand::Append { key, value } => {
                 let extended: Text = match self.values.get(key) {
                     None => value.clone(),
@@ -124,11 +128,9 @@ impl StateMachine for KvStore {
         }
     }
 
-    fn query(&self, command: &KvCommand) -> KvOutput {
+    fn query(&self, command: &KvCommand) -> Option<KvOutput> {
         match command {
-            KvCommand::Get { key } => {
-                self.values.get(key).cloned().map_or(KvOutput::KeyNotFound, KvOutput::Value)
-            }
+            KvCommand::Get { key } => Some(self.read(key)),
             KvCommand::Put { .. } | KvCommand::Append { .. } => unreachable!("not a read"),
         }
     }

@@ -126,22 +126,29 @@ impl<S: StateMachine> Client<S> {
     pub(crate) fn on_answers(
         &mut self,
         from: NodeId,
-        (first, outputs): (Seq, Vec<S::Output>),
+        (first, outputs): (Seq, Vec<Option<S::Output>>),
         ctx: &mut Context<Process<S>>,
     ) {
         let mut answered = 0;
         for (seq, output) in (first..).zip(outputs) {
             let index = seq.checked_sub(self.reads_from).map(|index| index as usize);
             // Answered before: the question was asked twice.
-            let Some((id, _)) = index.and_then(|index| self.reads.get_mut(index)?.take()) else { continue };
-            ctx.reply(id, Outcome::Done(output));
+            let Some((id, query)) = index.and_then(|index| self.reads.get_mut(index)?.take()) else { continue };
             answered += 1;
+            match output {
+                Some(output) => ctx.reply(id, Outcome::Done(output)),
+                None => {
+                    mark!("paxos.read_through_the_log");
+                    self.window.push(id, query);
+                }
+            }
         }
         while let Some(None) = self.reads.front() {
             self.reads.pop_front();
             self.reads_from += 1;
         }
         self.note_answered(from, answered);
+        self.submit(ctx);
     }
 
     pub(crate) fn on_not_leader(

@@ -278,7 +278,7 @@ mod tests {
             Message::Submit { client: CLIENT, first: 1, acked_below: 1, commands: commands.clone() },
             Message::Results { client: CLIENT, first: 1, outputs: vec![KvOutput::PutOk] },
             Message::Query { first: 5, queries: commands },
-            Message::Answers { first: 5, outputs: vec![KvOutput::value("x")] },
+            Message::Answers { first: 5, outputs: vec![Some(KvOutput::value("x")), None] },
             Message::NotLeader { leader: Some(NodeId::server(3)) },
             Message::Forgotten { client: CLIENT },
             Message::Prepare { ballot: BALLOT, chosen_through: Slot(1) },

@@ -49,8 +49,8 @@ pub enum Message<S: StateMachine> {
     Answers {
         /// The number of the first read that is answered; the others follow it without a gap.
         first: Seq,
-        /// The results.
-        outputs: Vec<S::Output>,
+        /// The results; none where only the log can answer.
+        outputs: Vec<Option<S::Output>>,
     },
     /// Server to client: ask somebody else.
     NotLeader {

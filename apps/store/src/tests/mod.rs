@@ -76,13 +76,8 @@ impl Desk {
 
     /// Lets the keyspace run a command, as a backend does.
     pub(crate) fn run(&mut self, command: &Command) -> Reply {
-        if !command.is_read_only() {
-            self.keyspace.apply(command)
-        } else if self.keyspace.is_due_for(command) {
-            self.keyspace.apply(&command.logged())
-        } else {
-            self.keyspace.query(command)
-        }
+        let queried = if command.is_read_only() { self.keyspace.query(command) } else { None };
+        queried.unwrap_or_else(|| self.keyspace.apply(command))
     }
 
     pub(crate) fn finish(&mut self, command: &Command, awaiting: Awaiting) -> Reply {

@@ -50,8 +50,7 @@ impl fmt::Display for Token {
 /// Whatever runs commands: a replicated group, or one keyspace in a test. It lives on the server's thread.
 pub trait Backend: 'static {
     /// Takes a command. Its outcome goes to the [`Completions`] that the backend was built with, now or later, in any
-    /// order. If [`Command::is_read_only`], the state may be queried instead, provided the answer is linearizable and
-    /// [`Keyspace::is_due_for`](synod_store::Keyspace::is_due_for) is false.
+    /// order. If [`Command::is_read_only`], the state may be queried instead, provided the answer is linearizable.
     fn submit(&self, token: Token, command: Command);
 
     /// One wake-up's commands have all been submitted: begin with them.

@@ -43,14 +43,11 @@ impl Backend for Standalone {
         let mut batch = self.batch.take();
         for (token, command) in batch.drain(..) {
             let mut keyspace = self.keyspace.borrow_mut();
-            let reply = if !command.is_read_only() {
+            let queried = if command.is_read_only() { keyspace.query(&command) } else { None };
+            let reply = queried.unwrap_or_else(|| {
                 self.applied.set(self.applied.get() + 1);
                 keyspace.apply(&command)
-            } else if keyspace.is_due_for(&command) {
-                keyspace.apply(&command.logged())
-            } else {
-                keyspace.query(&command)
-            };
+            });
             drop(keyspace);
             self.completions.complete(token, Outcome::Done(reply));
         }
