@@ -55,7 +55,7 @@ impl Command {
         Command::new(now_ms, &Operation::Tick {}, Route::Log, &mut Vec::new())
     }
 
-    /// Whether it changes no state, so that a query may answer it.
+    /// Whether it changes no key and need not go through the log, so that a query may answer it.
     pub fn is_read_only(&self) -> bool {
         self.bytes[1] & (FLAG_READ_ONLY | FLAG_LOGGED) == FLAG_READ_ONLY
     }

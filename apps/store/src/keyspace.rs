@@ -1,11 +1,11 @@
 //! The replicated state: keys, sessions of exactly-once clients, and a clock that only commands move.
 //!
 //! # Time
-//! The state has a clock: the highest time that a logged command carried. A key whose expiry is not after the clock is
-//! absent for every command, removed or not. A command that is answered by a query does not move the clock, and is
-//! answered at the clock's time: so a read never sees a key expired that a later read would see alive again, however
-//! wrong the clocks of the machines are. A read of a key whose
-//! time came since goes through the log instead.
+//! The state has a clock: the highest time that an applied command carried. A key whose expiry is not after the clock is
+//! absent for every command, removed or not. A query does not move the clock, and sees the keys at the clock's time: so
+//! a read never sees a key expired that a later read would see alive again, however wrong the clocks of the machines
+//! are. A read that names a key which expired between the clock and its own time is therefore not answered by a query:
+//! it goes through the log, which moves the clock.
 //!
 //! # Removal
 //! Each logged command also examines a few keys further on and removes those that expired: bounded work, the same on
@@ -270,9 +270,11 @@ impl StateMachine for Keyspace {
     fn query(&self, command: &Command) -> Option<Reply> {
         assert!(command.is_read_only(), "a query changes nothing");
         if self.is_due_for(command) {
+            mark!("store.read_moves_the_clock");
             return None;
         }
-        Some(command.operation().map_or(MALFORMED, |operation| self.answer(&operation)))
+        let now_ms = self.clock_ms.max(command.now_ms());
+        Some(command.operation().map_or(MALFORMED, |operation| self.answer(&operation, now_ms)))
     }
 
     fn bytes(command: &Command) -> usize {

@@ -102,6 +102,16 @@ fn a_key_expires_at_its_millisecond_and_not_by_the_clock_of_a_query() {
     desk.now_ms -= 50;
     assert_eq!(desk.say("GET k"), "null");
     assert_eq!(desk.say("TTL k"), ":-2");
+    assert!(marks::count("store.read_moves_the_clock") > 0);
+}
+
+#[test]
+fn the_time_to_live_passes_although_nothing_is_written() {
+    let mut desk = Desk::default();
+    desk.say("SET k v PX 100");
+    desk.now_ms += 40;
+    assert_eq!(desk.say("PTTL k"), ":60");
+    assert_eq!(desk.keyspace.clock_ms(), desk.now_ms - 40, "a query moves nothing");
 }
 
 #[test]
