@@ -1,0 +1,263 @@
+//! The loop: connections, windows, clocks.
+
+use super::report::Report;
+use super::workload::Requests;
+use super::{Error, Extent, Options, Workload};
+use hdrhistogram::Histogram;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use synod_resp::{ReplyScanner, write_request};
+
+struct Connection {
+    stream: TcpStream,
+    address: SocketAddr,
+    output: Vec<u8>,
+    written: usize,
+    input: Vec<u8>,
+    scanner: ReplyScanner,
+    /// When the requests under way were written, oldest first: time and how many.
+    sent: VecDeque<(Instant, usize)>,
+    in_flight: usize,
+}
+
+struct Load<'a> {
+    options: &'a Options,
+    requests: Requests,
+    connections: Vec<Connection>,
+    started: Instant,
+    /// How many requests were begun.
+    begun: u64,
+    report: Report,
+    scratch: Vec<u8>,
+}
+
+/// The processor time that this process has taken.
+fn own_cpu() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live `timespec`, which the call fills.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    if result == 0 { Duration::new(time.tv_sec as u64, time.tv_nsec as u32) } else { Duration::ZERO }
+}
+
+/// Runs one test from connecting to the last answer.
+pub(super) fn run(options: &Options, workload: Workload) -> Result<Report, Error> {
+    let mut poll = Poll::new().map_err(|error| Error::Connection(options.addresses[0], error))?;
+    let connections = connect(options)?;
+    let latencies = Histogram::new(3).expect("three digits are a precision that a histogram has");
+    let mut load = Load {
+        options,
+        requests: Requests::new(workload, options),
+        connections,
+        started: Instant::now(),
+        begun: 0,
+        report: Report::new(workload, options, latencies),
+        scratch: vec![0; 256 << 10],
+    };
+    for (index, connection) in load.connections.iter_mut().enumerate() {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        poll.registry()
+            .register(&mut connection.stream, Token(index), interest)
+            .map_err(|error| Error::Connection(connection.address, error))?;
+    }
+    let cpu_before = own_cpu();
+    load.drive(&mut poll)?;
+    load.report.elapsed = load.started.elapsed();
+    load.report.own_cpu = own_cpu().saturating_sub(cpu_before);
+    Ok(load.report)
+}
+
+/// Opens all connections and authenticates them, before the clock runs.
+fn connect(options: &Options) -> Result<Vec<Connection>, Error> {
+    let mut connections = Vec::new();
+    for index in 0..options.clients {
+        let address = options.addresses[index % options.addresses.len()];
+        let fail = |error| Error::Connection(address, error);
+        let mut stream =
+            std::net::TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(fail)?;
+        stream.set_nodelay(true).map_err(fail)?;
+        if let Some(password) = &options.password {
+            authenticate(&mut stream, address, password)?;
+        }
+        stream.set_nonblocking(true).map_err(fail)?;
+        connections.push(Connection {
+            stream: TcpStream::from_std(stream),
+            address,
+            output: Vec::new(),
+            written: 0,
+            input: Vec::new(),
+            scanner: ReplyScanner::default(),
+            sent: VecDeque::new(),
+            in_flight: 0,
+        });
+    }
+    Ok(connections)
+}
+
+fn authenticate(stream: &mut std::net::TcpStream, address: SocketAddr, password: &[u8]) -> Result<(), Error> {
+    let mut request = Vec::new();
+    write_request(&mut request, &[b"AUTH", password]);
+    let mut answer = [0; 256];
+    let read = stream.write_all(&request).and_then(|()| stream.read(&mut answer));
+    let read = read.map_err(|error| Error::Connection(address, error))?;
+    if answer.starts_with(b"+OK") {
+        return Ok(());
+    }
+    Err(Error::Refused(address, String::from_utf8_lossy(&answer[..read]).trim_end().to_owned()))
+}
+
+impl Load<'_> {
+    fn drive(&mut self, poll: &mut Poll) -> Result<(), Error> {
+        let progress = self.progress_bar();
+        let mut events = Events::with_capacity(1_024);
+        self.started = Instant::now();
+        for index in 0..self.connections.len() {
+            self.refill(index)?;
+        }
+        let mut shown = Instant::now();
+        while self.connections.iter().any(|connection| connection.in_flight > 0) {
+            match poll.poll(&mut events, Some(Duration::from_millis(100))) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::Connection(self.options.addresses[0], error)),
+                Ok(()) => {}
+            }
+            for event in &events {
+                let index = event.token().0;
+                if event.is_readable() {
+                    self.receive(index)?;
+                } else if event.is_writable() {
+                    self.connections[index].flush()?;
+                }
+            }
+            if shown.elapsed() > Duration::from_millis(100) {
+                shown = Instant::now();
+                self.show(&progress);
+            }
+        }
+        progress.finish_and_clear();
+        Ok(())
+    }
+
+    fn progress_bar(&self) -> ProgressBar {
+        let length = match self.options.extent {
+            Extent::Requests(requests) => requests,
+            Extent::Time(time) => time.as_millis() as u64,
+        };
+        let target = if self.options.shows_progress {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let style = ProgressStyle::with_template("{prefix:6} {wide_bar} {percent:>3}% {msg}");
+        ProgressBar::with_draw_target(Some(length), target)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            .with_prefix(self.report.workload.to_string())
+    }
+
+    fn show(&self, progress: &ProgressBar) {
+        let elapsed = self.started.elapsed();
+        progress.set_position(match self.options.extent {
+            Extent::Requests(_) => self.report.requests,
+            Extent::Time(_) => elapsed.as_millis() as u64,
+        });
+        progress
+            .set_message(format!("{:.0}/s", self.report.requests as f64 / elapsed.as_secs_f64().max(1e-9)));
+    }
+
+    /// How many more requests may be begun.
+    fn allowance(&self) -> u64 {
+        match self.options.extent {
+            Extent::Requests(requests) => requests - self.begun,
+            Extent::Time(time) if self.started.elapsed() < time => u64::MAX,
+            Extent::Time(_) => 0,
+        }
+    }
+
+    /// Fills a connection's window and writes.
+    fn refill(&mut self, index: usize) -> Result<(), Error> {
+        let allowance = self.allowance();
+        let connection = &mut self.connections[index];
+        let count = (self.options.pipeline.saturating_sub(connection.in_flight) as u64).min(allowance);
+        if count > 0 {
+            for _ in 0..count {
+                self.requests.write_next(&mut connection.output);
+            }
+            self.begun += count;
+            connection.in_flight += count as usize;
+            connection.sent.push_back((Instant::now(), count as usize));
+        }
+        connection.flush()
+    }
+
+    /// Reads the answers that came and asks as many times again.
+    fn receive(&mut self, index: usize) -> Result<(), Error> {
+        loop {
+            let connection = &mut self.connections[index];
+            let read = match connection.stream.read(&mut self.scratch) {
+                Ok(0) => return Err(Error::Closed(connection.address)),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::Connection(connection.address, error)),
+            };
+            connection.input.extend_from_slice(&self.scratch[..read]);
+            let now = Instant::now();
+            connection.take_answers(now, &mut self.report)?;
+            // A short read has emptied the socket.
+            if read < self.scratch.len() {
+                break;
+            }
+        }
+        self.refill(index)
+    }
+}
+
+impl Connection {
+    fn take_answers(&mut self, now: Instant, report: &mut Report) -> Result<(), Error> {
+        let mut from = 0;
+        loop {
+            let scanned = self.scanner.advance(&self.input);
+            let Some(scanned) = scanned.map_err(|error| Error::Protocol(self.address, error))? else { break };
+            if scanned.is_error {
+                report.note_error(&self.input[from..scanned.end]);
+            }
+            from = scanned.end;
+            report.misses += u64::from(scanned.is_null);
+            report.requests += 1;
+            self.in_flight = self.in_flight.saturating_sub(1);
+            if let Some((at, left)) = self.sent.front_mut() {
+                report.note_latency(now.duration_since(*at));
+                *left -= 1;
+                if *left == 0 {
+                    self.sent.pop_front();
+                }
+            }
+        }
+        let passed = self.scanner.release();
+        if passed == self.input.len() {
+            self.input.clear();
+        } else {
+            self.input.drain(..passed);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        while self.written < self.output.len() {
+            match self.stream.write(&self.output[self.written..]) {
+                Ok(0) => return Err(Error::Closed(self.address)),
+                Ok(written) => self.written += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::Connection(self.address, error)),
+            }
+        }
+        self.output.clear();
+        self.written = 0;
+        Ok(())
+    }
+}

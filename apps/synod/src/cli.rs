@@ -1,0 +1,241 @@
+//! The command line: what it takes, and the two commands that need no cluster.
+
+use crate::bench::{self, Extent, Options, Workload};
+use crate::config::{Config, PASSWORD_VARIABLE};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::io::IsTerminal as _;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// A fault-tolerant key-value store that any Redis client can use.
+#[derive(Parser, Debug)]
+#[command(name = "synod", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program does.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Starts a durable cluster on this machine, in the foreground.
+    Up(Up),
+    /// Runs one node of a cluster.
+    Serve(Serve),
+    /// Tells who leads, positions, lags and sizes.
+    Status(Status),
+    /// Measures a server that speaks the Redis protocol.
+    Bench(Bench),
+    /// Runs the modules' scenarios.
+    Test(Rest),
+    /// Decides whether a recorded history is linearizable.
+    CheckHistory(Rest),
+    /// Checks a configuration file.
+    CheckConfig(CheckConfig),
+}
+
+/// `synod up`.
+#[derive(Args, Debug)]
+pub struct Up {
+    /// How many nodes.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub nodes: u16,
+    /// Where the nodes keep their data.
+    #[arg(long, default_value = "synod-data")]
+    pub data: PathBuf,
+    /// The first node's port for clients; the others follow.
+    #[arg(long, default_value_t = 7001, value_parser = clap::value_parser!(u16).range(1..=65_000))]
+    pub port: u16,
+    /// Throw away what an earlier run left there.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// `synod serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// The node's configuration file.
+    #[arg(long)]
+    pub config: PathBuf,
+}
+
+/// `synod status`.
+#[derive(Args, Debug)]
+pub struct Status {
+    /// The server's host.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: String,
+    /// The port of any node for clients.
+    #[arg(short, long, default_value_t = 7001)]
+    pub port: u16,
+    /// Machine-readable output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `synod bench`.
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
+pub struct Bench {
+    /// The server's host.
+    #[arg(short = 'h', long, default_value = "127.0.0.1")]
+    pub host: String,
+    /// The server's port; several, separated by commas, share the connections.
+    #[arg(short, long, default_value = "7001", value_delimiter = ',')]
+    pub port: Vec<u16>,
+    /// How many connections.
+    #[arg(short, long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub clients: u32,
+    /// How many requests in each test.
+    #[arg(short = 'n', long, default_value_t = 100_000, conflicts_with = "seconds")]
+    pub requests: u64,
+    /// How long each test runs, instead of a number of requests.
+    #[arg(short, long)]
+    pub seconds: Option<f64>,
+    /// How many requests each connection keeps under way.
+    #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pipeline: u32,
+    /// The tests, separated by commas: ping, set, get, incr, mixed.
+    #[arg(short, long, default_value = "set,get,incr", value_delimiter = ',')]
+    pub tests: Vec<Workload>,
+    /// How long values are, in bytes.
+    #[arg(short = 'd', long, default_value_t = 128)]
+    pub value_size: usize,
+    /// How many different keys there are.
+    #[arg(short, long, default_value_t = 10_000)]
+    pub keys: u64,
+    /// Do not set the keys before a test that reads them.
+    #[arg(long)]
+    pub no_fill: bool,
+    /// Machine-readable output.
+    #[arg(long)]
+    pub json: bool,
+    /// Print help.
+    #[arg(long, action = ArgAction::Help)]
+    pub help: Option<bool>,
+}
+
+/// `synod check-config`.
+#[derive(Args, Debug)]
+pub struct CheckConfig {
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// The arguments of a command that another part of the program reads.
+#[derive(Args, Debug)]
+pub struct Rest {
+    /// Handed on as they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
+}
+
+/// The exit code for what the user must change: arguments, configuration.
+pub const USAGE: u8 = 2;
+
+/// Runs `synod bench`.
+pub fn run_bench(arguments: &Bench) -> ExitCode {
+    let options = match bench_options(arguments) {
+        Ok(options) => options,
+        Err(problem) => return usage_error(&problem),
+    };
+    let mut reports = Vec::new();
+    for workload in &arguments.tests {
+        match bench::run(&options, *workload) {
+            Ok(report) => reports.push(report),
+            Err(error) => {
+                eprintln!("synod: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    let printed = match arguments.json {
+        true => bench::print_json(&reports, &mut out),
+        false => bench::print_table(&reports, &mut out),
+    };
+    let is_good = printed.is_ok() && reports.iter().all(|report| report.errors == 0);
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn bench_options(arguments: &Bench) -> Result<Options, String> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for port in &arguments.port {
+        let host = arguments.host.as_str();
+        let found = (host, *port).to_socket_addrs().ok().and_then(|mut found| found.next());
+        addresses.push(found.ok_or_else(|| format!("--host {host}: no such host"))?);
+    }
+    let extent = match arguments.seconds {
+        None if arguments.requests == 0 => return Err("--requests: measure at least one".to_owned()),
+        None => Extent::Requests(arguments.requests),
+        Some(seconds) => match Duration::try_from_secs_f64(seconds) {
+            Ok(time) if !time.is_zero() => Extent::Time(time),
+            Ok(_) | Err(_) => return Err("--seconds: give a time above zero".to_owned()),
+        },
+    };
+    Ok(Options {
+        addresses,
+        clients: arguments.clients as usize,
+        pipeline: arguments.pipeline as usize,
+        extent,
+        value_bytes: arguments.value_size,
+        keys: arguments.keys,
+        fills: !arguments.no_fill,
+        password: std::env::var_os(PASSWORD_VARIABLE).map(std::ffi::OsString::into_encoded_bytes),
+        shows_progress: std::io::stderr().is_terminal() && !arguments.json,
+    })
+}
+
+/// Runs `synod check-config`.
+pub fn run_check_config(arguments: &CheckConfig) -> ExitCode {
+    match Config::read(&arguments.file) {
+        Err(problem) => usage_error(&problem),
+        Ok(config) => {
+            let (node, nodes) = (config.node, config.peers.len());
+            println!(
+                "{}: good: node {node} of {nodes}, clients at {}",
+                arguments.file.display(),
+                config.listen
+            );
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Tells what the user must change.
+pub fn usage_error(problem: &str) -> ExitCode {
+    eprintln!("synod: {problem}");
+    ExitCode::from(USAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, Command};
+    use clap::{CommandFactory as _, Parser as _};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        let cli =
+            Cli::try_parse_from(["synod", "bench", "-h", "::1", "-p", "1,2", "-n", "5", "-P", "16"]).unwrap();
+        let Command::Bench(bench) = cli.command else { panic!() };
+        assert_eq!((bench.host.as_str(), bench.port, bench.requests), ("::1", vec![1, 2], 5));
+    }
+
+    #[test]
+    fn what_is_misspelt_is_guessed() {
+        for (arguments, expected) in [
+            (vec!["synod", "bensh"], "'bench'"),
+            (vec!["synod", "bench", "--piepline", "1"], "'--pipeline'"),
+            (vec!["synod", "bench", "--tests", "sett"], "no test is called so; there are ping, set"),
+            (vec!["synod", "up", "--nodes", "0"], "1..=9"),
+        ] {
+            let error = Cli::try_parse_from(&arguments).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The configuration of one node: a TOML file, checked as a whole before anything is opened.
+//!
+//! ```toml
+//! cluster = "orders"
+//! node = 1
+//! data = "/var/lib/synod"
+//! listen = "127.0.0.1:7001"         # clients
+//! peer_listen = "127.0.0.1:17001"   # other nodes
+//! admin_listen = "127.0.0.1:9001"   # metrics; may be left out
+//! password_file = "/etc/synod/password"  # needed for addresses that others can reach
+//!
+//! [[peers]]                         # every node of the cluster, this one too
+//! node = 1
+//! peer = "127.0.0.1:17001"
+//! client = "127.0.0.1:7001"
+//! ```
+//!
+//! Passwords stand in a file of their own, or in the environment as `SYNOD_PASSWORD`; never in this one.
+
+use crate::server;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use synod_store::Password;
+
+/// The environment variable that may hold the password.
+pub const PASSWORD_VARIABLE: &str = "SYNOD_PASSWORD";
+
+/// One node's configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The cluster's name: nodes of another one are refused.
+    pub cluster: String,
+    /// This node's number, from 1.
+    pub node: u32,
+    /// The directory for everything durable.
+    pub data: PathBuf,
+    /// Where clients are served.
+    pub listen: SocketAddr,
+    /// Where other nodes are heard.
+    pub peer_listen: SocketAddr,
+    /// Where metrics are served.
+    pub admin_listen: Option<SocketAddr>,
+    /// The file whose first line is the clients' password.
+    pub password_file: Option<PathBuf>,
+    /// Every node of the cluster.
+    pub peers: Vec<Peer>,
+    /// What clients may take.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// A node of the cluster.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Its number.
+    pub node: u32,
+    /// Where other nodes reach it.
+    pub peer: SocketAddr,
+    /// Where clients reach it.
+    pub client: SocketAddr,
+}
+
+/// What clients may take.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The most clients at a time.
+    pub clients_max: usize,
+    /// The longest key, in bytes.
+    pub key_bytes_max: usize,
+    /// The longest value, in bytes.
+    pub value_bytes_max: u64,
+    /// The most bytes of replies that may wait for one client.
+    pub output_bytes_max: usize,
+    /// How long a connection may be idle, in ms; 0: for ever.
+    pub idle_ms_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (server, settings) = (server::Limits::default(), synod_store::Settings::default());
+        Limits {
+            clients_max: server.clients_max,
+            key_bytes_max: settings.key_bytes_max,
+            value_bytes_max: settings.value_bytes_max,
+            output_bytes_max: server.output_bytes_max,
+            idle_ms_max: 0,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// One line: where, what, and what to do.
+    pub fn read(path: &Path) -> Result<Config, String> {
+        let place = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("{place}: {error}; give the path of a readable configuration file"))?;
+        let config = Config::parse(&text).map_err(|problem| format!("{place}: {problem}"))?;
+        config.password().map_err(|problem| format!("{place}: {problem}"))?;
+        Ok(config)
+    }
+
+    /// Reads and checks `text`.
+    ///
+    /// # Errors
+    /// One line: where in the text, what, and what to do.
+    pub fn parse(text: &str) -> Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let line = line.map_or_else(String::new, |line| format!("line {line}: "));
+            format!("{line}{}", explain(error.message()))
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let addresses = [("listen", Some(self.listen)), ("peer_listen", Some(self.peer_listen))];
+        for (name, address) in addresses.into_iter().chain([("admin_listen", self.admin_listen)]) {
+            if address.is_some_and(|address| address.port() == 0) {
+                return Err(format!("{name}: port 0 is no port; choose one from 1 to 65535"));
+            }
+        }
+        if self.cluster.is_empty() || self.cluster.len() > 64 {
+            return Err("cluster: the name must have 1 to 64 bytes".to_owned());
+        }
+        let mut numbers: Vec<u32> = self.peers.iter().map(|peer| peer.node).collect();
+        numbers.sort_unstable();
+        if let Some(twice) = numbers.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("peers: node {} stands there twice; number the nodes apart", twice[0]));
+        }
+        let own = self.peers.iter().find(|peer| peer.node == self.node);
+        if own.is_none() {
+            let node = self.node;
+            return Err(format!("peers: node {node} (this one) is missing; list every node of the cluster"));
+        }
+        if self.limits.value_bytes_max > 512 << 20 {
+            return Err("limits.value_bytes_max: clients cannot send more than 536870912 bytes".to_owned());
+        }
+        let has_password = self.password_file.is_some() || std::env::var_os(PASSWORD_VARIABLE).is_some();
+        server::check_address(self.listen, has_password).map_err(|problem| format!("listen: {problem}"))
+    }
+
+    /// The clients' password: the environment's, or the first line of the file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds none; says what to do.
+    pub fn password(&self) -> Result<Option<Password>, String> {
+        if let Some(password) = std::env::var_os(PASSWORD_VARIABLE) {
+            return Ok(Some(Password::new(password.into_encoded_bytes())));
+        }
+        let Some(path) = &self.password_file else { return Ok(None) };
+        let place = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("password_file: {place}: {error}; make it readable for this user"))?;
+        match text.lines().next().filter(|line| !line.is_empty()) {
+            Some(line) => Ok(Some(Password::new(line))),
+            None => Err(format!("password_file: {place}: its first line is empty; write the password there")),
+        }
+    }
+}
+
+/// Makes one line of a message of the TOML reader, and says which known key an unknown one resembles.
+fn explain(message: &str) -> String {
+    let message = message.lines().collect::<Vec<_>>().join(" ");
+    let Some(rest) = message.strip_prefix("unknown field ") else { return message };
+    let mut names = rest.split('`').skip(1).step_by(2);
+    let Some(unknown) = names.next() else { return message };
+    let known: Vec<&str> = names.collect();
+    match known.iter().min_by_key(|name| distance(name, unknown)) {
+        Some(nearest) if distance(nearest, unknown) <= 1 + unknown.len() / 3 => {
+            format!("unknown key `{unknown}`; did you mean `{nearest}`?")
+        }
+        Some(_) | None => format!("unknown key `{unknown}`; there are {}", known.join(", ")),
+    }
+}
+
+/// How many letters must be added, taken away or changed to make `b` of `a`.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    const GOOD: &str = "cluster = \"c\"\nnode = 1\ndata = \"d\"\nlisten = \"127.0.0.1:7001\"\n\
+        peer_listen = \"127.0.0.1:17001\"\n[[peers]]\nnode = 1\npeer = \"127.0.0.1:17001\"\nclient = \"127.0.0.1:7001\"\n";
+
+    #[test]
+    fn a_whole_configuration_is_read() {
+        let config = Config::parse(GOOD).unwrap();
+        assert_eq!((config.node, config.peers.len(), config.limits.clients_max), (1, 1, 10_000));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line_with_what_to_do() {
+        for (from, to, expected) in [
+            (
+                "listen = \"127.0.0.1:7001\"",
+                "lisen = \"127.0.0.1:7001\"",
+                "line 4: unknown key `lisen`; did you mean `listen`?",
+            ),
+            ("node = 1", "node = \"one\"", "line 2: invalid type"),
+            ("cluster = \"c\"\n", "", "missing field `cluster`"),
+            (":7001\"\npeer", ":0\"\npeer", "listen: port 0 is no port; choose one from 1 to 65535"),
+            (":7001\"\npeer", ":70000\"\npeer", "line 4: invalid socket address"),
+            ("[[peers]]\nnode = 1", "[[peers]]\nnode = 2", "peers: node 1 (this one) is missing"),
+            (
+                "listen = \"127.0.0.1:7001\"",
+                "listen = \"0.0.0.0:7001\"",
+                "listen: 0.0.0.0:7001 can be reached from other machines",
+            ),
+            ("cluster = \"c\"", "cluster = ", "line 1: "),
+        ] {
+            let problem = Config::parse(&GOOD.replacen(from, to, 1)).expect_err(expected);
+            assert!(problem.contains(expected), "{problem}\nexpected {expected}");
+            assert_eq!(problem.lines().count(), 1, "{problem}");
+        }
+        let missing = Config::read(std::path::Path::new("/nonexistent/synod.toml")).unwrap_err();
+        assert!(
+            missing.contains("/nonexistent/synod.toml") && missing.contains("give the path"),
+            "{missing}"
+        );
+    }
+}
