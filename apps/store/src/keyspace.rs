@@ -260,6 +260,10 @@ impl StateMachine for Keyspace {
         let Ok(operation) = command.operation() else { return MALFORMED };
         self.clock_ms = self.clock_ms.max(command.now_ms());
         self.sweep_expired(SWEEP_KEYS);
+        if self.space.expiring() > 0 {
+            // A read that came here because its key's time has come also removes it.
+            operation.for_each_key_read(&mut |key| self.drop_if_expired(&Probe::new(key)));
+        }
         self.run(&operation)
     }
 

@@ -1,11 +1,19 @@
 //! The parts of the `synod` program, so that its tests can use them too.
 //!
 //! * [`server`]: the front door for Redis clients, over any [`Backend`](server::Backend).
-//! * [`bench`]: the load generator.
+//! * [`mod@bench`]: the load generator.
 //! * [`config`]: one node's configuration.
+//! * [`node`]: one node: replica, gateway, doors.
+//! * [`up`]: a whole cluster on this machine.
+//! * [`status`]: what the nodes say of themselves.
+//! * [`modules`]: the modules' scenarios and recorded histories.
 //! * [`cli`]: the command line.
 
 pub mod bench;
 pub mod cli;
 pub mod config;
+pub mod modules;
+pub mod node;
 pub mod server;
+pub mod status;
+pub mod up;

@@ -98,6 +98,7 @@ fn a_key_expires_at_its_millisecond_and_not_by_the_clock_of_a_query() {
     // A query alone would still see it, as every other query before the clock moves; so it goes through the log.
     assert_eq!(desk.keyspace.query(&read), None);
     assert_eq!(desk.finish(&read, awaiting), Reply::Null);
+    assert!(desk.keyspace.is_empty() && marks::count("store.expired_on_access") > 0);
     // From then on the key is gone for everyone, also for those whose clocks are behind.
     desk.now_ms -= 50;
     assert_eq!(desk.say("GET k"), "null");

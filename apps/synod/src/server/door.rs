@@ -122,6 +122,34 @@ enum Event {
     Accepted(std::io::Result<(TcpStream, SocketAddr)>),
 }
 
+/// Descriptors that are not for clients: peers, files, metrics.
+const RESERVED_DESCRIPTORS: u64 = 128;
+
+/// Makes sure that `clients_max` connections can be open at a time, and everything else too.
+///
+/// # Errors
+/// Says what to do if the system does not allow it.
+pub fn reserve_descriptors(clients_max: usize) -> Result<(), String> {
+    let wanted = clients_max as u64 + RESERVED_DESCRIPTORS;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a live `rlimit`, which the call fills.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 || limit.rlim_cur >= wanted {
+        return Ok(());
+    }
+    limit.rlim_cur = wanted.min(limit.rlim_max);
+    // SAFETY: the pointer is to a live `rlimit`, which the call reads.
+    let is_raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } == 0;
+    if is_raised && limit.rlim_cur == wanted {
+        return Ok(());
+    }
+    let allowed = limit.rlim_max.saturating_sub(RESERVED_DESCRIPTORS);
+    Err(format!(
+        "{clients_max} clients need {wanted} open files and the system allows {}; raise it with `ulimit -n {wanted}`, \
+         or set `clients_max` to {allowed}",
+        limit.rlim_max
+    ))
+}
+
 /// Refuses an address that others can reach, unless there is a password.
 ///
 /// # Errors

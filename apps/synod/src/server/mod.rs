@@ -24,7 +24,7 @@ mod facts;
 mod registry;
 mod replies;
 
-pub use door::{Server, check_address};
+pub use door::{Server, check_address, reserve_descriptors};
 pub use registry::Completions;
 
 use std::fmt;
