@@ -2,6 +2,7 @@
 
 use crate::bench::{self, Extent, Options, Workload};
 use crate::config::{Config, PASSWORD_VARIABLE};
+use crate::node;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -30,9 +31,9 @@ pub enum Command {
     /// Measures a server that speaks the Redis protocol.
     Bench(Bench),
     /// Runs the modules' scenarios.
-    Test(Rest),
+    Test(Test),
     /// Decides whether a recorded history is linearizable.
-    CheckHistory(Rest),
+    CheckHistory(CheckHistory),
     /// Checks a configuration file.
     CheckConfig(CheckConfig),
 }
@@ -65,12 +66,12 @@ pub struct Serve {
 /// `synod status`.
 #[derive(Args, Debug)]
 pub struct Status {
-    /// The server's host.
-    #[arg(long, default_value = "127.0.0.1")]
-    pub host: String,
-    /// The port of any node for clients.
-    #[arg(short, long, default_value_t = 7001)]
-    pub port: u16,
+    /// The directory that `synod up` was given.
+    #[arg(long, default_value = "synod-data", conflicts_with = "admin")]
+    pub data: PathBuf,
+    /// The nodes' addresses for operators, separated by commas, instead of a directory.
+    #[arg(long, value_delimiter = ',')]
+    pub admin: Vec<SocketAddr>,
     /// Machine-readable output.
     #[arg(long)]
     pub json: bool,
@@ -125,12 +126,43 @@ pub struct CheckConfig {
     pub file: PathBuf,
 }
 
-/// The arguments of a command that another part of the program reads.
+/// `synod test`.
 #[derive(Args, Debug)]
-pub struct Rest {
-    /// Handed on as they are.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub arguments: Vec<String>,
+pub struct Test {
+    /// The module; all of them if none is named.
+    #[arg(long, alias = "lab")]
+    pub module: Option<String>,
+    /// One scenario, by its number or by a part of its name.
+    #[arg(long)]
+    pub test: Option<String>,
+    /// How many seeds each scenario is played with.
+    #[arg(long, conflicts_with = "seed")]
+    pub seeds: Option<u64>,
+    /// Play this one seed.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Search every ordering with the model checker.
+    #[arg(long)]
+    pub search: bool,
+    /// With --search: timers too, where a scenario leaves them out.
+    #[arg(long)]
+    pub timers: bool,
+    /// With --search: check each state's determinism, equality and byte form.
+    #[arg(long)]
+    pub checks: bool,
+    /// With --seed: print every event.
+    #[arg(long)]
+    pub verbose: bool,
+    /// Write each played trace to this directory.
+    #[arg(long)]
+    pub save_traces: Option<PathBuf>,
+}
+
+/// `synod check-history`.
+#[derive(Args, Debug)]
+pub struct CheckHistory {
+    /// A register's or a key-value store's history as Jepsen and Porcupine write it; `-` for standard input.
+    pub file: PathBuf,
 }
 
 /// The exit code for what the user must change: arguments, configuration.
@@ -187,6 +219,26 @@ fn bench_options(arguments: &Bench) -> Result<Options, String> {
         password: std::env::var_os(PASSWORD_VARIABLE).map(std::ffi::OsString::into_encoded_bytes),
         shows_progress: std::io::stderr().is_terminal() && !arguments.json,
     })
+}
+
+/// Runs `synod serve`.
+pub fn run_serve(arguments: &Serve) -> ExitCode {
+    start_log();
+    match Config::read(&arguments.config) {
+        Ok(config) => node::serve(&config),
+        Err(problem) => usage_error(&problem),
+    }
+}
+
+/// Sends what the program has to say of itself to standard error, one line an event. `SYNOD_LOG` sets the level.
+fn start_log() {
+    let wanted = std::env::var("SYNOD_LOG").ok().and_then(|level| level.parse::<tracing::Level>().ok());
+    let level = wanted.unwrap_or(tracing::Level::INFO);
+    let is_terminal = std::io::stderr().is_terminal();
+    let log =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(is_terminal);
+    // A second start, in a test, finds the first one's in place.
+    let _ = log.try_init();
 }
 
 /// Runs `synod check-config`.

@@ -3,15 +3,16 @@
 use clap::Parser as _;
 use std::process::ExitCode;
 use synod_synod::cli::{self, Cli, Command};
+use synod_synod::{modules, status, up};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Bench(arguments) => cli::run_bench(&arguments),
         Command::CheckConfig(arguments) => cli::run_check_config(&arguments),
-        Command::Up(_)
-        | Command::Serve(_)
-        | Command::Status(_)
-        | Command::Test(_)
-        | Command::CheckHistory(_) => cli::usage_error("this build does not have that command yet"),
+        Command::Up(arguments) => up::run(&arguments),
+        Command::Serve(arguments) => cli::run_serve(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Test(arguments) => modules::run_test(&arguments),
+        Command::CheckHistory(arguments) => modules::run_check_history(&arguments),
     }
 }

@@ -66,6 +66,8 @@ pub struct Outcome {
     pub virtual_us: u64,
     /// A digest of everything that happened: the same for the same seed.
     pub digest: u64,
+    /// What happened, if the stage asked to record it.
+    pub trace: Option<Trace>,
 }
 
 /// A play that did not hold.
@@ -115,6 +117,7 @@ impl Stage {
                 steps: simulator.steps(),
                 virtual_us: simulator.now_us(),
                 digest: simulator.digest(),
+                trace: self.record.then(|| simulator.trace("", "", "")),
             }),
             Err(failure) => {
                 let trace = self.record.then(|| simulator.trace("", "", &failure.what));

@@ -376,11 +376,10 @@ impl<B: Backend> Connection<B> {
 
     fn on_protocol_error(&mut self, error: ProtocolError) -> Result<(), Ended> {
         add(&self.registry().counters.protocol_errors, 1);
-        match error {
-            ProtocolError::HttpRequest | ProtocolError::TlsHello => {
-                tracing::warn!(address = %self.address, "{error}");
-            }
-            _ => tracing::debug!(address = %self.address, "{error}"),
+        if matches!(error, ProtocolError::HttpRequest | ProtocolError::TlsHello) {
+            tracing::warn!(address = %self.address, "{error}");
+        } else {
+            tracing::debug!(address = %self.address, "{error}");
         }
         let Some(text) = error.reply_text() else { return Err(Ended) };
         self.answer(Reply::Error(text.into()));

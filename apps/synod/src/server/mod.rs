@@ -25,7 +25,7 @@ mod registry;
 mod replies;
 
 pub use door::{Server, check_address, reserve_descriptors};
-pub use registry::Completions;
+pub use registry::{Completions, Counts};
 
 use std::fmt;
 use synod_store::{Cluster, Command, Settings};

@@ -182,7 +182,52 @@ pub struct Completions {
     pub(super) registry: Rc<Registry>,
 }
 
+/// What a server counted so far, for metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Open connections.
+    pub connections: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections refused because there were too many.
+    pub rejected: u64,
+    /// Connections cut off because their clients did not read.
+    pub cut_off: u64,
+    /// Connections ended because a request, or any, did not come in time.
+    pub timed_out: u64,
+    /// Connections closed because of what they sent.
+    pub protocol_errors: u64,
+    /// Commands taken.
+    pub commands: u64,
+    /// Bytes read.
+    pub input_bytes: u64,
+    /// Bytes written.
+    pub output_bytes: u64,
+    /// Bytes of replies that wait now.
+    pub waiting_output_bytes: u64,
+    /// Bytes of unfinished requests now.
+    pub waiting_input_bytes: u64,
+}
+
 impl Completions {
+    /// What the server counted so far.
+    pub fn counts(&self) -> Counts {
+        let (registry, counters) = (&self.registry, &self.registry.counters);
+        Counts {
+            connections: registry.len() as u64,
+            accepted: counters.accepted.get(),
+            rejected: counters.rejected.get(),
+            cut_off: counters.cut_off.get(),
+            timed_out: counters.timed_out.get(),
+            protocol_errors: counters.protocol_errors.get(),
+            commands: counters.commands.get(),
+            input_bytes: counters.input_bytes.get(),
+            output_bytes: counters.output_bytes.get(),
+            waiting_output_bytes: registry.output_bytes.get() as u64,
+            waiting_input_bytes: registry.input_bytes.get() as u64,
+        }
+    }
+
     /// The command submitted as `token` has ended. If its client is gone, nothing happens.
     pub fn complete(&self, token: Token, outcome: Outcome) {
         let connections = self.registry.connections.borrow();

@@ -1,0 +1,158 @@
+//! `synod test` and `synod check-history`: the workbench's half of the command line.
+
+use crate::cli::{CheckHistory, Test, usage_error};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+use synod_scenarios::MODULES;
+use synod_testkit::{Played, Scenario, Verdict, play_all, play_one};
+
+/// Runs `synod test`.
+pub fn run_test(arguments: &Test) -> ExitCode {
+    if arguments.search || arguments.timers || arguments.checks {
+        return usage_error(
+            "--search, --timers and --checks need the model checker, which this build does not have",
+        );
+    }
+    let scenarios = match choose(arguments) {
+        Ok(scenarios) => scenarios,
+        Err(problem) => return usage_error(&problem),
+    };
+    if arguments.verbose || arguments.save_traces.is_some() {
+        return show(arguments, &scenarios);
+    }
+    let seeds = |scenario: &Scenario| arguments.seeds.unwrap_or(scenario.seeds);
+    let total = match arguments.seed {
+        Some(_) => scenarios.len() as u64,
+        None => scenarios.iter().map(seeds).sum(),
+    };
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(total) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {elapsed}  {msg}") {
+        bar.set_style(style);
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut played = Vec::new();
+    let begin = Instant::now();
+    for scenario in &scenarios {
+        bar.set_message(scenario.name);
+        let (first, count) = arguments.seed.map_or((1, seeds(scenario)), |seed| (seed, 1));
+        played.push(play_all(scenario, first, count, threads, &|| bar.inc(1)));
+    }
+    bar.finish_and_clear();
+    print_summary(&played, begin)
+}
+
+fn choose(arguments: &Test) -> Result<Vec<Scenario>, String> {
+    if let Some(module) = &arguments.module
+        && !MODULES.contains(&module.as_str())
+    {
+        return Err(format!("--module {module}: no such module; there are {}", MODULES.join(", ")));
+    }
+    if arguments.seeds == Some(0) {
+        return Err("--seeds: play at least one".to_owned());
+    }
+    let of_module =
+        |scenario: &Scenario| arguments.module.as_ref().is_none_or(|module| scenario.module == module);
+    let all: Vec<Scenario> = synod_scenarios::all().into_iter().filter(of_module).collect();
+    let Some(wanted) = &arguments.test else { return Ok(all) };
+    let exact: Vec<Scenario> =
+        all.iter().filter(|scenario| scenario.number == wanted || scenario.name == wanted).copied().collect();
+    if !exact.is_empty() {
+        return Ok(exact);
+    }
+    let alike: Vec<Scenario> =
+        all.iter().filter(|scenario| scenario.name.contains(wanted.as_str())).copied().collect();
+    if !alike.is_empty() {
+        return Ok(alike);
+    }
+    let names: Vec<String> =
+        all.iter().map(|scenario| format!("  {:<4} {}", scenario.number, scenario.name)).collect();
+    Err(format!("--test {wanted}: no such scenario; there are\n{}", names.join("\n")))
+}
+
+/// Plays one seed a scenario, with every event printed or saved.
+fn show(arguments: &Test, scenarios: &[Scenario]) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for scenario in scenarios {
+        let seed = arguments.seed.unwrap_or(1);
+        let outcome = play_one(scenario, seed, true);
+        let (words, trace) = match &outcome {
+            Ok(outcome) => ("held".to_owned(), outcome.trace.as_ref()),
+            Err(failed) => {
+                code = ExitCode::FAILURE;
+                (failed.failure.what.clone(), failed.trace.as_ref())
+            }
+        };
+        let Some(mut trace) = trace.cloned() else {
+            println!("{} {} seed {seed}: {words}; it has no trace", scenario.module, scenario.name);
+            continue;
+        };
+        trace.header.module = scenario.module.to_owned();
+        trace.header.scenario = scenario.name.to_owned();
+        if arguments.verbose {
+            trace.events.iter().for_each(|event| println!("{event}"));
+        }
+        if let Some(directory) = &arguments.save_traces {
+            let path = directory.join(format!("{}-{}-{seed}.trace", scenario.module, scenario.name));
+            let written =
+                std::fs::create_dir_all(directory).and_then(|()| std::fs::write(&path, trace.to_text()));
+            if let Err(error) = written {
+                return usage_error(&format!("--save-traces {}: {error}", path.display()));
+            }
+            println!("{}", path.display());
+        }
+        println!("{} {} seed {seed}: {words}", scenario.module, scenario.name);
+    }
+    code
+}
+
+fn print_summary(played: &[Played], begin: Instant) -> ExitCode {
+    let width = played.iter().map(|played| played.name.len()).max().unwrap_or(0);
+    println!(
+        "{:<13} {:<5} {:<width$} {:>6} {:>11} {:>10}  verdict",
+        "module", "no", "scenario", "seeds", "events", "virtual s"
+    );
+    let mut failures = Vec::new();
+    for one in played {
+        let verdict = match &one.verdict {
+            Verdict::Held => "held",
+            Verdict::Failed(report) => {
+                failures.push(report);
+                "FAILED"
+            }
+        };
+        let Played { module, number, name, seeds, steps, virtual_us, .. } = one;
+        let seconds = *virtual_us as f64 / 1e6;
+        println!("{module:<13} {number:<5} {name:<width$} {seeds:>6} {steps:>11} {seconds:>10.1}  {verdict}");
+    }
+    for report in &failures {
+        println!("\n{report}");
+    }
+    let failed = failures.len();
+    println!("\n{} passed, {failed} failed in {:.1} s", played.len() - failed, begin.elapsed().as_secs_f64());
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs `synod check-history`.
+pub fn run_check_history(arguments: &CheckHistory) -> ExitCode {
+    let place = arguments.file.display();
+    let text = if arguments.file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(&arguments.file)
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(error) => return usage_error(&format!("{place}: {error}; give a readable history file")),
+    };
+    match synod_history::check_history_text(&text) {
+        Err(error) => usage_error(&format!("{place}: {error}")),
+        Ok(verdict) => {
+            println!("{verdict}");
+            if verdict.is_linearizable() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! One node of a cluster: a replica of the store, the gateway through which its clients reach the group, and the doors
+//! for clients, peers and operators; all on one thread.
+//!
+//! A command that a client sends here goes to the *gateway*, a Paxos client with a session of its own, which submits it
+//! to whoever leads, this node or another, and again if that one dies: so a client may talk to any node, and none of
+//! its commands runs twice. What came of it goes back into the client's connection.
+
+mod admin;
+mod backend;
+
+use crate::config::Config;
+use crate::server::{self, Server};
+pub use admin::NodeStatus;
+use backend::{Gateway, Members};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::rc::Rc;
+use synod_host::{Host, HostConfig, Peer, Stopped};
+use synod_node::NodeId;
+use synod_paxos::{Client, Process, Record, Request, Settings};
+use synod_stdx::{Digest, Wire};
+use synod_store::{Command, Keyspace};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+/// What runs on a node: the replica, or the gateway.
+pub(crate) type Store = Process<Keyspace>;
+
+/// The size of a segment of the journal. A node that executes as much as a checkpoint waits for fills a few.
+const SEGMENT_BYTES: u64 = 32 << 20;
+/// How many bytes of the last stimuli a flight recording keeps at least.
+const RECORDING_BYTES: u64 = 64 << 20;
+
+/// Runs the node that `config` describes until it is told to stop or its disk fails.
+pub fn serve(config: &Config) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the system refuses an event loop: {error}")),
+    };
+    match LocalSet::new().block_on(&runtime, run(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => fail(&problem),
+    }
+}
+
+fn fail(problem: &str) -> ExitCode {
+    eprintln!("synod: {problem}");
+    ExitCode::FAILURE
+}
+
+async fn listen(name: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("{name}: cannot listen on {address}: {error}; stop who does, or choose another port")
+    })
+}
+
+/// The tunable part of the protocol for real machines: they stall longer than simulated ones.
+fn settings() -> Settings {
+    Settings { tick_ms: 75, ..Settings::default() }
+}
+
+async fn run(config: &Config) -> Result<(), String> {
+    let members = Members::of(config);
+    let (me, gateway) = (NodeId::server(config.node), NodeId::client(config.node));
+    let options = server_options(config)?;
+    let front = Server::new(options);
+    let requests = Rc::new(backend::Requests::new(front.completions()));
+    let host_config = HostConfig {
+        cluster: Digest::of(config.cluster.as_bytes()),
+        number: config.node,
+        incarnation: config.incarnation,
+        data: config.data.clone(),
+        peers: peers(config),
+        segment_bytes: SEGMENT_BYTES,
+        recording: config.recording.clone().map(|path| (path, RECORDING_BYTES)),
+    };
+    let answered = Rc::clone(&requests);
+    let on_reply = move |_: NodeId, id, outcome| answered.settle(id, outcome);
+    let opened = Host::<Store>::open(host_config, on_reply, describe).map_err(|error| error.to_string())?;
+    let (start, host) = (opened.start_number(), opened.host());
+
+    let clients = listen("listen", config.listen).await?;
+    let peers_in = listen("peer_listen", config.peer_listen).await?;
+    let replica = match config.incarnation {
+        0 => synod_paxos::Server::new(me, &members.ids, Keyspace::new(), settings()),
+        incarnation => {
+            synod_paxos::Server::rejoining(me, &members.ids, Keyspace::new(), settings(), incarnation)
+        }
+    };
+    let client = Client::new(gateway, start, &members.ids).preferring(me);
+    let nodes = vec![(me, Process::Server(replica)), (gateway, Process::Client(client))];
+    let mut engine = tokio::task::spawn_local(opened.run(nodes, peers_in));
+    // The engine's first step puts the nodes in place.
+    tokio::task::yield_now().await;
+    if engine.is_finished() {
+        return Err(ended(engine.await));
+    }
+
+    let backend = Gateway::new(host.clone(), (me, gateway), members, Rc::clone(&requests));
+    tokio::task::spawn_local(backend.clone().pump());
+    tokio::task::spawn_local(backend.clone().watch_time());
+    if let Some(address) = config.admin_listen {
+        let listener = listen("admin_listen", address).await?;
+        tokio::task::spawn_local(admin::serve(listener, backend.clone()));
+    }
+    tracing::info!(node = config.node, clients = %config.listen, peers = %config.peer_listen, "serving");
+
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let stopping = host.clone();
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: handing over, then finishing what is under way");
+        stopping.request(me, synod_node::RequestId(0), Request::HandOver);
+    };
+    tokio::select! {
+        () = front.run(clients, backend, stop) => Ok(()),
+        stopped = &mut engine => Err(ended(stopped)),
+    }
+}
+
+/// Why the engine ended, in words.
+fn ended(result: Result<Result<Stopped, synod_host::HostError>, tokio::task::JoinError>) -> String {
+    match result {
+        Ok(Ok(stopped)) => stopped.to_string(),
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => format!("the node failed in itself, which is a bug: {panic}"),
+    }
+}
+
+fn server_options(config: &Config) -> Result<server::Options, String> {
+    let mut seed = [0; 8];
+    // Seeds RANDOMKEY and the like; a clock will do where the system gives no random bytes.
+    let is_random = std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut seed))
+        .is_ok();
+    let seed = if is_random { u64::from_le_bytes(seed) } else { u64::from(std::process::id()) };
+    let limits = &config.limits;
+    Ok(server::Options {
+        settings: synod_store::Settings {
+            password: config.password()?,
+            key_bytes_max: limits.key_bytes_max,
+            value_bytes_max: limits.value_bytes_max,
+            told: vec![("maxclients".to_owned(), limits.clients_max.to_string())],
+            ..Default::default()
+        },
+        limits: server::Limits {
+            clients_max: limits.clients_max,
+            output_bytes_max: limits.output_bytes_max,
+            idle_ms_max: (limits.idle_ms_max > 0).then_some(limits.idle_ms_max),
+            ..Default::default()
+        },
+        seed,
+    })
+}
+
+fn peers(config: &Config) -> Vec<Peer> {
+    let others = config.peers.iter().filter(|peer| peer.node != config.node);
+    others
+        .map(|peer| Peer {
+            number: peer.node,
+            address: peer.peer,
+            nodes: vec![NodeId::server(peer.node), NodeId::client(peer.node)],
+        })
+        .collect()
+}
+
+/// A record in words, for reports of damage: which slots it is about.
+fn describe(node: u32, _kind: u8, payload: &[u8]) -> String {
+    let node = NodeId::from_bits(node);
+    match Record::<Command>::from_bytes(payload) {
+        Ok(Record::Promised { ballot, .. }) => format!("{node} promised {ballot}"),
+        Ok(Record::Accepted { run, .. }) => {
+            format!("{node} accepted slots {} to {} in {}", run.first(), run.last(), run.ballot())
+        }
+        Ok(Record::Rejoined { node: peer, incarnation }) => {
+            format!("{node} knows life {incarnation} of {peer}")
+        }
+        Err(why) => format!("{node}, unreadable: {why}"),
+    }
+}

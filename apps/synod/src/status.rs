@@ -1,0 +1,109 @@
+//! `synod status`: asks every node's operators' door and makes a table of it.
+
+use crate::cli::{Status, usage_error};
+use crate::config::Config;
+use crate::node::NodeStatus;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// A node that takes longer is away.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs `synod status`.
+pub fn run(arguments: &Status) -> ExitCode {
+    let addresses = match addresses(arguments) {
+        Ok(addresses) => addresses,
+        Err(problem) => return usage_error(&problem),
+    };
+    let asked: Vec<(SocketAddr, Result<NodeStatus, String>)> =
+        addresses.into_iter().map(|address| (address, ask(address))).collect();
+    let is_well = asked.iter().all(|(_, status)| status.is_ok());
+    let printed = if arguments.json { print_json(&asked) } else { print_table(&asked) };
+    if printed.is_ok() && is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn addresses(arguments: &Status) -> Result<Vec<SocketAddr>, String> {
+    if !arguments.admin.is_empty() {
+        return Ok(arguments.admin.clone());
+    }
+    let place = arguments.data.display();
+    let files = crate::up::config_files(&arguments.data)
+        .map_err(|error| format!("--data {place}: {error}; give the directory of `synod up`, or --admin"))?;
+    let read = |file: &std::path::PathBuf| {
+        let config = Config::read(file)?;
+        config.admin_listen.ok_or_else(|| format!("{}: it has no admin_listen", file.display()))
+    };
+    let addresses = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    if addresses.is_empty() {
+        return Err(format!("--data {place}: no cluster was started there; start one by `synod up`"));
+    }
+    Ok(addresses)
+}
+
+/// Asks one node.
+///
+/// # Errors
+/// In words, if it does not answer.
+pub fn ask(address: SocketAddr) -> Result<NodeStatus, String> {
+    let fetch = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /status HTTP/1.0\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = fetch().map_err(|error| error.to_string())?;
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).map_err(|error| format!("it answered what no node would: {error}"))
+}
+
+type Asked = [(SocketAddr, Result<NodeStatus, String>)];
+
+fn print_json(asked: &Asked) -> std::io::Result<()> {
+    let nodes: Vec<serde_json::Value> = asked
+        .iter()
+        .map(|(address, status)| match status {
+            Ok(status) => serde_json::json!({ "admin": address, "up": true, "status": status }),
+            Err(why) => serde_json::json!({ "admin": address, "up": false, "error": why }),
+        })
+        .collect();
+    writeln!(std::io::stdout(), "{}", serde_json::json!({ "nodes": nodes }))
+}
+
+fn print_table(asked: &Asked) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let furthest =
+        asked.iter().filter_map(|(_, status)| status.as_ref().ok()).map(|status| status.chosen_through);
+    let furthest = furthest.max().unwrap_or(0);
+    writeln!(
+        out,
+        "{:<6} {:<10} {:<8} {:<10} {:>12} {:>8} {:>10} {:>10} {:>8}  connected to",
+        "node", "role", "leader", "ballot", "executed", "behind", "log slots", "keys", "open"
+    )?;
+    for (address, status) in asked {
+        match status {
+            Err(why) => writeln!(out, "{:<6} down ({address}: {why})", "?")?,
+            Ok(status) => {
+                let leader = status.leader.map_or_else(|| "-".to_owned(), |leader| format!("n{leader}"));
+                let connected: Vec<String> = status.connected.iter().map(|node| format!("n{node}")).collect();
+                writeln!(
+                    out,
+                    "{:<6} {:<10} {leader:<8} {:<10} {:>12} {:>8} {:>10} {:>10} {:>8}  {}",
+                    format!("n{}", status.node),
+                    status.role,
+                    status.ballot,
+                    status.chosen_through,
+                    furthest - status.chosen_through,
+                    status.log_slots,
+                    status.keys,
+                    status.requests_open,
+                    connected.join(" ")
+                )?;
+            }
+        }
+    }
+    Ok(())
+}

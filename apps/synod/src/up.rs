@@ -1,0 +1,258 @@
+//! `synod up`: a whole cluster on this machine, a process a node, durable, on loopback.
+
+use crate::cli::{Up, usage_error};
+use crate::status::ask;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Ports for peers and operators lie so far above those for clients.
+const PEER_OFFSET: u16 = 10_000;
+const ADMIN_OFFSET: u16 = 20_000;
+/// How long the cluster may take to elect its first leader.
+const ELECTION_MAX: Duration = Duration::from_secs(30);
+/// How long a node may take to stop before it is killed.
+const STOP_MAX: Duration = Duration::from_secs(6);
+/// A file of this name marks a directory as one that `up` made and may throw away.
+const MARKER: &str = "synod-cluster";
+
+/// Runs `synod up` until it is interrupted.
+pub fn run(arguments: &Up) -> ExitCode {
+    match prepare(arguments) {
+        Ok(()) => {}
+        Err(problem) => return usage_error(&problem),
+    }
+    match keep_up(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("synod: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The configuration files of the cluster in `data`, in the order of the nodes.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn config_files(data: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = fs::read_dir(data)?
+        .filter_map(|entry| Some(entry.ok()?.path().join("synod.toml")))
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+fn address(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// The ports of node `number`, from 1: for clients, peers and operators.
+fn ports(arguments: &Up, number: u16) -> (u16, u16, u16) {
+    let client = arguments.port + number - 1;
+    (client, client + PEER_OFFSET, client + ADMIN_OFFSET)
+}
+
+/// Makes the directories and the configuration files.
+fn prepare(arguments: &Up) -> Result<(), String> {
+    let data = &arguments.data;
+    let place = data.display();
+    if arguments.port.checked_add(arguments.nodes + ADMIN_OFFSET).is_none() {
+        return Err(format!(
+            "--port {}: the nodes' other ports lie 10000 and 20000 above it; choose one below 45000",
+            arguments.port
+        ));
+    }
+    let trouble = |error: io::Error| format!("--data {place}: {error}");
+    let is_ours = data.join(MARKER).exists();
+    if arguments.fresh && data.exists() {
+        if !is_ours {
+            return Err(format!("--fresh: {place} is no directory of `synod up`, and is left as it is"));
+        }
+        fs::remove_dir_all(data).map_err(trouble)?;
+    }
+    fs::create_dir_all(data).map_err(trouble)?;
+    let known = config_files(data).map_err(trouble)?.len();
+    if known > 0 && known != usize::from(arguments.nodes) {
+        return Err(format!(
+            "--nodes {}: the cluster in {place} has {known} nodes; say --nodes {known}, or --fresh",
+            arguments.nodes
+        ));
+    }
+    if known == 0 && !is_ours && fs::read_dir(data).map_err(trouble)?.next().is_some() {
+        return Err(format!(
+            "--data {place}: it is not empty, and not made by `synod up`; choose another directory"
+        ));
+    }
+    for number in 1..=arguments.nodes {
+        let (client, peer, admin) = ports(arguments, number);
+        for (what, port) in [("clients", client), ("peers", peer), ("operators", admin)] {
+            if let Err(error) = TcpListener::bind(address(port)) {
+                return Err(format!(
+                    "port {port}, where node {number} listens for {what}: {error}; is a cluster up already? choose another --port"
+                ));
+            }
+        }
+    }
+    fs::write(data.join(MARKER), "a cluster made by `synod up`\n").map_err(trouble)?;
+    for number in 1..=arguments.nodes {
+        let directory = data.join(format!("node{number}"));
+        fs::create_dir_all(&directory).map_err(trouble)?;
+        fs::write(directory.join("synod.toml"), config_text(arguments, number, &directory))
+            .map_err(trouble)?;
+    }
+    Ok(())
+}
+
+fn config_text(arguments: &Up, number: u16, directory: &Path) -> String {
+    let (client, peer, admin) = ports(arguments, number);
+    let data = toml::Value::String(directory.display().to_string());
+    let mut text = format!(
+        "cluster = \"local\"\nnode = {number}\ndata = {data}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
+        address(client),
+        address(peer),
+        address(admin)
+    );
+    for other in 1..=arguments.nodes {
+        let (client, peer, _) = ports(arguments, other);
+        let _ = write!(
+            text,
+            "\n[[peers]]\nnode = {other}\npeer = \"{}\"\nclient = \"{}\"\n",
+            address(peer),
+            address(client)
+        );
+    }
+    text
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn on_interrupt(_signal: libc::c_int) {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+}
+
+/// A node's process. It is stopped when this value is dropped.
+struct Node {
+    number: u16,
+    child: Child,
+    directory: PathBuf,
+}
+
+impl Node {
+    fn start(arguments: &Up, number: u16) -> io::Result<Node> {
+        let directory = arguments.data.join(format!("node{number}"));
+        let log = File::options().create(true).append(true).open(directory.join("log"))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("serve").arg("--config").arg(directory.join("synod.toml"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        // An interrupt at the terminal is for the parent, which stops its nodes in order.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        Ok(Node { number, child: command.spawn()?, directory })
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        if let Ok(id) = libc::pid_t::try_from(self.child.id()) {
+            // SAFETY: a plain system call; the child was not waited for, so its number is still its own.
+            unsafe { libc::kill(id, signal) };
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(libc::SIGTERM);
+            let deadline = Instant::now() + STOP_MAX;
+            while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                sleep(Duration::from_millis(20));
+            }
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn keep_up(arguments: &Up) -> Result<(), String> {
+    let action = on_interrupt as extern "C" fn(libc::c_int);
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: the handler only stores to an atomic.
+        unsafe { libc::signal(signal, action as libc::sighandler_t) };
+    }
+    let mut nodes = Vec::new();
+    for number in 1..=arguments.nodes {
+        nodes.push(
+            Node::start(arguments, number).map_err(|error| format!("node {number} cannot start: {error}"))?,
+        );
+    }
+    let Some(leader) = await_leader(arguments, &mut nodes)? else { return Ok(()) };
+    print_welcome(arguments, leader);
+    while !INTERRUPTED.load(Ordering::Relaxed) {
+        sleep(Duration::from_millis(100));
+        for node in &mut nodes {
+            if matches!(node.child.try_wait(), Ok(None)) {
+                continue;
+            }
+            let number = node.number;
+            eprintln!("node {number} ended: {}; starting it again", last_words(&node.directory));
+            sleep(Duration::from_secs(1));
+            *node = Node::start(arguments, number)
+                .map_err(|error| format!("node {number} cannot start: {error}"))?;
+        }
+    }
+    println!("\nstopping {} nodes; the next `up` has their data", nodes.len());
+    // All at once, so that no time is spent on elections among those that stop anyway.
+    nodes.iter().for_each(|node| node.signal(libc::SIGTERM));
+    Ok(())
+}
+
+/// Waits for a leader. `None` if the wait was interrupted.
+fn await_leader(arguments: &Up, nodes: &mut [Node]) -> Result<Option<u32>, String> {
+    let deadline = Instant::now() + ELECTION_MAX;
+    loop {
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        for node in nodes.iter_mut() {
+            if !matches!(node.child.try_wait(), Ok(None)) {
+                return Err(format!("node {} ended: {}", node.number, last_words(&node.directory)));
+            }
+            let status = ask(address(ports(arguments, node.number).2));
+            if let Ok(Some(leader)) = status.map(|status| status.leader) {
+                return Ok(Some(leader));
+            }
+        }
+        if Instant::now() > deadline {
+            let log = arguments.data.join("node1").join("log");
+            return Err(format!("no leader after {} s; see {}", ELECTION_MAX.as_secs(), log.display()));
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// The last line of a node's log.
+fn last_words(directory: &Path) -> String {
+    let text = fs::read_to_string(directory.join("log")).unwrap_or_default();
+    text.lines().last().unwrap_or("it said nothing").to_owned()
+}
+
+fn print_welcome(arguments: &Up, leader: u32) {
+    let data = arguments.data.display();
+    println!("Synod is up: {} nodes, node {leader} leads. Data: {data}", arguments.nodes);
+    for number in 1..=arguments.nodes {
+        let (client, _, admin) = ports(arguments, number);
+        println!(
+            "  node {number}   clients 127.0.0.1:{client}   metrics http://127.0.0.1:{admin}/metrics   log {data}/node{number}/log"
+        );
+    }
+    println!("Talk to any node:");
+    println!("  redis-cli -p {} set greeting hello", arguments.port);
+    println!("  redis-cli -p {} get greeting", arguments.port + arguments.nodes - 1);
+    println!("See how it is: synod status --data {data}        Stop it: Ctrl-C");
+}
