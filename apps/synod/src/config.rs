@@ -153,39 +153,6 @@ impl Config {
         server::check_address(self.listen, has_password).map_err(|problem| format!("listen: {problem}"))
     }
 
-    /// How the front door is set up; `seed` seeds the choices of commands that want chance.
-    ///
-    /// # Errors
-    /// If the password cannot be read; says what to do.
-    pub fn server_options(&self, seed: u64) -> Result<server::Options, String> {
-        let settings = synod_store::Settings {
-            password: self.password()?,
-            key_bytes_max: self.limits.key_bytes_max,
-            value_bytes_max: self.limits.value_bytes_max,
-            told: [
-                ("appendonly", "yes".to_owned()),
-                ("appendfsync", "always".to_owned()),
-                ("cluster-enabled", "yes".to_owned()),
-                ("maxclients", self.limits.clients_max.to_string()),
-                ("maxmemory", "0".to_owned()),
-                ("maxmemory-policy", "noeviction".to_owned()),
-                ("port", self.listen.port().to_string()),
-                ("bind", self.listen.ip().to_string()),
-                ("timeout", (self.limits.idle_ms_max / 1000).to_string()),
-            ]
-            .map(|(name, value)| (name.to_owned(), value))
-            .to_vec(),
-            ..synod_store::Settings::default()
-        };
-        let limits = server::Limits {
-            clients_max: self.limits.clients_max,
-            output_bytes_max: self.limits.output_bytes_max,
-            idle_ms_max: Some(self.limits.idle_ms_max).filter(|ms| *ms > 0),
-            ..server::Limits::default()
-        };
-        Ok(server::Options { settings, limits, seed })
-    }
-
     /// The clients' password: the environment's, or the first line of the file.
     ///
     /// # Errors
