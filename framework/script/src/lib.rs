@@ -23,7 +23,7 @@
 //! | `durable n1 writes=1` | The node's oldest writes become durable; without a number, all. |
 //! | `crash n1`, `restart n1`, `replace n1` | It stops; runs again with what was durable; starts with an empty disk. |
 //! | `partition n1/n2 n3`, `cut n1 n2`, `heal` | Only nodes of one group talk; a one-way cut; all links work. |
-//! | `hide Heartbeat` | Messages and timers of these kinds are not shown any more; what they change is. |
+//! | `hide Heartbeat`, `show Heartbeat` | Messages and timers of these kinds are not shown, or are again; what they change is. |
 //! | `state n1` | Shows a node; without a name, all. |
 //!
 //! # Output

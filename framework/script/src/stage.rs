@@ -364,6 +364,9 @@ impl<C: Cast> Runner for Stage<C> {
             "cut" => self.cut(args)?,
             "heal" => self.heal(),
             "hide" => self.hidden.extend(std::iter::from_fn(|| args.next_pos()).map(str::to_owned)),
+            "show" => {
+                std::iter::from_fn(|| args.next_pos()).for_each(|kind| _ = self.hidden.remove(kind));
+            }
             "state" => self.state(args)?,
             unknown => return Err(format!("there is no command `{unknown}`").into()),
         }

@@ -32,6 +32,8 @@
 mod client;
 mod kv;
 mod message;
+#[cfg(test)]
+mod script_tests;
 mod server;
 mod sessions;
 mod window;

@@ -73,6 +73,8 @@ mod recovery;
 mod replica;
 mod server;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use ballot::{Ballot, Slot};
 pub use client::{Client, Request};

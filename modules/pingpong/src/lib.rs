@@ -19,6 +19,8 @@
 
 mod client;
 mod message;
+#[cfg(test)]
+mod script_tests;
 mod server;
 
 pub use client::{Client, RETRY_MS};
