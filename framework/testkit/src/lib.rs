@@ -13,6 +13,8 @@
 //! that faults meet in ways that an average never shows (Groce et al., "Swarm testing", 2012).
 
 mod history;
+#[cfg(test)]
+mod history_tests;
 mod play;
 mod scenario;
 
