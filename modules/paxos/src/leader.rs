@@ -215,26 +215,27 @@ impl<S: StateMachine> Server<S> {
             return;
         };
         let sessions = self.replica.sessions();
-        let known = leader.proposed.get(&client).copied().unwrap_or_else(|| sessions.executed(client));
-        if known == 0 && first > 1 && !sessions.knows(client) {
+        let executed = sessions.executed(client);
+        let mut known = leader.proposed.get(&client).copied().unwrap_or(executed);
+        if known == 0 && first > 1 {
             ctx.send_early(from, Message::Forgotten { client });
             return;
         }
+        let before = known;
         let mut answers = Answering::default();
         for (seq, command) in (first..).zip(commands) {
-            match sessions.admit(client, seq) {
-                Admission::Again(output) => answers.push((client, seq, output.clone()), ctx),
-                Admission::Answered => {}
-                Admission::Run | Admission::Early | Admission::Forgotten => {
-                    let known =
-                        leader.proposed.get(&client).copied().unwrap_or_else(|| sessions.executed(client));
-                    // Proposed already, or behind a gap, or too much: the client will submit it again.
-                    if seq == known + 1 && leader.pending.len() < self.settings.pending_max {
-                        leader.proposed.insert(client, seq);
-                        leader.pending.push_back(Proposal::Command { client, seq, acked_below, command });
-                    }
+            if seq <= executed {
+                if let Admission::Again(output) = sessions.admit(client, seq) {
+                    answers.push((client, seq, output.clone()), ctx);
                 }
+            } else if seq == known + 1 && leader.pending.len() < self.settings.pending_max {
+                known = seq;
+                leader.pending.push_back(Proposal::Command { client, seq, acked_below, command });
             }
+            // Else it is proposed already, or behind a gap, or too much: the client will submit it again.
+        }
+        if known > before {
+            leader.proposed.insert(client, known);
         }
         answers.flush(ctx);
         self.maybe_propose(ctx);
@@ -422,6 +423,9 @@ impl<S: StateMachine> Server<S> {
     fn answer_reads(&mut self, ctx: &mut Context<Process<S>>) {
         let quorum = self.quorum();
         let Role::Leader(leader) = &mut self.role else { return };
+        if leader.reads.len() == 0 {
+            return;
+        }
         let begun = leader.reads.begun();
         let confirmed = leader.followers.iter().map(Progress::confirmed).chain([begun]);
         leader.reads.on_confirmed(Quorum::reached(quorum, confirmed));

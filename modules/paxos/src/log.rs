@@ -155,12 +155,16 @@ impl<C> Log<C> {
 
     /// The index of the first run that ends at `slot` or later.
     fn position(&self, slot: Slot) -> usize {
-        // Most look-ups are near the end.
-        match self.runs.back() {
-            Some(run) if run.last() < slot => self.runs.len(),
-            Some(run) if run.first <= slot => self.runs.len() - 1,
-            _ => self.runs.partition_point(|run| run.last() < slot),
+        // Most look-ups are near the end, and a long log is not in the cache.
+        const NEAR: usize = 4;
+        let mut index = self.runs.len();
+        while index > self.runs.len().saturating_sub(NEAR) {
+            if self.runs[index - 1].last() < slot {
+                return index;
+            }
+            index -= 1;
         }
+        if index == 0 { 0 } else { self.runs.partition_point(|run| run.last() < slot) }
     }
 
     /// What `slot` holds.
