@@ -1,0 +1,55 @@
+//! One connection: a request out, its answer in. Whoever gets an error drops it.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+use synod_resp::{Reply, ReplyParser, write_request};
+
+/// How much is read at a time.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// A connection to one node.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    parser: ReplyParser,
+    input: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(address: SocketAddr, within: Duration) -> io::Result<Connection> {
+        let stream = TcpStream::connect_timeout(&address, within)?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, parser: ReplyParser::default(), input: Vec::new() })
+    }
+
+    /// Asks and waits for the answer.
+    pub(crate) fn ask(&mut self, words: &[&[u8]], within: Duration) -> io::Result<Reply> {
+        let deadline = Instant::now() + within;
+        let mut request = Vec::new();
+        write_request(&mut request, words);
+        self.stream.set_write_timeout(Some(within))?;
+        self.stream.write_all(&request)?;
+        let mut piece = [0; PIECE_BYTES];
+        loop {
+            let parsed = self.parser.advance(&self.input);
+            let parsed = parsed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            if let Some(reply) = parsed {
+                self.parser.release_from(&mut self.input);
+                return Ok(reply);
+            }
+            // A time-out of zero would wait for ever.
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.stream.set_read_timeout(Some(left))?;
+            match self.stream.read(&mut piece) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => self.input.extend_from_slice(&piece[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
