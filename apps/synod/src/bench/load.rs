@@ -3,7 +3,6 @@
 use super::report::Report;
 use super::workload::Requests;
 use super::{Error, Extent, Options, Workload};
-use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -48,14 +47,13 @@ fn own_cpu() -> Duration {
 pub(super) fn run(options: &Options, workload: Workload) -> Result<Report, Error> {
     let mut poll = Poll::new().map_err(|error| Error::Connection(options.addresses[0], error))?;
     let connections = connect(options)?;
-    let latencies = Histogram::new(3).expect("three digits are a precision that a histogram has");
     let mut load = Load {
         options,
         requests: Requests::new(workload, options),
         connections,
         started: Instant::now(),
         begun: 0,
-        report: Report::new(workload, options, latencies),
+        report: Report::new(workload, options),
         scratch: vec![0; 256 << 10],
     };
     for (index, connection) in load.connections.iter_mut().enumerate() {

@@ -6,6 +6,11 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::Duration;
 
+/// The longest latency that is told apart, in µs: an hour. What takes longer counts as that.
+const LATENCY_US_MAX: u64 = 3_600_000_000;
+/// How many digits of a latency are kept.
+const PRECISION_DIGITS: u8 = 3;
+
 /// What a test measured.
 #[derive(Debug)]
 pub struct Report {
@@ -34,7 +39,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(workload: Workload, options: &Options, latencies: Histogram<u64>) -> Report {
+    pub(super) fn new(workload: Workload, options: &Options) -> Report {
+        let latencies = Histogram::new_with_bounds(1, LATENCY_US_MAX, PRECISION_DIGITS);
         Report {
             workload,
             clients: options.clients,
@@ -46,7 +52,7 @@ impl Report {
             misses: 0,
             elapsed: Duration::ZERO,
             own_cpu: Duration::ZERO,
-            latencies,
+            latencies: latencies.expect("an hour in steps of a microsecond is within a histogram's bounds"),
         }
     }
 
@@ -150,4 +156,49 @@ pub fn print_table(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Report;
+    use crate::bench::{Extent, Options, Workload};
+    use std::time::Duration;
+
+    fn report() -> Report {
+        let options = Options {
+            addresses: Vec::new(),
+            clients: 1,
+            pipeline: 1,
+            extent: Extent::Requests(1),
+            value_bytes: 1,
+            keys: 1,
+            fills: false,
+            password: None,
+            shows_progress: false,
+        };
+        Report::new(Workload::Set, &options)
+    }
+
+    #[test]
+    fn latencies_are_told_apart_from_a_microsecond_to_an_hour() {
+        for microseconds in [1, 50, 2_047, 2_048, 12_345, 1_500_000, 59_000_000, 3_599_000_000] {
+            let mut report = report();
+            report.note_latency(Duration::from_micros(microseconds));
+            let (told, exact) = (report.latency_ms(100.0), microseconds as f64 / 1000.0);
+            assert!((told - exact).abs() <= exact / 500.0, "{told} ms for {exact} ms");
+        }
+        let mut late = report();
+        late.note_latency(Duration::from_secs(2 * 3_600));
+        assert!((3_600_000.0..3_610_000.0).contains(&late.latency_ms(100.0)), "{}", late.latency_ms(100.0));
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_values() {
+        let mut report = report();
+        (1..=1_000).for_each(|milliseconds| report.note_latency(Duration::from_millis(milliseconds)));
+        for (percent, milliseconds) in [(50.0, 500.0), (90.0, 900.0), (99.0, 990.0), (100.0, 1_000.0)] {
+            let told = report.latency_ms(percent);
+            assert!((told - milliseconds).abs() <= 1.0, "{told} ms at {percent} %");
+        }
+    }
 }

@@ -57,7 +57,11 @@ async fn listen(name: &str, address: SocketAddr) -> Result<TcpListener, String> 
 
 /// The tunable part of the protocol for real machines: they stall longer than simulated ones.
 fn settings() -> Settings {
-    Settings { tick_ms: 75, ..Settings::default() }
+    Settings {
+        tick_ms: 75,
+        batches_in_flight_max: std::env::var("BIF").ok().and_then(|t| t.parse().ok()).unwrap_or(4),
+        ..Settings::default()
+    }
 }
 
 async fn run(config: &Config) -> Result<(), String> {
@@ -145,7 +149,11 @@ fn server_options(config: &Config) -> Result<server::Options, String> {
             password: config.password()?,
             key_bytes_max: limits.key_bytes_max,
             value_bytes_max: limits.value_bytes_max,
-            told: vec![("maxclients".to_owned(), limits.clients_max.to_string())],
+            told: vec![
+                ("maxclients".to_owned(), limits.clients_max.to_string()),
+                // Nothing is acknowledged before it is on disks: what a stock server calls its append-only file.
+                ("appendonly".to_owned(), "yes".to_owned()),
+            ],
             ..Default::default()
         },
         limits: server::Limits {
