@@ -11,9 +11,7 @@
 //! * a state from which the read that is answered next cannot come to fit is a dead end at once;
 //! * the memory of what led nowhere stores only the part of the set between "all placed" and "none placed".
 
-use std::collections::HashSet;
-
-use synod_stdx::FixedHasher;
+use synod_stdx::LookupSet;
 
 use crate::history::Call;
 use crate::specification::Specification;
@@ -99,7 +97,7 @@ struct Search<'a, S: Specification> {
     unknown_placed: BitSet,
     stack: Vec<Frame<S::State>>,
     state: S::State,
-    dead_ends: HashSet<(Box<[u64]>, S::State), FixedHasher>,
+    dead_ends: LookupSet<(Box<[u64]>, S::State)>,
     memo_bytes: u64,
 }
 
@@ -147,7 +145,7 @@ impl<'a, S: Specification> Search<'a, S> {
             bit,
             stack: Vec::new(),
             state: S::initial(),
-            dead_ends: HashSet::default(),
+            dead_ends: LookupSet::default(),
             memo_bytes: 0,
         }
     }

@@ -20,7 +20,12 @@ pub use rng::Rng;
 pub use wire::{Malformed, Reader, Wire, put_bytes, put_u32, put_u64, put_varint};
 
 /// A hash map for look-ups alone: fixed hasher, never iterated where order could reach an observer.
+#[expect(clippy::disallowed_types, reason = "the one door to it")]
 pub type LookupMap<K, V> = std::collections::HashMap<K, V, FixedHasher>;
+
+/// A hash set for membership alone: as [`LookupMap`].
+#[expect(clippy::disallowed_types, reason = "the one door to it")]
+pub type LookupSet<T> = std::collections::HashSet<T, FixedHasher>;
 
 /// The fixed hasher of [`LookupMap`]: fast, unkeyed, equal on every machine. Not for keys that an adversary picks
 /// where collisions would matter.

@@ -170,6 +170,7 @@ fn example(shelf: &str, name: &str, manifest: &str, source: &str) -> Member {
         manifest: manifest.parse().expect("the example is well-formed"),
         files: vec![crate::house::Source::new(&format!("{shelf}/{name}/src/lib.rs"), source)],
         scripts: Vec::new(),
+        lints: None,
     }
 }
 

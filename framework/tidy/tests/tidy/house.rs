@@ -28,6 +28,8 @@ pub struct Member {
     pub files: Vec<Source>,
     /// Its golden scripts: paths from the root.
     pub scripts: Vec<String>,
+    /// Its `clippy.toml`, if it has one of its own.
+    pub lints: Option<String>,
 }
 
 /// One source file.
@@ -89,6 +91,7 @@ impl House {
                     manifest: read(&manifest).parse().expect("cargo read it before"),
                     files: sources.map(|path| Source::new(&from_root(path), &read(path))).collect(),
                     scripts: scripts.map(from_root).collect(),
+                    lints: fs::read_to_string(folder.join("clippy.toml")).ok(),
                     name,
                 });
             }

@@ -14,6 +14,13 @@ const EMPTY_STEMS: &[&str] =
 /// Crates that may touch the machine, besides all programs.
 const OUTSIDE: &[&str] = &["host", "debugger", "testkit", "tidy"];
 
+/// Of the programs' shelf, what takes its time from outside.
+const TIMELESS: &[&str] = &["store", "scenarios"];
+
+/// Crates whose behaviour follows from what they are given, besides all modules: their lints forbid what would differ
+/// from run to run. `store` has a list of its own, since its tests talk to a real server.
+const STRICT: &[&str] = &["stdx", "node", "world", "simulator", "history", "script", "journal", "resp"];
+
 fn machine(member: &Member, file: &Source) -> Vec<Objection> {
     if member.shelf == "apps" || OUTSIDE.contains(&member.name.as_str()) {
         return Vec::new();
@@ -23,7 +30,8 @@ fn machine(member: &Member, file: &Source) -> Vec<Objection> {
 }
 
 fn clocks(member: &Member, file: &Source) -> Vec<Objection> {
-    if member.shelf == "apps" || member.name == "host" {
+    let is_program = member.shelf == "apps" && !TIMELESS.contains(&member.name.as_str());
+    if is_program || member.name == "host" {
         return Vec::new();
     }
     let clocks = rust::words(&file.shipped).filter(|word| ["Instant", "SystemTime"].contains(word));
@@ -95,6 +103,15 @@ fn snake(name: &str) -> Vec<String> {
     stems
 }
 
+/// Strict zones whose lints are not those of `strict`.
+fn lax(member: &Member, strict: Option<&String>) -> Vec<Objection> {
+    let is_strict = member.shelf == "modules" || STRICT.contains(&member.name.as_str());
+    if !is_strict || strict.is_some() && member.lints.as_ref() == strict {
+        return Vec::new();
+    }
+    vec![objection(&member.name, "needs the clippy.toml of stdx, word for word")]
+}
+
 fn unplayed_scripts(member: &Member) -> Vec<Objection> {
     let is_played = |script: &str| {
         let name = script.rsplit('/').next().and_then(|name| name.strip_suffix(".txt")).unwrap_or_default();
@@ -114,7 +131,7 @@ fn objections_to(check: fn(&Member, &Source) -> Vec<Objection>, path: &str, text
     let mut next = || parts.next().unwrap_or_default().to_owned();
     let (shelf, name) = (next(), next());
     let manifest = toml::Table::new();
-    let member = Member { shelf, name, manifest, files: Vec::new(), scripts: Vec::new() };
+    let member = Member { shelf, name, manifest, files: Vec::new(), scripts: Vec::new(), lints: None };
     check(&member, &Source::new(path, text)).len()
 }
 
@@ -177,6 +194,18 @@ fn names_say_what_a_thing_is_for() {
 }
 
 #[test]
+fn deterministic_crates_have_the_strict_lints() {
+    let house = House::read();
+    let strict = house.crates.iter().find(|member| member.name == "stdx").and_then(|stdx| stdx.lints.clone());
+    assert!(strict.as_ref().is_some_and(|lints| lints.contains("disallowed-types")));
+    let found: Vec<_> = house.crates.iter().flat_map(|member| lax(member, strict.as_ref())).collect();
+    assert_tidy("strict lints", &found);
+    let mut member = house.crates.into_iter().find(|member| member.name == "paxos").expect("it is there");
+    member.lints = Some("too-many-lines-threshold = 70".to_owned());
+    assert_eq!(lax(&member, strict.as_ref()).len(), 1);
+}
+
+#[test]
 fn every_golden_script_is_played() {
     let unplayed: Vec<_> = House::read().crates.iter().flat_map(unplayed_scripts).collect();
     assert_tidy("scripts", &unplayed);
@@ -184,7 +213,7 @@ fn every_golden_script_is_played() {
     let files = vec![Source::new("modules/x/src/tests.rs", "scripts!(a_claim)")];
     let scripts =
         vec!["modules/x/src/scripts/a_claim.txt".to_owned(), "modules/x/src/scripts/forgotten.txt".into()];
-    let member = Member { shelf: "modules".into(), name: "x".into(), manifest, files, scripts };
+    let member = Member { shelf: "modules".into(), name: "x".into(), manifest, files, scripts, lints: None };
     assert_eq!(
         unplayed_scripts(&member),
         [objection("modules/x/src/scripts/forgotten.txt", "is played by no test")]
