@@ -133,7 +133,9 @@ impl<S: StateMachine> Client<S> {
         for (seq, output) in (first..).zip(outputs) {
             let index = seq.checked_sub(self.reads_from).map(|index| index as usize);
             // Answered before: the question was asked twice.
-            let Some((id, query)) = index.and_then(|index| self.reads.get_mut(index)?.take()) else { continue };
+            let Some((id, query)) = index.and_then(|index| self.reads.get_mut(index)?.take()) else {
+                continue;
+            };
             answered += 1;
             match output {
                 Some(output) => ctx.reply(id, Outcome::Done(output)),

@@ -2,7 +2,7 @@
 
 use crate::progress::{Progress, Quorum};
 use crate::reads::Reads;
-use crate::server::{Promise, Role};
+use crate::server::{Promise, Role, proposal_bytes};
 use crate::{Ballot, Log, Message, Process, Proposal, Record, Run, Server, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -304,7 +304,7 @@ impl<S: StateMachine> Server<S> {
         let quorum = self.quorum();
         let Role::Leader(leader) = &mut self.role else { return };
         let matched = leader.followers.iter().map(Progress::matched).chain([leader.own]);
-        let chosen_through = Quorum::reached(quorum, matched);
+        let chosen_through = Quorum::reached(quorum, &matched);
         if self.advance_chosen(chosen_through, ctx) {
             if let Role::Leader(leader) = &mut self.role {
                 while leader.batches.front().is_some_and(|last| *last <= chosen_through) {
@@ -428,7 +428,7 @@ impl<S: StateMachine> Server<S> {
         }
         let begun = leader.reads.begun();
         let confirmed = leader.followers.iter().map(Progress::confirmed).chain([begun]);
-        leader.reads.on_confirmed(Quorum::reached(quorum, confirmed));
+        leader.reads.on_confirmed(Quorum::reached(quorum, &confirmed));
         while let Some((client, (first, queries))) = leader.reads.pop_ready(self.replica.through()) {
             let outputs = queries.iter().map(|query| self.replica.machine().query(query)).collect();
             ctx.send_early(client, Message::Answers { first, outputs });
@@ -450,9 +450,7 @@ fn batch_len<S: StateMachine>(
 ) -> usize {
     let mut bytes = 0;
     let fits = |proposal: &&Proposal<S::Command>| {
-        if let Proposal::Command { command, .. } = proposal {
-            bytes += S::bytes(command);
-        }
+        bytes += proposal_bytes::<S>(proposal);
         bytes <= bytes_max
     };
     pending.iter().take(slots_max).take_while(fits).count().max(1)

@@ -129,7 +129,7 @@ pub(crate) struct Quorum;
 impl Quorum {
     /// What at least `quorum` of the members have reached: the `quorum`-th highest. Groups are small: counting for each
     /// member beats sorting a copy.
-    pub(crate) fn reached<T: Ord + Copy>(quorum: usize, members: impl Iterator<Item = T> + Clone) -> T {
+    pub(crate) fn reached<T: Ord + Copy>(quorum: usize, members: &(impl Iterator<Item = T> + Clone)) -> T {
         let has_quorum = |value: &T| members.clone().filter(|other| other >= value).count() >= quorum;
         members.clone().filter(has_quorum).max().expect("a quorum is not more than all")
     }

@@ -3,7 +3,7 @@
 use crate::message::Leading;
 use crate::server::Role;
 use crate::{Ballot, Checkpoint, Incarnation, Log, Message, Process, Record, Server, Slot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use synod_node::{Context, Durable, NodeId, StateMachine};
 use synod_stdx::mark;
@@ -199,14 +199,52 @@ impl<S: StateMachine> Server<S> {
         }
     }
 
-    /// Drops what all have executed; and, whoever lags, all but the last slots: one dead replica never stops it.
+    /// Drops what all have executed; and, whoever lags, all but the last slots and bytes: one dead replica never stops it.
     pub(crate) fn maybe_compact(&mut self) {
         let executed = self.replica.through();
         let by_all = self.peers.iter().map(|peer| self.liveness.executed(*peer)).fold(executed, Slot::min);
-        let bounded = Slot(executed.0.saturating_sub(self.settings.retained_slots_max));
+        let by_slots = Slot(executed.0.saturating_sub(self.settings.retained_slots_max));
+        let bounded = by_slots.max(self.retained.excess(self.settings.retained_bytes_max));
         if bounded > by_all {
             mark!("paxos.compacted_without_all");
         }
-        self.log.drop_through(by_all.max(bounded));
+        let through = by_all.max(bounded);
+        self.log.drop_through(through);
+        self.retained.drop_through(self.log.dropped_through());
+    }
+}
+
+/// The executed batches that are still in the log, by their last slots, with their bytes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Retained {
+    batches: VecDeque<(Slot, usize)>,
+    bytes: usize,
+}
+
+impl Retained {
+    pub(crate) fn push(&mut self, last: Slot, bytes: usize) {
+        self.batches.push_back((last, bytes));
+        self.bytes += bytes;
+    }
+
+    /// The slot through which everything must go so that at most `bytes_max` stay.
+    fn excess(&self, bytes_max: usize) -> Slot {
+        let mut left = self.bytes;
+        let mut through = Slot::ZERO;
+        for (last, bytes) in &self.batches {
+            if left <= bytes_max {
+                break;
+            }
+            left -= bytes;
+            through = *last;
+        }
+        through
+    }
+
+    fn drop_through(&mut self, through: Slot) {
+        while let Some((_, bytes)) = self.batches.front().filter(|(last, _)| *last <= through) {
+            self.bytes -= bytes;
+            self.batches.pop_front();
+        }
     }
 }

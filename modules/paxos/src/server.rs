@@ -2,9 +2,9 @@
 
 use crate::election::Liveness;
 use crate::leader::Leader;
-use crate::recovery::Rejoin;
+use crate::recovery::{Rejoin, Retained};
 use crate::replica::Replica;
-use crate::{Ballot, Incarnation, Log, Message, Process, Record, Run, Settings, Slot, Timer};
+use crate::{Ballot, Incarnation, Log, Message, Process, Proposal, Record, Run, Settings, Slot, Timer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use synod_node::{Context, NodeId, StateMachine};
@@ -66,6 +66,8 @@ pub struct Server<S: StateMachine> {
     pub(crate) incarnations: BTreeMap<NodeId, Incarnation>,
     /// Bytes of commands executed since the last checkpoint.
     pub(crate) unsaved_bytes: usize,
+    /// What is executed and still in the log.
+    pub(crate) retained: Retained,
 }
 
 impl<S: StateMachine> Server<S> {
@@ -92,6 +94,7 @@ impl<S: StateMachine> Server<S> {
             liveness: Liveness::new(missed),
             incarnations: BTreeMap::new(),
             unsaved_bytes: 0,
+            retained: Retained::default(),
         }
     }
 
@@ -297,10 +300,10 @@ impl<S: StateMachine> Server<S> {
         }
         let mut answers = crate::leader::Answering::default();
         for run in self.log.runs(self.chosen_through, through) {
+            let bytes = run.proposals().iter().map(proposal_bytes::<S>).sum();
+            self.unsaved_bytes += bytes;
+            self.retained.push(run.last(), bytes);
             for proposal in run.proposals() {
-                if let crate::Proposal::Command { command, .. } = proposal {
-                    self.unsaved_bytes += S::bytes(command);
-                }
                 let news = self.replica.execute(proposal);
                 if let Role::Leader(leader) = &mut self.role {
                     leader.on_executed(proposal, news, &mut answers, ctx);
@@ -335,5 +338,13 @@ impl<S: StateMachine> Server<S> {
             }
             Role::Rejoining(_) => assert!(self.incarnation > 0, "a first life has nothing to catch up"),
         }
+    }
+}
+
+/// About how many bytes a proposal takes.
+pub(crate) fn proposal_bytes<S: StateMachine>(proposal: &Proposal<S::Command>) -> usize {
+    match proposal {
+        Proposal::Noop => 0,
+        Proposal::Command { command, .. } => S::bytes(command),
     }
 }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub reads_max: usize,
     /// How many executed slots the log keeps for replicas that lag; one that lags more gets a snapshot.
     pub retained_slots_max: u64,
+    /// As `retained_slots_max`, in bytes of commands.
+    pub retained_bytes_max: usize,
     /// After about so many bytes of executed commands a checkpoint replaces the durable records.
     pub checkpoint_bytes: usize,
 }
@@ -40,6 +42,7 @@ impl Default for Settings {
             read_rounds_max: 2,
             reads_max: 65_536,
             retained_slots_max: 65_536,
+            retained_bytes_max: 256 << 20,
             checkpoint_bytes: 64 << 20,
         }
     }

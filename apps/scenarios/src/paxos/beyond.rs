@@ -40,6 +40,7 @@ pub const BEYOND: &[Scenario] = &[
     row("x15", "checkpoints_let_servers_crash_at_random", LOSSY, |stage| crash_storm(stage, 3)),
     row("x16", "one_way_cuts_do_not_stop_a_group", Kind::Run, one_way),
     row("x17", "slow_and_skewed_servers_do_not_stop_a_group", Kind::Run, pauses),
+    row("x18", "large_commands_are_dropped_by_their_bytes", Kind::Run, bytes_are_bounded),
 ];
 
 const PUT_OK: Option<KvOutput> = Some(KvOutput::PutOk);
@@ -216,6 +217,23 @@ fn compaction_goes_on(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         cluster.sim.run_ms(500)?;
         let most = cluster.running().iter().map(|server| server.log().slots()).max().unwrap_or(0);
         cluster.must(most <= 50 + 10, format!("a log holds {most} slots with one server dead"))
+    })
+}
+
+fn bytes_are_bounded(stage: &Stage) -> Result<Outcome, Box<Failed>> {
+    let settings = Settings { retained_bytes_max: 100_000, ..Settings::default() };
+    play_with(stage, 3, settings, |cluster| {
+        cluster.asks(1, put("first"))?;
+        cluster.finish(10_000)?;
+        cluster.elect(10_000)?;
+        cluster.sim.crash(NodeId::server(3))?;
+        let big = "x".repeat(10_000);
+        cluster.asks(1, (0..100).map(|_| (KvCommand::put("k", &big), PUT_OK)).collect())?;
+        cluster.finish(60_000)?;
+        let most = cluster.running().iter().map(|server| server.log().slots()).max().unwrap_or(0);
+        cluster.must(most <= 12, format!("a log holds {most} slots of 10,000 bytes each"))?;
+        cluster.sim.restart(NodeId::server(3))?;
+        cluster.settle(20_000)
     })
 }
 

@@ -121,7 +121,8 @@ fn minority(stage: &Stage, heals: bool) -> Result<Outcome, Box<Failed>> {
 
 fn moving_majority(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     play(stage, 5, |cluster| {
-        (cluster.client(1)?, cluster.client(2)?);
+        cluster.client(1)?;
+        cluster.client(2)?;
         cluster.keep_only(&[1, 2, 3]);
         cluster.asks(1, vec![(KvCommand::put("k", "v"), Some(KvOutput::PutOk))])?;
         cluster.finish(10_000)?;

@@ -57,11 +57,7 @@ async fn listen(name: &str, address: SocketAddr) -> Result<TcpListener, String> 
 
 /// The tunable part of the protocol for real machines: they stall longer than simulated ones.
 fn settings() -> Settings {
-    Settings {
-        tick_ms: 75,
-        batches_in_flight_max: std::env::var("BIF").ok().and_then(|t| t.parse().ok()).unwrap_or(4),
-        ..Settings::default()
-    }
+    Settings { tick_ms: 75, ..Settings::default() }
 }
 
 async fn run(config: &Config) -> Result<(), String> {
