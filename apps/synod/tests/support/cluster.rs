@@ -1,0 +1,390 @@
+//! A cluster for tests: real processes with real disks on loopback, to be killed, stopped, robbed and restarted.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use synod_resp::{Reply, ReplyParser, write_request};
+use synod_synod::node::NodeStatus;
+use synod_synod::status::ask;
+use tempfile::TempDir;
+
+/// Whatever a cluster is waited for comes within this, or the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// A start whose ports others took meanwhile is tried again so often.
+const STARTS_MAX: usize = 5;
+/// The name of every cluster here.
+pub const NAME: &str = "tested";
+
+/// Waits until `found` finds something; `None` if it does not in time.
+pub fn wait_for<T>(patience: Duration, mut found: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(found) = found() {
+            return Some(found);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The ports of one node.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub client: SocketAddr,
+    pub peer: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Ports {
+    /// Ports that are free now, `count` times three of them.
+    pub fn free(count: usize) -> Vec<Ports> {
+        // All are held until the last is found, so that no two are the same.
+        let held: Vec<TcpListener> =
+            (0..3 * count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let port = |index: usize| held[index].local_addr().unwrap();
+        (0..count)
+            .map(|n| Ports { client: port(3 * n), peer: port(3 * n + 1), admin: port(3 * n + 2) })
+            .collect()
+    }
+}
+
+/// How one process is configured.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub cluster: String,
+    pub node: u32,
+    pub directory: PathBuf,
+    pub incarnation: u64,
+    /// Where this process listens.
+    pub own: Ports,
+    /// Where the cluster's nodes listen, by their numbers from 1.
+    pub all: Vec<Ports>,
+}
+
+impl Setup {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "cluster = \"{}\"\nnode = {}\nincarnation = {}\ndata = {}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
+            self.cluster,
+            self.node,
+            self.incarnation,
+            toml::Value::String(self.data().display().to_string()),
+            self.own.client,
+            self.own.peer,
+            self.own.admin
+        );
+        for (number, ports) in (1..).zip(&self.all) {
+            let (peer, client) = (ports.peer, ports.client);
+            let _ = write!(text, "\n[[peers]]\nnode = {number}\npeer = \"{peer}\"\nclient = \"{client}\"\n");
+        }
+        text
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+
+    /// Starts the process; its log goes on where it was.
+    pub fn start(&self) -> Running {
+        fs::create_dir_all(&self.directory).unwrap();
+        let file = self.directory.join("synod.toml");
+        fs::write(&file, self.text()).unwrap();
+        let log = File::options().create(true).append(true).open(self.directory.join("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+        command.arg("serve").arg("--config").arg(file);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        Running { child }
+    }
+}
+
+/// A process; it is killed when this is dropped.
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    pub fn signal(&self, signal: libc::c_int) {
+        let id = libc::pid_t::try_from(self.child.id()).unwrap();
+        // SAFETY: a plain system call; the child was not waited for, so its number is still its own.
+        let result = unsafe { libc::kill(id, signal) };
+        assert_eq!(result, 0, "the process takes signals");
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+        wait_for(patience, || self.ended())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A node of the cluster: its configuration, and its process while it runs.
+pub struct Node {
+    pub setup: Setup,
+    pub process: Option<Running>,
+}
+
+/// A running cluster. Everything of it is gone when this is dropped.
+pub struct Cluster {
+    pub nodes: Vec<Node>,
+    directory: TempDir,
+}
+
+impl Cluster {
+    /// Starts `count` nodes and waits until one leads.
+    pub fn start(count: usize) -> Cluster {
+        for _ in 0..STARTS_MAX {
+            let mut cluster = Cluster::prepare(count);
+            (1..=count as u32).for_each(|number| cluster.spawn(number));
+            if cluster.is_settled() {
+                return cluster;
+            }
+        }
+        panic!("the ports were taken by others {STARTS_MAX} times");
+    }
+
+    /// The configurations of `count` nodes, none of which runs.
+    pub fn prepare(count: usize) -> Cluster {
+        let directory = tempfile::Builder::new().prefix("synod-test-").tempdir().unwrap();
+        let all = Ports::free(count);
+        let node = |(number, own): (u32, &Ports)| {
+            let (cluster, all) = (NAME.to_owned(), all.clone());
+            let directory = directory.path().join(format!("node{number}"));
+            let setup = Setup { cluster, node: number, directory, incarnation: 0, own: *own, all };
+            Node { setup, process: None }
+        };
+        let nodes = (1..).zip(&all).map(node).collect();
+        Cluster { nodes, directory }
+    }
+
+    /// Whether a leader is there; false if a node found its port taken.
+    fn is_settled(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if self.leader().is_some() {
+                return true;
+            }
+            for node in &mut self.nodes {
+                if let Some(status) = node.process.as_mut().and_then(Running::ended) {
+                    let log = node.setup.log();
+                    assert!(log.contains("cannot listen on"), "a node ended with {status}:\n{log}");
+                    return false;
+                }
+            }
+            assert!(Instant::now() < deadline, "no leader in time");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn node(&mut self, number: u32) -> &mut Node {
+        &mut self.nodes[number as usize - 1]
+    }
+
+    pub fn numbers(&self) -> Vec<u32> {
+        (1..=self.nodes.len() as u32).collect()
+    }
+
+    /// A place for files of the test.
+    pub fn place(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn spawn(&mut self, number: u32) {
+        let node = self.node(number);
+        assert!(node.process.is_none(), "node {number} runs already");
+        node.process = Some(node.setup.start());
+    }
+
+    /// Starts a node that does not run, and waits until it says how it is.
+    pub fn restart(&mut self, number: u32) {
+        let said = self.node(number).setup.log().len();
+        self.spawn(number);
+        let came = wait_for(PATIENCE, || {
+            let node = &mut self.nodes[number as usize - 1];
+            if let Some(status) = node.process.as_mut().and_then(Running::ended) {
+                // A connection of somebody else may have the port as its own end for a moment.
+                let news = node.setup.log().split_off(said);
+                assert!(news.contains("cannot listen on"), "node {number} ended with {status}:\n{news}");
+                node.process = Some(node.setup.start());
+            }
+            self.status(number)
+        });
+        assert!(came.is_some(), "node {number} does not come up");
+    }
+
+    /// Ends a node as a loss of power would end its process.
+    pub fn kill(&mut self, number: u32) {
+        let mut process = self.node(number).process.take().expect("it runs");
+        process.signal(libc::SIGKILL);
+        let status = process.wait(PATIENCE).expect("a killed process ends");
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "node {number} had ended before with {status}");
+    }
+
+    /// Tells a node to stop. Yields how it ended and how long that took.
+    pub fn stop(&mut self, number: u32) -> (ExitStatus, Duration) {
+        let mut process = self.node(number).process.take().expect("it runs");
+        let started = Instant::now();
+        process.signal(libc::SIGTERM);
+        let status = process.wait(PATIENCE).expect("a stopped process ends");
+        (status, started.elapsed())
+    }
+
+    /// What a node says of itself.
+    pub fn status(&self, number: u32) -> Option<NodeStatus> {
+        let node = &self.nodes[number as usize - 1];
+        node.process.as_ref()?;
+        ask(node.setup.own.admin).ok()
+    }
+
+    /// Who leads, as the leader itself says and a majority believes.
+    pub fn leader(&self) -> Option<u32> {
+        let said: Vec<NodeStatus> =
+            self.numbers().into_iter().filter_map(|number| self.status(number)).collect();
+        let leader = said.iter().find(|status| status.role == "leader")?.node;
+        let believers = said.iter().filter(|status| status.leader == Some(leader)).count();
+        (believers > self.nodes.len() / 2).then_some(leader)
+    }
+
+    pub fn await_leader(&self) -> u32 {
+        wait_for(PATIENCE, || self.leader()).expect("no leader in time")
+    }
+
+    /// Some node that runs and does not lead.
+    pub fn follower(&self) -> u32 {
+        let leader = self.await_leader();
+        let runs = |number: &u32| self.nodes[*number as usize - 1].process.is_some() && *number != leader;
+        self.numbers().into_iter().find(runs).expect("a follower runs")
+    }
+
+    /// Waits until every node that runs has executed everything that any had when this was called.
+    pub fn await_caught_up(&self) {
+        let said = |number| self.status(number).map(|status| status.chosen_through);
+        let goal = self.numbers().into_iter().filter_map(said).max().unwrap_or(0);
+        let is_level = || {
+            let running =
+                self.numbers().into_iter().filter(|n| self.nodes[*n as usize - 1].process.is_some());
+            running
+                .into_iter()
+                .all(|number| said(number).is_some_and(|through| through >= goal))
+                .then_some(())
+        };
+        wait_for(PATIENCE, is_level).expect("the nodes do not catch up");
+    }
+
+    pub fn client_address(&self, number: u32) -> SocketAddr {
+        self.nodes[number as usize - 1].setup.own.client
+    }
+
+    /// Where clients reach the nodes, running or not.
+    pub fn client_addresses(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(|node| node.setup.own.client).collect()
+    }
+
+    /// A node's page of metrics.
+    pub fn metrics(&self, number: u32) -> String {
+        let mut stream = TcpStream::connect(self.nodes[number as usize - 1].setup.own.admin).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// How often a node refused a peer for `reason`.
+    pub fn refusals(&self, number: u32, reason: &str) -> u64 {
+        let name = format!("synod_peers_refused_total{{reason=\"{reason}\"}} ");
+        let metrics = self.metrics(number);
+        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+    }
+
+    /// Waits until a node has refused a peer for `reason` more than `before` times.
+    pub fn await_refusal(&self, number: u32, reason: &str, before: u64) {
+        let counted = wait_for(PATIENCE, || (self.refusals(number, reason) > before).then_some(()));
+        assert!(counted.is_some(), "{reason} is not counted:\n{}", self.metrics(number));
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for node in &self.nodes {
+                let log = node.setup.log();
+                let lines: Vec<&str> = log.lines().collect();
+                let shown = lines[lines.len().saturating_sub(30)..].join("\n");
+                eprintln!("--- the end of node {}'s log\n{shown}", node.setup.node);
+            }
+        }
+    }
+}
+
+/// A connection that fails without a panic.
+pub struct Wire {
+    stream: TcpStream,
+    parser: ReplyParser,
+    input: Vec<u8>,
+}
+
+impl Wire {
+    /// A connection that waits so long for an answer.
+    pub fn open(address: SocketAddr, patience: Duration) -> Option<Wire> {
+        let stream = TcpStream::connect_timeout(&address, patience).ok()?;
+        stream.set_nodelay(true).ok()?;
+        stream.set_read_timeout(Some(patience)).ok()?;
+        Some(Wire { stream, parser: ReplyParser::default(), input: Vec::new() })
+    }
+
+    /// The answer, or `None` if it is lost; then the connection is of no more use.
+    pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Option<Reply> {
+        let mut request = Vec::new();
+        write_request(&mut request, words);
+        self.stream.write_all(&request).ok()?;
+        let mut piece = [0; 16 << 10];
+        loop {
+            if let Some(reply) = self.parser.advance(&self.input).ok()? {
+                self.parser.release_from(&mut self.input);
+                return Some(reply);
+            }
+            match self.stream.read(&mut piece) {
+                Ok(0) | Err(_) => return None,
+                Ok(read) => self.input.extend_from_slice(&piece[..read]),
+            }
+        }
+    }
+}
+
+/// Writes `key` through any of `addresses` until one acknowledges; yields when that was.
+pub fn write_until_acknowledged(addresses: &[SocketAddr], key: &str, value: &str) -> Instant {
+    let written = wait_for(PATIENCE, || {
+        addresses.iter().find_map(|address| {
+            let mut wire = Wire::open(*address, Duration::from_secs(1))?;
+            (wire.ask(&["SET", key, value])? == Reply::OK).then(Instant::now)
+        })
+    });
+    written.unwrap_or_else(|| panic!("{key} is not acknowledged in time"))
+}
