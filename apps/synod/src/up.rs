@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -153,7 +154,15 @@ impl Node {
         command.arg("serve").arg("--config").arg(directory.join("synod.toml"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         // An interrupt at the terminal is for the parent, which stops its nodes in order.
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.process_group(0);
+        // Should the parent be killed, its nodes stop too: nobody would find them.
+        // SAFETY: between fork and exec only a system call is made.
+        unsafe {
+            command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            });
+        }
         Ok(Node { number, child: command.spawn()?, directory })
     }
 
