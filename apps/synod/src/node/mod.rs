@@ -15,6 +15,7 @@ use backend::{Gateway, Members};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 use synod_host::{Host, HostConfig, Peer, Stopped};
 use synod_node::NodeId;
 use synod_paxos::{Client, Process, Record, Request, Settings};
@@ -31,6 +32,9 @@ pub(crate) type Store = Process<Keyspace>;
 const SEGMENT_BYTES: u64 = 32 << 20;
 /// How many bytes of the last stimuli a flight recording keeps at least.
 const RECORDING_BYTES: u64 = 64 << 20;
+
+/// How long a node that handed over waits for the next leader to show itself.
+const HEIR_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the node that `config` describes until it is told to stop or its disk fails.
 pub fn serve(config: &Config) -> ExitCode {
@@ -108,18 +112,32 @@ async fn run(config: &Config) -> Result<(), String> {
 
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let stopping = host.clone();
-    let stop = async move {
+    let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: handing over, then finishing what is under way");
-        stopping.request(me, synod_node::RequestId(0), Request::HandOver);
+        host.request(me, synod_node::RequestId(0), Request::HandOver);
+    };
+    let serve = async {
+        front.run(clients, backend, stop).await;
+        await_heir(&host, me).await;
     };
     tokio::select! {
-        () = front.run(clients, backend, stop) => Ok(()),
+        () = serve => Ok(()),
         stopped = &mut engine => Err(ended(stopped)),
+    }
+}
+
+/// Waits until a node that handed over hears who leads now: what it had to say has then been sent. Not for long: where
+/// all nodes stop, there is no heir.
+async fn await_heir(host: &Host<Store>, me: NodeId) {
+    let knows_leader =
+        || host.look(me, |process| process.server().is_some_and(|server| server.leader().is_some()));
+    let deadline = Instant::now() + HEIR_MAX;
+    while !knows_leader() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
