@@ -44,7 +44,8 @@ def session(client):
         assert "not an integer" in str(error)
     assert client.info()["cluster_enabled"] == 1
     assert client.client_setname("me") and client.client_getname() in ("me", b"me")
-    assert client.dbsize() == 3 and client.ping()
+    # An expired key counts until it is removed, which may be a little later.
+    assert client.dbsize() in (3, 4) and client.ping()
 
 
 host, port = sys.argv[1], int(sys.argv[2])
