@@ -1,7 +1,7 @@
 //! Those who watch and may object. An oracle is never part of the system that it judges.
 
 use synod_node::{Node, NodeId, RequestId};
-use synod_world::World;
+use synod_world::{Envelope, World};
 
 /// Sees a run and objects to what must not be.
 pub trait Oracle<N: Node> {
@@ -16,8 +16,13 @@ pub trait Oracle<N: Node> {
         Ok(())
     }
 
-    /// A message was sent, whether or not it will arrive.
-    fn on_sent(&mut self, _from: NodeId, _to: NodeId, _message: &N::Message) {}
+    /// A message leaves, whether or not it will arrive.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn on_sent(&mut self, _world: &World<N>, _envelope: &Envelope<N>) -> Result<(), String> {
+        Ok(())
+    }
 
     /// `node` took a step.
     ///

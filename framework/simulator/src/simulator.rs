@@ -491,10 +491,12 @@ impl<N: Node> Simulator<N> {
     }
 
     fn on_sent(&mut self, id: EnvelopeId) -> Result<(), Failure> {
-        let Some(Envelope { from, to, message }) = self.world.envelope(id) else { return Ok(()) };
-        let (from, to) = (*from, *to);
-        for oracle in &mut self.oracles {
-            oracle.on_sent(from, to, message);
+        let Some(envelope) = self.world.envelope(id) else { return Ok(()) };
+        let (from, to) = (envelope.from, envelope.to);
+        for index in 0..self.oracles.len() {
+            if let Err(what) = self.oracles[index].on_sent(&self.world, envelope) {
+                return Err(self.failure(what));
+            }
         }
         if from == to {
             self.schedule(0, Due::Deliver(id));

@@ -24,6 +24,12 @@ impl Ballot {
     }
 }
 
+impl Default for Ballot {
+    fn default() -> Self {
+        Ballot::ZERO
+    }
+}
+
 impl fmt::Display for Ballot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "b{}.{}", self.round, self.node)

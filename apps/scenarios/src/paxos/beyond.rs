@@ -41,6 +41,7 @@ pub const BEYOND: &[Scenario] = &[
     row("x16", "one_way_cuts_do_not_stop_a_group", Kind::Run, one_way),
     row("x17", "slow_and_skewed_servers_do_not_stop_a_group", Kind::Run, pauses),
     row("x18", "large_commands_are_dropped_by_their_bytes", Kind::Run, bytes_are_bounded),
+    row("x19", "what_was_promised_but_not_durable_is_not_relied_on", Kind::Run, slow_disks),
 ];
 
 const PUT_OK: Option<KvOutput> = Some(KvOutput::PutOk);
@@ -109,6 +110,35 @@ fn crash_storm(stage: &Stage, servers: u32) -> Result<Outcome, Box<Failed>> {
         }
         cluster.finish(60_000)?;
         cluster.settle(20_000)
+    })
+}
+
+/// Elections all the time, on disks so slow that crashes fall between a write and its end.
+fn slow_disks(stage: &Stage) -> Result<Outcome, Box<Failed>> {
+    let mut rng = Rng::new(stage.seed).split("crashes");
+    // A short patience: every hiccup is an election.
+    let settings = Settings { tick_ms: 10, missed_ticks_max: 2, ..Settings::default() };
+    play_with(stage, 3, settings, |cluster| {
+        let options = cluster.sim.options();
+        options.disk_us = (5_000, 60_000);
+        options.latency_us = (50, 12_000);
+        for client in 1..=3 {
+            cluster.asks_for_ever(client, 0)?;
+        }
+        for _ in 0..80 {
+            cluster.sim.run_ms(rng.between(5, 60))?;
+            let victim = NodeId::server(rng.between(1, 3) as u32);
+            if rng.chance(300) {
+                cluster.sim.pause(victim);
+                cluster.sim.run_ms(rng.between(20, 80))?;
+                cluster.sim.resume(victim);
+            } else {
+                cluster.sim.crash(victim)?;
+                cluster.sim.run_ms(rng.between(1, 20))?;
+                cluster.sim.restart(victim)?;
+            }
+        }
+        Ok(())
     })
 }
 

@@ -1,15 +1,14 @@
 //! A simulated Paxos group with clients, and those who watch it.
 
+use super::oracles::{Counter, DiskOracle, LogOracle};
 use crate::kv::{self, Collected, Endless, List};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use synod_clientserver::{KvCommand, KvOutput, KvStore, Outcome as Answer};
 use synod_node::{NodeId, StateMachine};
-use synod_paxos::{
-    Client, Message, Process, Proposal, Request, Server, Settings, Slot, SlotStatus, invariants,
-};
-use synod_simulator::{Ask, Failure, Oracle, Simulator, Workload};
+use synod_paxos::{Client, Process, Proposal, Request, Server, Settings, Slot};
+use synod_simulator::{Ask, Failure, Simulator, Workload};
 use synod_stdx::Rng;
 use synod_testkit::{Failed, HistoryOracle, Outcome, Stage, Translate};
 use synod_world::World;
@@ -65,6 +64,7 @@ impl Cluster {
         let mut sim = stage.simulator();
         sim.watch(HistoryOracle::<Node>::new(Translate { op, ret }));
         sim.watch(LogOracle::default());
+        sim.watch(DiskOracle::default());
         let counts = Rc::new(RefCell::new(BTreeMap::new()));
         sim.watch(Counter(Rc::clone(&counts)));
         let fast_reads = Rng::new(stage.seed).split("fast reads").chance(500);
@@ -239,7 +239,7 @@ impl Cluster {
     }
 }
 
-fn running(world: &World<Node>) -> Vec<&Server<KvStore>> {
+pub fn running(world: &World<Node>) -> Vec<&Server<KvStore>> {
     world.running().filter_map(|(_, node)| node.server()).collect()
 }
 
@@ -323,96 +323,5 @@ impl Workload<Node> for Forever {
             return Ok(());
         }
         Err(format!("{request:?} was answered {answer:?} where only {expected:?} is right"))
-    }
-}
-
-/// Agreement and the log's markers: what is new after every step, everything now and then and at the end.
-#[derive(Default)]
-struct LogOracle {
-    /// What was ever known to be chosen.
-    chosen: BTreeMap<Slot, Proposal<KvCommand>>,
-    checked: BTreeMap<NodeId, Slot>,
-    steps: u64,
-}
-
-impl LogOracle {
-    fn check_news(&mut self, server: &Server<KvStore>) -> Result<(), String> {
-        let checked = self.checked.entry(server.id()).or_default();
-        // After a crash a server knows less for a while.
-        let from = server.chosen_through().min(*checked).max(server.log().dropped_through());
-        *checked = server.chosen_through();
-        for slot in (from.0 + 1..=server.chosen_through().0).map(Slot) {
-            let Some((_, proposal)) = server.log().find(slot) else {
-                return Err(format!("{} knows {slot} to be chosen and has nothing in it", server.id()));
-            };
-            let known = self.chosen.entry(slot).or_insert_with(|| proposal.clone());
-            if known != proposal {
-                return Err(format!("for {slot} {known:?} was chosen, and {} has {proposal:?}", server.id()));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_all(world: &World<Node>) -> Result<(), String> {
-        let servers = running(world);
-        let is_whole = world.ids().filter(|id| !id.is_client()).count() == servers.len()
-            && servers.iter().all(|server| !server.is_rejoining());
-        invariants::a_ballot_has_one_leader(&servers)?;
-        if !is_whole {
-            return Ok(());
-        }
-        let after = servers.iter().map(|server| server.log().dropped_through()).min().unwrap_or_default();
-        let through = servers.iter().map(|server| server.log().last()).max().unwrap_or_default();
-        invariants::servers_agree_on_what_is_chosen(&servers, after, through)?;
-        invariants::what_is_chosen_is_held_by_a_majority(&servers, after, through)?;
-        invariants::what_is_cleared_is_held_by_a_majority(&servers)?;
-        servers.iter().try_for_each(|server| markers_fit(server))
-    }
-}
-
-/// First not cleared, last not empty: what is between and what is not.
-fn markers_fit(server: &Server<KvStore>) -> Result<(), String> {
-    let (cleared, last) = (server.log().dropped_through(), server.log().last());
-    let fits = server.status(cleared.next()) != SlotStatus::Cleared
-        && (cleared == Slot::ZERO || server.status(cleared) == SlotStatus::Cleared)
-        && server.status(last.next()) == SlotStatus::Empty
-        && (last == Slot::ZERO || server.status(last) != SlotStatus::Empty)
-        && cleared <= last;
-    if fits {
-        Ok(())
-    } else {
-        Err(format!("{}'s log begins after {cleared} and ends at {last}", server.id()))
-    }
-}
-
-impl Oracle<Node> for LogOracle {
-    fn after_step(&mut self, world: &World<Node>, node: NodeId) -> Result<(), String> {
-        if let Some(server) = world.node(node).and_then(Process::server) {
-            self.check_news(server)?;
-        }
-        self.steps += 1;
-        if self.steps.is_multiple_of(997) { LogOracle::check_all(world) } else { Ok(()) }
-    }
-
-    fn at_end(&mut self, world: &World<Node>) -> Result<(), String> {
-        LogOracle::check_all(world)
-    }
-}
-
-/// Counts what is sent between servers, by kind.
-struct Counter(Rc<RefCell<BTreeMap<&'static str, u64>>>);
-
-impl Oracle<Node> for Counter {
-    fn on_sent(&mut self, from: NodeId, to: NodeId, message: &Message<KvStore>) {
-        let kind = match message {
-            Message::Accept { run: Some(_), .. } => "accept",
-            Message::Accept { run: None, .. } => "news",
-            Message::Accepted { .. } if from != to => "accepted",
-            Message::Prepare { .. } => "prepare",
-            Message::Snapshot { .. } => "snapshot",
-            Message::Confirm { .. } => "confirm",
-            _ => "other",
-        };
-        *self.0.borrow_mut().entry(kind).or_default() += 1;
     }
 }

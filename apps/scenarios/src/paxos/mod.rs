@@ -2,6 +2,7 @@
 
 mod beyond;
 mod cluster;
+mod oracles;
 mod rows;
 
 pub use beyond::BEYOND;
