@@ -284,6 +284,10 @@ impl StateMachine for Keyspace {
     fn bytes(command: &Command) -> usize {
         command.size()
     }
+
+    fn output_bytes(output: &Reply) -> usize {
+        output.size_hint()
+    }
 }
 
 /// Shows the counts, not the keys.

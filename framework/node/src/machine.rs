@@ -30,4 +30,9 @@ pub trait StateMachine: Value {
     fn bytes(command: &Self::Command) -> usize {
         size_of_val(command)
     }
+
+    /// About how many bytes `output` takes: what messages are bounded by.
+    fn output_bytes(output: &Self::Output) -> usize {
+        size_of_val(output)
+    }
 }

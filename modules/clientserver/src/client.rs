@@ -10,6 +10,8 @@ const RETRY_FIRST_MS: u64 = 20;
 const RETRY_CAP_MS: u64 = 320;
 /// How many commands travel in one message at most.
 const COMMANDS_MAX: usize = 1024;
+/// About how many bytes of commands travel in one message at most.
+const COMMANDS_BYTES_MAX: usize = 1 << 20;
 
 /// A client of one server.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -84,7 +86,9 @@ impl<S: StateMachine> Client<S> {
 
     fn send_unsent(&mut self, ctx: &mut Context<Process<S>>) {
         let (client, acked_below) = (self.session(), self.window.lowest());
-        while let Some((first, commands)) = self.window.take_unsent(COMMANDS_MAX) {
+        while let Some((first, commands)) =
+            self.window.take_unsent((COMMANDS_MAX, COMMANDS_BYTES_MAX), S::bytes)
+        {
             ctx.send(self.server, Message::Request { client, first, acked_below, commands });
         }
     }

@@ -135,6 +135,10 @@ impl StateMachine for KvStore {
         }
     }
 
+    fn output_bytes(output: &KvOutput) -> usize {
+        output.bytes()
+    }
+
     fn bytes(command: &KvCommand) -> usize {
         match command {
             KvCommand::Get { key } => key.len(),

@@ -74,17 +74,32 @@ fn a_window_opens_with_the_first_answer_and_goes_back_to_the_lowest() {
     for n in 1..=3 {
         window.push(RequestId(n), n * 10);
     }
-    assert_eq!(window.take_unsent(9), Some((1, vec![10])));
-    assert_eq!(window.take_unsent(9), None, "only one is outstanding until it is answered");
+    assert_eq!(window.take_unsent((9, 9), |_| 1), Some((1, vec![10])));
+    assert_eq!(window.take_unsent((9, 9), |_| 1), None, "only one is outstanding until it is answered");
     assert_eq!(window.settle(1, vec!["a"]).collect::<Vec<_>>(), [(RequestId(1), "a")]);
-    assert_eq!(window.take_unsent(1), Some((2, vec![20])));
-    assert_eq!(window.take_unsent(1), Some((3, vec![30])));
+    assert_eq!(window.take_unsent((1, 9), |_| 1), Some((2, vec![20])));
+    assert_eq!(window.take_unsent((1, 9), |_| 1), Some((3, vec![30])));
     assert_eq!(window.settle(3, vec!["c"]).count(), 0, "results behind a gap come again");
     window.rewind();
-    assert_eq!(window.take_unsent(9), Some((2, vec![20, 30])));
+    assert_eq!(window.take_unsent((9, 9), |_| 1), Some((2, vec![20, 30])));
     assert_eq!(window.settle(1, vec!["a", "b", "c"]).map(|(id, _)| id.0).collect::<Vec<_>>(), [2, 3]);
     assert!(window.is_empty());
     assert_eq!(window.lowest(), 4);
+}
+
+#[test]
+fn what_is_sent_at_once_is_bounded_by_its_bytes_but_never_nothing() {
+    let mut window = Window::default();
+    for (n, bytes) in [(1, 1), (2, 50), (3, 30), (4, 30), (5, 999)] {
+        window.push(RequestId(n), bytes);
+    }
+    window.take_unsent((9, 64), |bytes| *bytes);
+    assert_eq!(window.settle(1, vec![()]).count(), 1);
+    let mut batches = Vec::new();
+    while let Some((_, commands)) = window.take_unsent((9, 64), |bytes| *bytes) {
+        batches.push(commands);
+    }
+    assert_eq!(batches, [vec![50], vec![30, 30], vec![999]]);
 }
 
 #[test]
@@ -92,9 +107,9 @@ fn a_lost_session_tells_only_what_was_sent() {
     let mut window = Window::default();
     window.push(RequestId(1), ());
     window.push(RequestId(2), ());
-    window.take_unsent(9);
+    window.take_unsent((9, 9), |_| 1);
     assert_eq!(window.abandon().collect::<Vec<_>>(), [RequestId(1)]);
-    assert_eq!(window.take_unsent(9), Some((1, vec![()])));
+    assert_eq!(window.take_unsent((9, 9), |_| 1), Some((1, vec![()])));
 }
 
 #[test]

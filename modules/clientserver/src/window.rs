@@ -60,15 +60,28 @@ impl<C: Clone> Window<C> {
         if self.lowest == 1 { 1 } else { WINDOW_MAX }
     }
 
-    /// The commands that may be sent and were not: their first number and they themselves, at most `count_max`.
-    pub fn take_unsent(&mut self, count_max: usize) -> Option<(Seq, Vec<C>)> {
+    /// The commands that may be sent and were not: their first number and they themselves, at most `count_max`, and no
+    /// more than weigh `bytes_max` together unless one alone does.
+    pub fn take_unsent(
+        &mut self,
+        (count_max, bytes_max): (usize, usize),
+        weigh: impl Fn(&C) -> usize,
+    ) -> Option<(Seq, Vec<C>)> {
         let until = self.limit().min(self.waiting.len()).min(self.sent + count_max);
         if until <= self.sent {
             return None;
         }
         let first = self.lowest + self.sent as u64;
-        let commands = self.waiting.range(self.sent..until).map(|(_, command)| command.clone()).collect();
-        self.sent = until;
+        let mut bytes = 0;
+        let mut commands = Vec::with_capacity(until - self.sent);
+        for (_, command) in self.waiting.range(self.sent..until) {
+            bytes += weigh(command);
+            if bytes > bytes_max && !commands.is_empty() {
+                break;
+            }
+            commands.push(command.clone());
+        }
+        self.sent += commands.len();
         Some((first, commands))
     }
 

@@ -12,6 +12,8 @@ const RETRY_FIRST_MS: u64 = 25;
 const RETRY_CAP_MS: u64 = 100;
 /// How many commands travel in one message at most.
 const COMMANDS_MAX: usize = 1024;
+/// About how many bytes of commands travel in one message at most.
+const COMMANDS_BYTES_MAX: usize = 1 << 20;
 
 /// What a user asks of a client. Several commands may be asked at once: they take consecutive request names, from the
 /// one that is given on.
@@ -204,7 +206,9 @@ impl<S: StateMachine> Client<S> {
     fn send_again(&mut self, to: &[NodeId], ctx: &mut Context<Process<S>>) {
         let (client, acked_below) = (self.session(), self.window.lowest());
         self.window.rewind();
-        while let Some((first, commands)) = self.window.take_unsent(COMMANDS_MAX) {
+        while let Some((first, commands)) =
+            self.window.take_unsent((COMMANDS_MAX, COMMANDS_BYTES_MAX), S::bytes)
+        {
             ctx.broadcast(to, &Message::Submit { client, first, acked_below, commands });
         }
         let mut first = self.reads_from;
@@ -226,7 +230,9 @@ impl<S: StateMachine> Client<S> {
 
     fn submit(&mut self, ctx: &mut Context<Process<S>>) {
         let (client, acked_below) = (self.session(), self.window.lowest());
-        while let Some((first, commands)) = self.window.take_unsent(COMMANDS_MAX) {
+        while let Some((first, commands)) =
+            self.window.take_unsent((COMMANDS_MAX, COMMANDS_BYTES_MAX), S::bytes)
+        {
             ctx.send(self.leader, Message::Submit { client, first, acked_below, commands });
         }
     }

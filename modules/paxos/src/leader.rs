@@ -12,6 +12,8 @@ use synod_stdx::mark;
 
 /// How many slots a new leader proposes again in one run, and how many are sent again at once.
 const RESEND_SLOTS_MAX: u64 = 4096;
+/// About how many bytes of results travel in one message at most.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// What only a leader has.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -33,22 +35,30 @@ pub(crate) struct Leader<S: StateMachine> {
 /// Results on their way to clients: consecutive ones of one session leave in one message.
 pub(crate) struct Answering<S: StateMachine> {
     open: Option<(ClientId, Seq, Vec<S::Output>)>,
+    bytes: usize,
 }
 
 impl<S: StateMachine> Default for Answering<S> {
     fn default() -> Self {
-        Answering { open: None }
+        Answering { open: None, bytes: 0 }
     }
 }
 
 impl<S: StateMachine> Answering<S> {
     fn push(&mut self, (client, seq, output): (ClientId, Seq, S::Output), ctx: &mut Context<Process<S>>) {
+        self.bytes += S::output_bytes(&output);
         match &mut self.open {
-            Some((open, first, outputs)) if *open == client && *first + outputs.len() as u64 == seq => {
+            Some((open, first, outputs))
+                if *open == client
+                    && *first + outputs.len() as u64 == seq
+                    && self.bytes <= ANSWER_BYTES_MAX =>
+            {
                 outputs.push(output);
             }
             Some(_) | None => {
+                let bytes = S::output_bytes(&output);
                 self.flush(ctx);
+                self.bytes = bytes;
                 self.open = Some((client, seq, vec![output]));
             }
         }
@@ -430,8 +440,22 @@ impl<S: StateMachine> Server<S> {
         let confirmed = leader.followers.iter().map(Progress::confirmed).chain([begun]);
         leader.reads.on_confirmed(Quorum::reached(quorum, &confirmed));
         while let Some((client, (first, queries))) = leader.reads.pop_ready(self.replica.through()) {
-            let outputs = queries.iter().map(|query| self.replica.machine().query(query)).collect();
-            ctx.send_early(client, Message::Answers { first, outputs });
+            let (mut next, mut bytes, mut outputs) = (first, 0, Vec::with_capacity(queries.len()));
+            for query in &queries {
+                let output = self.replica.machine().query(query);
+                bytes += output.as_ref().map_or(0, S::output_bytes);
+                outputs.push(output);
+                if bytes > ANSWER_BYTES_MAX {
+                    bytes = 0;
+                    let full = std::mem::take(&mut outputs);
+                    let first = next;
+                    next += full.len() as u64;
+                    ctx.send_early(client, Message::Answers { first, outputs: full });
+                }
+            }
+            if !outputs.is_empty() {
+                ctx.send_early(client, Message::Answers { first: next, outputs });
+            }
         }
     }
 }
