@@ -1,8 +1,12 @@
 //! Every row of the protocol page's table of bad input, over a live socket: the answer, whether the connection closes,
 //! and that the server goes on serving others.
 
+#[path = "support/cluster.rs"]
+mod cluster;
 mod support;
 
+use cluster::Cluster;
+use std::net::SocketAddr;
 use std::time::Duration;
 use support::{Client, Running};
 use synod_resp::{Reply, write_request};
@@ -14,19 +18,41 @@ use synod_synod::server::Limits;
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Sends `input`; the server must answer exactly `answer`, and close if `closes`.
-fn check(server: &Running, input: &[u8], (answer, closes): (&str, bool)) {
-    let mut client = server.connect();
+fn check(server: SocketAddr, input: &[u8], (answer, closes): (&str, bool)) {
+    let mut client = Client::connect(server);
     client.send(input);
     let (bytes, closed) = client.everything(if closes { Duration::from_secs(10) } else { PATIENCE });
     let shown = format!("{}", input[..input.len().min(60)].escape_ascii());
     assert_eq!(String::from_utf8_lossy(&bytes), answer, "the answer to {shown}");
     assert_eq!(closed, closes, "whether {shown} closes");
-    assert_eq!(server.connect().ask(&["PING"]), Reply::simple("PONG"), "others are served after {shown}");
+    let pong = Client::connect(server).ask(&["PING"]);
+    assert_eq!(pong, Reply::simple("PONG"), "others are served after {shown}");
 }
 
 #[test]
 fn every_row_of_bad_input_is_answered_as_written() {
-    let server = Running::start();
+    check_rows(Running::start().address);
+}
+
+#[test]
+fn every_row_of_bad_input_is_answered_so_by_a_node_of_a_cluster() {
+    let mut cluster = Cluster::start(3);
+    let node = cluster.follower();
+    let address = cluster.client_address(node);
+    check_rows(address);
+    let mut announcers: Vec<Client> = (0..20).map(|_| Client::connect(address)).collect();
+    for client in &mut announcers {
+        client.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870912\r\n");
+        client.send(&[b'x'; 100_000]);
+    }
+    send_noise(address);
+    let process = cluster.node(node).process.as_ref().expect("it runs");
+    let peak = status_bytes(&process.id().to_string(), "VmHWM:");
+    assert!(peak < 200 << 20, "{peak} bytes");
+    drop(announcers);
+}
+
+fn check_rows(server: SocketAddr) {
     let long_inline = vec![b'x'; 70_000];
     let long_count = [b"*".as_slice(), &[b'1'; 70_000]].concat();
     let protocol_error = |what: &str| format!("-ERR Protocol error: {what}\r\n");
@@ -49,12 +75,12 @@ fn every_row_of_bad_input_is_answered_as_written() {
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "this port does not speak TLS, connect without it"),
     ];
     for (input, what) in closing {
-        check(&server, input, (&protocol_error(what), true));
+        check(server, input, (&protocol_error(what), true));
     }
     let silent: &[&[u8]] =
         &[b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"POST /x HTTP/1.1\r\n\r\n", b"*1\r\n$4\r\nPOST\r\n"];
     for input in silent {
-        check(&server, input, ("", true));
+        check(server, input, ("", true));
     }
     let open: &[(&[u8], &str)] = &[
         (b"PING\r\n", "+PONG\r\n"),
@@ -71,9 +97,9 @@ fn every_row_of_bad_input_is_answered_as_written() {
         (b"HELLO 9\r\n", "-NOPROTO unsupported protocol version\r\n"),
     ];
     for (input, answer) in open {
-        check(&server, input, (answer, false));
+        check(server, input, (answer, false));
     }
-    check(&server, b"QUIT\r\nPING\r\n", ("+OK\r\n", true));
+    check(server, b"QUIT\r\nPING\r\n", ("+OK\r\n", true));
 }
 
 #[test]
@@ -242,7 +268,10 @@ fn announced_lengths_take_no_memory_and_large_values_are_skipped() {
 
 #[test]
 fn random_bytes_harm_nobody() {
-    let server = Running::start();
+    send_noise(Running::start().address);
+}
+
+fn send_noise(server: SocketAddr) {
     let mut rng = Rng::new(11);
     let pieces: &[&[u8]] = &[
         b"*3\r\n",
@@ -257,7 +286,7 @@ fn random_bytes_harm_nobody() {
         b" ",
     ];
     for round in 0..300 {
-        let mut client = server.connect();
+        let mut client = Client::connect(server);
         let mut noise = Vec::new();
         for _ in 0..rng.below(30) {
             if rng.chance(700) {
@@ -270,22 +299,23 @@ fn random_bytes_harm_nobody() {
         // The server may close before it has read everything.
         let _ = client.stream.write_all(&noise);
         if round % 10 == 0 {
-            assert_eq!(server.connect().ask(&["PING"]), Reply::simple("PONG"), "{}", noise.escape_ascii());
+            let pong = Client::connect(server).ask(&["PING"]);
+            assert_eq!(pong, Reply::simple("PONG"), "{}", noise.escape_ascii());
         }
     }
 }
 
-/// A field of this process's status, in bytes.
-fn status_bytes(field: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+/// A field of a process's status, in bytes.
+fn status_bytes(process: &str, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with(field)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
 fn memory_bytes() -> u64 {
-    status_bytes("VmRSS:")
+    status_bytes("self", "VmRSS:")
 }
 
 fn peak_memory_bytes() -> u64 {
-    status_bytes("VmHWM:")
+    status_bytes("self", "VmHWM:")
 }

@@ -72,6 +72,28 @@ fn a_killed_leader_is_replaced_within_a_second_or_so() {
 }
 
 #[test]
+fn a_leader_that_was_paused_serves_no_stale_read() {
+    let mut cluster = Cluster::start(3);
+    let paused = cluster.await_leader();
+    let survivors: Vec<SocketAddr> = cluster
+        .numbers()
+        .into_iter()
+        .filter(|number| *number != paused)
+        .map(|number| cluster.client_address(number))
+        .collect();
+    write_until_acknowledged(&survivors, "k", "old");
+    let mut wire = Wire::open(cluster.client_address(paused), PATIENCE).unwrap();
+    assert_eq!(wire.ask(&["GET", "k"]), Some(Reply::bulk("old")));
+    let process = cluster.node(paused).process.as_ref().unwrap();
+    process.signal(libc::SIGSTOP);
+    write_until_acknowledged(&survivors, "k", "new");
+    // It wakes up, takes itself for the leader, and finds a read in its socket.
+    wire.send(&["GET", "k"]).unwrap();
+    process.signal(libc::SIGCONT);
+    assert_eq!(wire.receive(), Some(Reply::bulk("new")));
+}
+
+#[test]
 fn a_leader_that_is_told_to_stop_hands_over_and_ends_well() {
     let mut cluster = Cluster::start(3);
     let mut gaps = Vec::new();

@@ -361,9 +361,17 @@ impl Wire {
 
     /// The answer, or `None` if it is lost; then the connection is of no more use.
     pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Option<Reply> {
+        self.send(words)?;
+        self.receive()
+    }
+
+    pub fn send<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Option<()> {
         let mut request = Vec::new();
         write_request(&mut request, words);
-        self.stream.write_all(&request).ok()?;
+        self.stream.write_all(&request).ok()
+    }
+
+    pub fn receive(&mut self) -> Option<Reply> {
         let mut piece = [0; 16 << 10];
         loop {
             if let Some(reply) = self.parser.advance(&self.input).ok()? {
