@@ -34,6 +34,7 @@ impl<S: StateMachine> Server<S> {
         let promise = Message::Promise {
             ballot,
             incarnation: self.incarnation,
+            incarnations: self.incarnations.iter().map(|(node, life)| (*node, *life)).collect(),
             chosen_through: self.chosen_through,
             snapshot,
             accepted: self.log.runs(after, Slot(u64::MAX)).collect(),

@@ -51,9 +51,11 @@ impl<S: Portable> Wire for Message<S> {
                 tag(7, out);
                 (*ballot, *chosen_through).encode(out);
             }
-            Message::Promise { ballot, incarnation, chosen_through, snapshot, accepted } => {
+            Message::Promise { ballot, incarnation, incarnations, chosen_through, snapshot, accepted } => {
                 tag(8, out);
-                (*ballot, *incarnation, *chosen_through).encode(out);
+                (*ballot, *incarnation).encode(out);
+                incarnations.encode(out);
+                chosen_through.encode(out);
                 encode_option(snapshot.as_deref(), out);
                 accepted.encode(out);
             }
@@ -131,6 +133,7 @@ impl<S: Portable> Wire for Message<S> {
             8 => Message::Promise {
                 ballot: Ballot::decode(input)?,
                 incarnation: u64::decode(input)?,
+                incarnations: Vec::decode(input)?,
                 chosen_through: Slot::decode(input)?,
                 snapshot: Option::<Replica<S>>::decode(input)?.map(Arc::new),
                 accepted: decode_runs(input)?,
@@ -285,6 +288,7 @@ mod tests {
             Message::Promise {
                 ballot: BALLOT,
                 incarnation: 1,
+                incarnations: vec![(NodeId::server(3), 2)],
                 chosen_through: Slot(2),
                 snapshot: Some(replica()),
                 accepted: accepted.clone(),

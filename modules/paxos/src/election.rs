@@ -80,8 +80,9 @@ impl<S: StateMachine> Server<S> {
         if self.is_rejoining() {
             self.broadcast_rejoin(ctx);
         } else {
-            self.judge_leader(ctx);
+            // Before the judgement: a candidate that this makes has asked already.
             self.send_prepare(ctx);
+            self.judge_leader(ctx);
             self.resend(ctx);
             self.maybe_compact();
             self.liveness.tick += 1;

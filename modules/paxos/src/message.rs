@@ -77,6 +77,8 @@ pub enum Message<S: StateMachine> {
         ballot: Ballot,
         /// Which life of the acceptor promises.
         incarnation: Incarnation,
+        /// The peers' lives that the acceptor knows of: what a former life promised counts no more.
+        incarnations: Vec<(NodeId, Incarnation)>,
         /// The acceptor knows what was chosen up to here.
         chosen_through: Slot,
         /// The acceptor's state, if its log no longer reaches back to what the candidate knows.

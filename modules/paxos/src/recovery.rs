@@ -11,10 +11,12 @@ use synod_stdx::mark;
 /// What a replica that lost its disk has learned so far.
 ///
 /// Its former self may have promised and accepted anything that others relied on. So it waits for answers from as many
-/// *others* as make a quorum: every quorum that its former self was part of has a member among them, which knows the
-/// ballot that was promised. And it waits for the leader of the highest of these ballots: from the moment of its answer
-/// on that leader counts nothing more that the former self said, and its answer holds all that it ever proposed. After
-/// Liskov and Cowling, "Viewstamped Replication revisited" (2012), section 4.3.
+/// *others* as make a quorum: every quorum that its former self is part of has another member among them. If that
+/// member promised before it answered, its answer tells the ballot; if it promises later, its promise tells the
+/// candidate of the new life, and the former one's counts no more (see `learn_incarnations`). And it waits for the
+/// leader of the highest of these ballots: from the moment of its answer on that leader counts nothing more that the
+/// former self said, and its answer holds all that it ever proposed. After Liskov and Cowling, "Viewstamped Replication
+/// revisited" (2012), section 4.3, and Michael et al. (2017).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Rejoin<S: StateMachine> {
     promised: BTreeMap<NodeId, Ballot>,
@@ -74,6 +76,30 @@ impl<S: StateMachine> Server<S> {
     pub(crate) fn broadcast_rejoin(&self, ctx: &mut Context<Process<S>>) {
         for peer in &self.peers {
             ctx.send_early(*peer, Message::Rejoin { incarnation: self.incarnation });
+        }
+    }
+
+    /// An acceptor knows of new lives. What the former ones promised counts no more, whether it came or is on its way:
+    /// a quorum with a former life in it may not meet the one that let the new life in. After Michael, Ports, Sharma
+    /// and Szekeres, "Recovering shared objects without stable storage" (DISC 2017).
+    pub(crate) fn learn_incarnations(
+        &mut self,
+        incarnations: Vec<(NodeId, Incarnation)>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        for (node, incarnation) in incarnations {
+            let known = self.incarnations.get(&node).copied().unwrap_or(0);
+            if node == self.me || incarnation <= known {
+                continue;
+            }
+            mark!("paxos.heard_of_a_new_life");
+            self.incarnations.insert(node, incarnation);
+            ctx.persist(Record::Rejoined { node, incarnation });
+            if let Role::Candidate { promises } = &mut self.role
+                && promises.get(&node).is_some_and(|promise| promise.incarnation < incarnation)
+            {
+                promises.remove(&node);
+            }
         }
     }
 

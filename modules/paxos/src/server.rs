@@ -26,6 +26,8 @@ pub(crate) enum Role<S: StateMachine> {
 /// What an acceptor told a candidate.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Promise<S: StateMachine> {
+    /// Which life of the acceptor promised.
+    pub(crate) incarnation: Incarnation,
     pub(crate) chosen_through: Slot,
     pub(crate) snapshot: Option<Arc<Replica<S>>>,
     pub(crate) accepted: Vec<Run<S::Command>>,
@@ -209,9 +211,10 @@ impl<S: StateMachine> Server<S> {
             }
             Message::Query { first, queries } => self.on_query(from, first, queries, ctx),
             Message::Prepare { ballot, chosen_through } => self.on_prepare(from, ballot, chosen_through, ctx),
-            Message::Promise { ballot, incarnation, chosen_through, snapshot, accepted } => {
+            Message::Promise { ballot, incarnation, incarnations, chosen_through, snapshot, accepted } => {
+                self.learn_incarnations(incarnations, ctx);
                 if ballot == self.promised && self.is_present(from, incarnation) {
-                    self.on_promise(from, Promise { chosen_through, snapshot, accepted }, ctx);
+                    self.on_promise(from, Promise { incarnation, chosen_through, snapshot, accepted }, ctx);
                 }
             }
             Message::Rejected { ballot: _, promised } => self.liveness.note(promised),

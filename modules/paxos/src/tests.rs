@@ -15,6 +15,7 @@ synod_script::scripts!(Group, "src/tests/scripts":
     a_lagging_replica_catches_up_from_the_log,
     a_replica_behind_the_compacted_log_gets_a_snapshot,
     a_deposed_leader_answers_no_read_and_the_new_one_waits_for_its_barrier,
+    a_promise_of_a_former_life_elects_nobody,
     a_vote_waits_for_the_disk,
     a_crash_between_accept_and_durable_forgets_the_vote,
     a_replica_without_its_disk_stays_out_until_it_is_let_in,
