@@ -42,6 +42,7 @@ pub const BEYOND: &[Scenario] = &[
     row("x17", "slow_and_skewed_servers_do_not_stop_a_group", Kind::Run, pauses),
     row("x18", "large_commands_are_dropped_by_their_bytes", Kind::Run, bytes_are_bounded),
     row("x19", "what_was_promised_but_not_durable_is_not_relied_on", Kind::Run, slow_disks),
+    row("x20", "an_old_leader_alone_lets_nobody_in_again", Kind::Run, old_leader_lets_in),
 ];
 
 const PUT_OK: Option<KvOutput> = Some(KvOutput::PutOk);
@@ -376,6 +377,35 @@ fn lost_disk(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         cluster.sim.crash(leader)?;
         cluster.asks(2, put("with it"))?;
         cluster.finish(20_000)
+    })
+}
+
+fn old_leader_lets_in(stage: &Stage) -> Result<Outcome, Box<Failed>> {
+    play(stage, 3, |cluster| {
+        cluster.asks(1, put("first"))?;
+        cluster.finish(10_000)?;
+        let old = cluster.elect(10_000)?;
+        let others: Vec<NodeId> = cluster.servers.iter().filter(|id| **id != old).copied().collect();
+        let [other, lost] = others[..] else { return Err(cluster.sim.failure("three servers")) };
+        // The other two go on without the leader.
+        cluster.sim.network().cut_both(old, &others);
+        cluster.asks(1, put("second"))?;
+        cluster.finish(10_000)?;
+        // One of them forgets, and meets only the old leader, which still leads as far as it knows.
+        cluster.sim.crash(lost)?;
+        cluster.sim.network().heal();
+        cluster.sim.network().cut_both(other, &[old, lost]);
+        let node = reborn(cluster, lost, 1, Settings::default());
+        cluster.sim.replace(lost, node)?;
+        cluster.asks(2, put("lost"))?;
+        cluster.sim.run_ms(3_000)?;
+        cluster.must(
+            !cluster.sim.is_client_done(NodeId::client(2)),
+            "who forgot made a majority with who never knew",
+        )?;
+        cluster.sim.network().heal();
+        cluster.finish(20_000)?;
+        cluster.settle(20_000)
     })
 }
 

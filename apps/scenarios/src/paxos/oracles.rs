@@ -112,7 +112,8 @@ pub struct DiskOracle {
 /// What was read of a disk so far.
 #[derive(Default)]
 struct Read {
-    checkpoint: Option<Slot>,
+    /// The life and the end of the checkpoint that was read: another one begins the reading anew.
+    checkpoint: Option<(u64, Slot)>,
     records: usize,
     promised: Ballot,
     last: Slot,
@@ -121,14 +122,14 @@ struct Read {
 impl Read {
     fn read_on(&mut self, disk: &Durable<Node>) {
         let checkpoint = disk.checkpoint.as_ref();
-        let through = checkpoint.map(|checkpoint| checkpoint.replica.through());
-        if through != self.checkpoint || disk.records.len() < self.records {
-            *self = Read { checkpoint: through, ..Read::default() };
+        let which = checkpoint.map(|checkpoint| (checkpoint.incarnation, checkpoint.replica.through()));
+        if which != self.checkpoint || disk.records.len() < self.records {
+            *self = Read { checkpoint: which, ..Read::default() };
         }
         if let Some(checkpoint) = checkpoint {
             let ends = checkpoint.accepted.iter().map(synod_paxos::Run::last);
             self.promised = self.promised.max(checkpoint.promised);
-            self.last = ends.chain(through).fold(self.last, Slot::max);
+            self.last = ends.chain([checkpoint.replica.through()]).fold(self.last, Slot::max);
         }
         for record in &disk.records[self.records..] {
             match record {
