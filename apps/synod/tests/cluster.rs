@@ -42,6 +42,13 @@ fn whatever_is_killed_clients_see_one_linearizable_store_and_lose_nothing() {
     std::thread::sleep(STRETCH);
     let addresses = cluster.client_addresses();
     println!("{}", load.finish(&addresses));
+    // The load was enough for checkpoints to replace records meanwhile.
+    for node in &cluster.nodes {
+        let files = std::fs::read_dir(node.setup.data().join("journal")).unwrap();
+        let names = files.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        let names: Vec<String> = names.collect();
+        assert!(names.iter().any(|name| name.starts_with("checkpoint-")), "{names:?}");
+    }
 }
 
 #[test]

@@ -20,6 +20,10 @@ const ONCE_CLIENTS: u64 = 2;
 const KEYS: u64 = 4;
 /// A plain client waits so long: longer than a node lets it wait.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
+/// The bulk client's values are so long: a few seconds of them fill a checkpoint.
+const BULK_BYTES: usize = 64 << 10;
+/// The one key of the bulk client.
+const BULK: &str = "bulk";
 /// What all exactly-once clients count.
 const COUNTER: &str = "counter";
 
@@ -34,6 +38,8 @@ struct Shared {
     answered: AtomicU64,
     /// Exactly-once increments that were acknowledged.
     counted: AtomicU64,
+    /// The number in the last bulk value that was acknowledged.
+    bulk: AtomicU64,
 }
 
 /// Clients at work.
@@ -80,7 +86,12 @@ impl Load {
             phase: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             counted: AtomicU64::new(0),
+            bulk: AtomicU64::new(0),
         });
+        let bulk = {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || bulk_client(&shared))
+        };
         let plain = (0..PLAIN_CLIENTS).map(|process| {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || plain_client(&shared, process))
@@ -89,7 +100,7 @@ impl Load {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || once_client(&shared, process))
         });
-        let threads = plain.chain(once).collect();
+        let threads = plain.chain(once).chain([bulk]).collect();
         Load { shared, threads }
     }
 
@@ -139,7 +150,21 @@ impl Load {
                 };
             }
         }
+        addresses.iter().for_each(|address| self.check_bulk(*address));
         self.judge(counted)
+    }
+
+    /// The bulk key holds what was acknowledged last, or a later value whose acknowledgement was lost.
+    fn check_bulk(&self, address: SocketAddr) {
+        let acknowledged = self.shared.bulk.load(Ordering::Relaxed);
+        let mut wire = Wire::open(address, ANSWER_MAX).expect("every node serves in the end");
+        let Some(Reply::Bulk(value)) = wire.ask(&["GET", BULK]) else {
+            panic!("{BULK} is lost at {address}")
+        };
+        assert_eq!(value.len(), BULK_BYTES);
+        let digits = String::from_utf8_lossy(&value[..20]);
+        let found: u64 = digits.parse().unwrap();
+        assert!(found >= acknowledged, "{found} is there, {acknowledged} was acknowledged");
     }
 
     fn judge(&self, counted: u64) -> Summary {
@@ -224,7 +249,7 @@ fn plain_client(shared: &Shared, process: u64) {
     // Whoever got no answer goes on as another: its last command may still run.
     let mut name = process;
     while !shared.is_done.load(Ordering::Relaxed) {
-        std::thread::sleep(Duration::from_millis(rng.between(1, 8)));
+        std::thread::sleep(Duration::from_millis(rng.between(0, 4)));
         if rng.chance(20) {
             wire = None;
         }
@@ -262,5 +287,26 @@ fn once_client(shared: &Shared, process: u64) {
         let sum = client.incr(COUNTER.as_bytes()).unwrap();
         shared.record(|history| history.complete(id, KvRet::Number(sum)));
         shared.counted.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Writes long values that count up, through one node after the other.
+fn bulk_client(shared: &Shared) {
+    let mut number = 0u64;
+    let mut wires = shared.addresses.iter().cycle().map(|address| Wire::open(*address, ANSWER_MAX));
+    let mut wire = None;
+    while !shared.is_done.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(4));
+        if wire.is_none() {
+            wire = wires.next().flatten();
+        }
+        let Some(open) = &mut wire else { continue };
+        number += 1;
+        let value = format!("{number:020}{:>width$}", "", width = BULK_BYTES - 20);
+        match open.ask(&["SET", BULK, &value]) {
+            Some(reply) if reply == Reply::OK => shared.bulk.store(number, Ordering::Relaxed),
+            Some(_) => {}
+            None => wire = None,
+        }
     }
 }
