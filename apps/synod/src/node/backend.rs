@@ -23,6 +23,8 @@ const ROUND: Duration = Duration::from_millis(250);
 const OUTSTANDING_MAX: usize = 8_192;
 /// How many commands may wait outside; beyond it they are refused.
 const WAITING_MAX: usize = 262_144;
+/// How many bytes of commands may be under way in all; beyond it they are refused.
+const BYTES_MAX: usize = 512 << 20;
 
 /// The members of the group, as clients and protocol know them.
 #[derive(Clone)]
@@ -61,6 +63,7 @@ struct Asked {
     token: Option<Token>,
     at: Instant,
     is_read: bool,
+    bytes: usize,
 }
 
 /// Requests under way, by their numbers, which follow each other: a queue is enough.
@@ -71,6 +74,8 @@ pub(crate) struct Requests {
     first: Cell<u64>,
     /// How many are not answered.
     open: Cell<usize>,
+    /// The bytes of all commands that are not answered, at the gateway or on their way to it.
+    bytes: Cell<usize>,
     /// Wakes the pump when there is room again.
     room: Rc<Notify>,
     timed_out: Cell<u64>,
@@ -83,6 +88,7 @@ impl Requests {
             asked: RefCell::default(),
             first: Cell::new(1),
             open: Cell::new(0),
+            bytes: Cell::new(0),
             room: Rc::default(),
             timed_out: Cell::new(0),
         }
@@ -105,6 +111,7 @@ impl Requests {
         }
         let open = self.open.get() - 1;
         self.open.set(open);
+        self.bytes.set(self.bytes.get() - asked.bytes);
         if open + 1 == OUTSTANDING_MAX {
             self.room.notify_one();
         }
@@ -195,7 +202,7 @@ impl Gateway {
             self.inner.requests.give_up();
             let is_due = self.look(|server| server.is_leader() && server.replica().machine().expiring() > 0);
             if is_due {
-                let asked = Asked { token: None, at: Instant::now(), is_read: false };
+                let asked = Asked { token: None, at: Instant::now(), is_read: false, bytes: 0 };
                 let id = self.inner.requests.push(asked);
                 let tick = Request::Commands(vec![Command::tick(now_ms())]);
                 self.inner.host.request(self.inner.gateway, id, tick);
@@ -247,7 +254,7 @@ impl Inner {
             let mut first = None;
             let mut asked = Vec::with_capacity(batch.len());
             for (token, command) in batch {
-                let id = self.requests.push(Asked { token: Some(token), at, is_read });
+                let id = self.requests.push(Asked { token: Some(token), at, is_read, bytes: command.size() });
                 first.get_or_insert(id);
                 asked.push(command);
             }
@@ -262,13 +269,15 @@ impl Inner {
 impl Backend for Gateway {
     fn submit(&self, token: Token, command: Command) {
         let mut waiting = self.inner.waiting.borrow_mut();
-        if waiting.len() >= WAITING_MAX {
+        let bytes = self.inner.requests.bytes.get() + command.size();
+        if waiting.len() >= WAITING_MAX || bytes > BYTES_MAX {
             drop(waiting);
             self.inner.refused.set(self.inner.refused.get() + 1);
             let outcome = Outcome::DidNotHappen("too many commands are under way at this node".into());
             self.inner.requests.completions.complete(token, outcome);
             return;
         }
+        self.inner.requests.bytes.set(bytes);
         waiting.push_back((token, command));
     }
 

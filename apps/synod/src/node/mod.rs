@@ -36,12 +36,21 @@ const RECORDING_BYTES: u64 = 64 << 20;
 /// How long a node that handed over waits for the next leader to show itself.
 const HEIR_MAX: Duration = Duration::from_secs(1);
 
+/// The exit code of a node that found a bug in itself: what `sysexits.h` calls EX_SOFTWARE.
+const EXIT_BUG: i32 = 70;
+
 /// Runs the node that `config` describes until it is told to stop or its disk fails.
 pub fn serve(config: &Config) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the system refuses an event loop: {error}")),
     };
+    // A task that panics would leave a node that answers nobody: better none, which is started again.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(EXIT_BUG);
+    }));
     match LocalSet::new().block_on(&runtime, run(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => fail(&problem),
