@@ -1,13 +1,18 @@
 //! The queue of what is due, and the dice.
 
-use crate::{Ask, Failure, Network, Oracle, Workload};
+mod clients;
+mod log;
+
+use crate::{Failure, Network, Oracle};
+use clients::Client;
+use log::Log;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::fmt::{self, Debug, Write as _};
+use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt::{self, Debug};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_node::{Node, NodeId, RequestId};
-use synod_stdx::{Digest, Rng};
-use synod_world::{Envelope, EnvelopeId, Event, Happening, PendingTimer, TimerId, Trace, TraceEvent, World};
+use synod_stdx::Rng;
+use synod_world::{Envelope, EnvelopeId, Event, Happening, TimerId, Trace, World};
 
 /// How a simulated world behaves where nothing else is said.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,25 +63,6 @@ enum Due {
     Client(NodeId),
 }
 
-/// A client's side of the run.
-struct Client<N: Node> {
-    workload: Box<dyn Workload<N>>,
-    window: usize,
-    outstanding: BTreeMap<RequestId, (u64, N::Request)>,
-    asked: u64,
-    asked_all: bool,
-    wait_us_max: u64,
-    rng: Rng,
-}
-
-/// What is shown of an event; made into text only when a person will see it.
-enum Kept<N: Node> {
-    Text(TraceEvent),
-    Deliver(u64, Envelope<N>),
-    Lost(u64, Envelope<N>),
-    Fire(u64, PendingTimer<N>),
-}
-
 /// One run. See the crate's page.
 pub struct Simulator<N: Node> {
     seed: u64,
@@ -98,9 +84,7 @@ pub struct Simulator<N: Node> {
     delivered: BTreeMap<NodeId, u64>,
     sent: BTreeMap<NodeId, u64>,
     happenings: Vec<Happening<N>>,
-    last: VecDeque<Kept<N>>,
-    trace: Vec<TraceEvent>,
-    digest: Digest,
+    log: Log<N>,
     steps: u64,
 }
 
@@ -127,9 +111,7 @@ impl<N: Node> Simulator<N> {
             delivered: BTreeMap::new(),
             sent: BTreeMap::new(),
             happenings: Vec::new(),
-            last: VecDeque::new(),
-            trace: Vec::new(),
-            digest: Digest::default(),
+            log: Log::default(),
             steps: 0,
         }
     }
@@ -141,25 +123,6 @@ impl<N: Node> Simulator<N> {
     pub fn start(&mut self, id: NodeId, node: N) -> Result<(), Failure> {
         self.world.add(id, node);
         self.apply(Event::Start(id))
-    }
-
-    /// Gives a client node a workload, with at most `window` requests outstanding.
-    pub fn drive(&mut self, id: NodeId, window: usize, workload: impl Workload<N> + 'static) {
-        let rng = Rng::new(self.seed).split(&format!("workload of {id}"));
-        let client = self.clients.entry(id).or_insert_with(|| Client {
-            workload: Box::new(Nothing),
-            window,
-            outstanding: BTreeMap::new(),
-            asked: 0,
-            asked_all: false,
-            wait_us_max: 0,
-            rng,
-        });
-        assert!(client.outstanding.is_empty(), "{id} is given a new workload while its last one waits");
-        client.workload = Box::new(workload);
-        client.window = window;
-        client.asked_all = false;
-        self.schedule(0, Due::Client(id));
     }
 
     /// Adds one who watches.
@@ -202,7 +165,7 @@ impl<N: Node> Simulator<N> {
 
     /// A digest of everything that happened and when: equal runs have equal digests.
     pub fn digest(&self) -> u64 {
-        self.digest.value()
+        self.log.digest_value()
     }
 
     /// How many messages from other nodes reached `id`.
@@ -215,31 +178,6 @@ impl<N: Node> Simulator<N> {
         self.sent.get(&id).copied().unwrap_or(0)
     }
 
-    /// Whether every client has its last answer.
-    pub fn is_done(&self) -> bool {
-        self.clients.keys().all(|id| self.is_client_done(*id))
-    }
-
-    /// Whether this client has its last answer.
-    pub fn is_client_done(&self, id: NodeId) -> bool {
-        self.clients.get(&id).is_none_or(|client| client.asked_all && client.outstanding.is_empty())
-    }
-
-    /// How many requests of this client were answered.
-    pub fn answered(&self, id: NodeId) -> u64 {
-        self.clients.get(&id).map_or(0, |client| client.asked - client.outstanding.len() as u64)
-    }
-
-    /// The longest that any client waited for an answer, or waits now, in microseconds; and forgets it.
-    pub fn take_wait_us_max(&mut self) -> u64 {
-        let now_us = self.now_us;
-        let wait = |client: &mut Client<N>| {
-            let now_waiting = client.outstanding.values().map(|(at, _)| now_us - at).max();
-            std::mem::take(&mut client.wait_us_max).max(now_waiting.unwrap_or(0))
-        };
-        self.clients.values_mut().map(wait).max().unwrap_or(0)
-    }
-
     /// What happened, if the options asked to record it.
     pub fn trace(&self, module: &str, scenario: &str, reason: &str) -> Trace {
         let header = synod_world::Header {
@@ -250,7 +188,7 @@ impl<N: Node> Simulator<N> {
             seed: Some(self.seed),
             reason: reason.to_owned(),
         };
-        Trace { header, events: self.trace.clone() }
+        Trace { header, events: self.log.trace() }
     }
 
     /// Runs for `ms` milliseconds of virtual time.
@@ -341,7 +279,7 @@ impl<N: Node> Simulator<N> {
             at_us: self.now_us,
             what: what.into(),
             options: format!("{:?}", self.options),
-            last: self.last.iter().map(Kept::to_line).collect(),
+            last: self.log.last(),
         }
     }
 
@@ -400,54 +338,9 @@ impl<N: Node> Simulator<N> {
         }
     }
 
-    fn advance_client(&mut self, id: NodeId) -> Result<(), Failure> {
-        loop {
-            let now_us = self.now_us;
-            let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
-            if client.asked_all || client.outstanding.len() >= client.window {
-                return Ok(());
-            }
-            match client.workload.next(now_us, &mut client.rng) {
-                Ask::Done => client.asked_all = true,
-                Ask::WhenAnswered => return Ok(()),
-                Ask::After(us) => {
-                    self.schedule(us.max(1), Due::Client(id));
-                    return Ok(());
-                }
-                Ask::Request(request) => {
-                    client.asked += 1;
-                    let request_id = RequestId(client.asked);
-                    client.outstanding.insert(request_id, (now_us, request.clone()));
-                    for oracle in &mut self.oracles {
-                        oracle.on_invoke(id, request_id, &request);
-                    }
-                    self.apply(Event::Request { node: id, id: request_id, request })?;
-                }
-            }
-        }
-    }
-
-    fn on_replied(&mut self, node: NodeId, id: RequestId, response: &N::Response) -> Result<(), Failure> {
-        let Some(client) = self.clients.get_mut(&node) else { return Ok(()) };
-        let Some((at_us, request)) = client.outstanding.remove(&id) else {
-            return Err(self.failure(format!("{node} answered {id} twice, or without being asked")));
-        };
-        client.wait_us_max = client.wait_us_max.max(self.now_us - at_us);
-        if let Err(what) = client.workload.on_response(&request, response) {
-            return Err(self.failure(format!("client {node}: {what}")));
-        }
-        for index in 0..self.oracles.len() {
-            if let Err(what) = self.oracles[index].on_return(node, id, response) {
-                return Err(self.failure(what));
-            }
-        }
-        self.schedule(0, Due::Client(node));
-        Ok(())
-    }
-
     /// The one place where the world changes.
     fn apply(&mut self, event: Event<N>) -> Result<(), Failure> {
-        self.note(&event);
+        self.log.note(self.now_us, &event, &self.world, &self.options);
         self.steps += 1;
         let mut happenings = std::mem::take(&mut self.happenings);
         let world = &mut self.world;
@@ -531,71 +424,6 @@ impl<N: Node> Simulator<N> {
             self.network_rng.between(low, high)
         }
     }
-
-    /// Digests the event, and keeps it for whoever will want to see it.
-    fn note(&mut self, event: &Event<N>) {
-        let at_us = self.now_us;
-        let kept = match event {
-            Event::Deliver(id) => {
-                let _ = write!(self.digest, "{at_us} deliver {}", id.0);
-                self.world.envelope(*id).map(|envelope| Kept::Deliver(at_us, envelope.clone()))
-            }
-            Event::Drop(id) => {
-                let _ = write!(self.digest, "{at_us} drop {}", id.0);
-                self.world.envelope(*id).map(|envelope| Kept::Lost(at_us, envelope.clone()))
-            }
-            Event::Fire(id) => {
-                let _ = write!(self.digest, "{at_us} fire {}", id.0);
-                self.world.timer(*id).map(|timer| Kept::Fire(at_us, timer.clone()))
-            }
-            Event::Durable { node, writes } => {
-                let _ = write!(self.digest, "{at_us} durable {node} {writes}");
-                None
-            }
-            Event::Start(_)
-            | Event::Duplicate(_)
-            | Event::Request { .. }
-            | Event::Crash(_)
-            | Event::Restart(_)
-            | Event::Replace { .. } => {
-                let line = TraceEvent::of(at_us, event, &self.world);
-                let _ = write!(self.digest, "{line}");
-                Some(Kept::Text(line))
-            }
-        };
-        if self.options.record {
-            self.trace.push(TraceEvent::of(at_us, event, &self.world));
-        }
-        if let Some(kept) = kept {
-            if self.last.len() >= self.options.last_events {
-                self.last.pop_front();
-            }
-            self.last.push_back(kept);
-        }
-    }
-}
-
-impl<N: Node> Kept<N> {
-    fn to_line(&self) -> TraceEvent {
-        match self {
-            Kept::Text(line) => line.clone(),
-            Kept::Deliver(at_us, Envelope { from, to, message }) => TraceEvent::Deliver {
-                at_us: *at_us,
-                from: from.to_string(),
-                to: to.to_string(),
-                message: format!("{message:?}"),
-            },
-            Kept::Lost(at_us, Envelope { from, to, message }) => TraceEvent::Drop {
-                at_us: *at_us,
-                from: from.to_string(),
-                to: to.to_string(),
-                message: format!("{message:?}"),
-            },
-            Kept::Fire(at_us, PendingTimer { node, timer, .. }) => {
-                TraceEvent::Fire { at_us: *at_us, node: node.to_string(), timer: format!("{timer:?}") }
-            }
-        }
-    }
 }
 
 impl<N: Node> Debug for Simulator<N> {
@@ -607,17 +435,4 @@ impl<N: Node> Debug for Simulator<N> {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
-}
-
-/// The workload of a client that was given none.
-struct Nothing;
-
-impl<N: Node> Workload<N> for Nothing {
-    fn next(&mut self, _now_us: u64, _rng: &mut Rng) -> Ask<N::Request> {
-        Ask::Done
-    }
-
-    fn on_response(&mut self, _request: &N::Request, _response: &N::Response) -> Result<(), String> {
-        Ok(())
-    }
 }
