@@ -338,20 +338,10 @@ impl<N: Node> Simulator<N> {
         }
     }
 
-    /// The one place where the world changes.
+    /// Lets an event happen, and sees to everything that comes of it.
     fn apply(&mut self, event: Event<N>) -> Result<(), Failure> {
-        self.log.note(self.now_us, &event, &self.world, &self.options);
-        self.steps += 1;
         let mut happenings = std::mem::take(&mut self.happenings);
-        let world = &mut self.world;
-        let outcome = catch_unwind(AssertUnwindSafe(|| world.apply(event, &mut happenings)));
-        let stepped = match outcome {
-            Ok(Ok(stepped)) => stepped,
-            Ok(Err(misfit)) => {
-                return Err(self.failure(format!("the simulator asked for the impossible: {misfit}")));
-            }
-            Err(panic) => return Err(self.failure(format!("a handler panicked: {}", panic_text(&*panic)))),
-        };
+        let stepped = self.change_world(event, &mut happenings)?;
         for happening in happenings.drain(..) {
             match happening {
                 Happening::Sent(id) => self.on_sent(id)?,
@@ -373,6 +363,22 @@ impl<N: Node> Simulator<N> {
             }
         }
         Ok(())
+    }
+
+    /// The one place where the world changes.
+    fn change_world(
+        &mut self,
+        event: Event<N>,
+        happenings: &mut Vec<Happening<N>>,
+    ) -> Result<Option<NodeId>, Failure> {
+        self.log.note(self.now_us, &event, &self.world, &self.options);
+        self.steps += 1;
+        let world = &mut self.world;
+        match catch_unwind(AssertUnwindSafe(|| world.apply(event, happenings))) {
+            Ok(Ok(stepped)) => Ok(stepped),
+            Ok(Err(misfit)) => Err(self.failure(format!("the simulator asked for the impossible: {misfit}"))),
+            Err(panic) => Err(self.failure(format!("a handler panicked: {}", panic_text(&*panic)))),
+        }
     }
 
     /// How long a node's clock takes for a second, in milliseconds. One rate a node, so that timers of one node keep
@@ -403,14 +409,19 @@ impl<N: Node> Simulator<N> {
         let after_us = self.latency_us();
         self.schedule(after_us, Due::Deliver(id));
         if self.network_rng.chance(self.options.duplicate_permille) {
-            let mut copies = Vec::new();
-            let copied = self.world.apply(Event::Duplicate(id), &mut copies);
-            debug_assert_eq!(copied, Ok(None));
-            for copy in copies {
-                if let Happening::Sent(copy) = copy {
-                    let after_us = self.latency_us();
-                    self.schedule(after_us, Due::Deliver(copy));
-                }
+            self.duplicate(id)?;
+        }
+        Ok(())
+    }
+
+    /// A copy goes a way of its own. It was sent once only: nobody counts or judges it again.
+    fn duplicate(&mut self, id: EnvelopeId) -> Result<(), Failure> {
+        let mut copies = Vec::new();
+        self.change_world(Event::Duplicate(id), &mut copies)?;
+        for copy in copies {
+            if let Happening::Sent(copy) = copy {
+                let after_us = self.latency_us();
+                self.schedule(after_us, Due::Deliver(copy));
             }
         }
         Ok(())
