@@ -74,6 +74,8 @@ pub struct Simulator<N: Node> {
     network: Network,
     network_rng: Rng,
     timer_rng: Rng,
+    /// The skew by which the timers that wait were scheduled.
+    skew_permille: u64,
     disk_rng: Rng,
     clients: BTreeMap<NodeId, Client<N>>,
     oracles: Vec<Box<dyn Oracle<N>>>,
@@ -94,6 +96,7 @@ impl<N: Node> Simulator<N> {
         let root = Rng::new(seed);
         Simulator {
             seed,
+            skew_permille: options.clock_skew_permille,
             options,
             world: World::default(),
             now_us: 0,
@@ -148,7 +151,8 @@ impl<N: Node> Simulator<N> {
         &mut self.network
     }
 
-    /// The options, to be changed while the run goes on.
+    /// The options, to be changed while the run goes on. What is under way already keeps its time, but for timers: a
+    /// clock that changes its rate changes it for them too.
     pub fn options(&mut self) -> &mut Options {
         &mut self.options
     }
@@ -205,6 +209,7 @@ impl<N: Node> Simulator<N> {
     /// The first thing that went wrong.
     pub fn run_until(&mut self, ms_max: u64, reached: impl Fn(&Self) -> bool) -> Result<bool, Failure> {
         let end_us = self.now_us + ms_max * 1000;
+        self.maybe_change_clocks();
         loop {
             if reached(self) {
                 return Ok(true);
@@ -340,15 +345,16 @@ impl<N: Node> Simulator<N> {
 
     /// Lets an event happen, and sees to everything that comes of it.
     fn apply(&mut self, event: Event<N>) -> Result<(), Failure> {
+        self.maybe_change_clocks();
         let mut happenings = std::mem::take(&mut self.happenings);
         let stepped = self.change_world(event, &mut happenings)?;
         for happening in happenings.drain(..) {
             match happening {
                 Happening::Sent(id) => self.on_sent(id)?,
                 Happening::TimerSet(id, after) => {
-                    let ms = self.timer_rng.between(after.start() * 1000, after.end() * 1000);
-                    let rate = self.timer_rate(self.world.timer(id).map(|timer| timer.node));
-                    self.schedule(ms * rate / 1000, Due::Fire(id));
+                    let us = self.timer_rng.between(after.start() * 1000, after.end() * 1000);
+                    let rate = self.timer_rate(id, self.skew_permille);
+                    self.schedule(us * rate / 1000, Due::Fire(id));
                 }
                 Happening::Wrote(node) => self.start_disk(node),
                 Happening::Replied { node, id, response } => self.on_replied(node, id, &response)?,
@@ -381,12 +387,30 @@ impl<N: Node> Simulator<N> {
         }
     }
 
-    /// How long a node's clock takes for a second, in milliseconds. One rate a node, so that timers of one node keep
-    /// their order.
-    fn timer_rate(&self, node: Option<NodeId>) -> u64 {
-        let skew = self.options.clock_skew_permille;
-        let Some(node) = node.filter(|_| skew > 0) else { return 1000 };
-        1000 - skew + Rng::new(self.seed ^ u64::from(node.to_bits())).split("clock").between(0, 2 * skew)
+    /// If the options' skew is another now, clocks go on at their new rates: what is left of a waiting timer stretches
+    /// or shrinks with its node's clock. So timers of one node keep their order, whenever they were set.
+    fn maybe_change_clocks(&mut self) {
+        let (old, new) = (self.skew_permille, self.options.clock_skew_permille);
+        if old == new {
+            return;
+        }
+        self.skew_permille = new;
+        let queue = std::mem::take(&mut self.queue);
+        self.queue =
+            queue.into_iter().map(|Reverse(entry)| Reverse(self.at_new_rate(entry, old, new))).collect();
+    }
+
+    fn at_new_rate(&self, (at_us, number, due): (u64, u64, Due), old: u64, new: u64) -> (u64, u64, Due) {
+        let Due::Fire(id) = due else { return (at_us, number, due) };
+        let left_us = (at_us - self.now_us) * self.timer_rate(id, new) / self.timer_rate(id, old);
+        (self.now_us + left_us, number, due)
+    }
+
+    /// How long the clock of a timer's node takes for a second, in milliseconds: one rate a node.
+    fn timer_rate(&self, id: TimerId, skew_permille: u64) -> u64 {
+        let Some(timer) = self.world.timer(id).filter(|_| skew_permille > 0) else { return 1000 };
+        let mut rng = Rng::new(self.seed ^ u64::from(timer.node.to_bits())).split("clock");
+        1000 - skew_permille + rng.between(0, 2 * skew_permille)
     }
 
     fn on_sent(&mut self, id: EnvelopeId) -> Result<(), Failure> {

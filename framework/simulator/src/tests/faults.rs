@@ -210,6 +210,37 @@ fn timers_of_one_node_that_do_not_overlap_keep_their_order_whatever_its_clock() 
 }
 
 #[test]
+fn timers_that_do_not_overlap_keep_their_order_when_clocks_change_their_rate_between() {
+    for seed in 0..200 {
+        for skews in [[0, 900, 0], [900, 0, 900], [100, 999, 500]] {
+            let mut sim = three(seed, calm());
+            for (number, skew) in (0..).zip(skews) {
+                sim.options().clock_skew_permille = skew;
+                sim.ask(N1, Do::Remember(number, 20, 20)).unwrap();
+                sim.run_ms(1).unwrap();
+            }
+            assert!(sim.run_until(100, |sim| probe(sim, N1).fired.len() == 3).unwrap());
+            assert_eq!(probe(&sim, N1).fired, [0, 1, 2], "seed {seed}, skews {skews:?}");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_changes_its_rate_changes_it_for_timers_that_wait() {
+    let mut sim = three(1, calm());
+    sim.options().clock_skew_permille = 500;
+    let skewed = rings_at(&mut sim, N1);
+    assert_ne!(skewed, 100_000);
+    sim.options().clock_skew_permille = 0;
+    let begin = sim.now_us();
+    sim.ask(N1, Do::Remember(1, 100, 100)).unwrap();
+    sim.run_ms(50).unwrap();
+    sim.options().clock_skew_permille = 500;
+    assert!(sim.run_until(1_000, |sim| probe(sim, N1).fired.len() == 2).unwrap());
+    assert_eq!(sim.now_us() - begin, 50_000 + skewed / 2);
+}
+
+#[test]
 fn a_slow_disk_delays_what_promises_and_nothing_else() {
     let mut sim = three(1, Options { disk_us: (50_000, 50_000), ..calm() });
     sim.ask(N1, Do::Say(1)).unwrap();
