@@ -40,8 +40,6 @@ pub struct Client<S: StateMachine> {
     /// Reads that are not answered, by their numbers: the first is number `reads_from`.
     reads: VecDeque<Option<(RequestId, S::Command)>>,
     reads_from: Seq,
-    /// How many answers came in all: tells a retry that is stale.
-    answered: u64,
     is_retry_set: bool,
     backoff: Backoff,
 }
@@ -61,7 +59,6 @@ impl<S: StateMachine> Client<S> {
             window: Window::default(),
             reads: VecDeque::new(),
             reads_from: 1,
-            answered: 0,
             is_retry_set: false,
             backoff: Backoff::new(RETRY_FIRST_MS, RETRY_CAP_MS),
         }
@@ -167,7 +164,8 @@ impl<S: StateMachine> Client<S> {
         }
         if let Some(leader) = leader.filter(|leader| *leader != from) {
             self.leader = leader;
-            self.send_again(&[leader], ctx);
+            self.submit_again(&[leader], ctx);
+            self.query_again(&[leader], ctx);
         }
     }
 
@@ -183,12 +181,21 @@ impl<S: StateMachine> Client<S> {
         self.submit(ctx);
     }
 
-    pub(crate) fn on_retry(&mut self, answered: u64, ctx: &mut Context<Process<S>>) {
+    pub(crate) fn on_retry(&mut self, (command, read): (Seq, Seq), ctx: &mut Context<Process<S>>) {
         self.is_retry_set = false;
-        if self.answered == answered && self.outstanding() > 0 {
+        // Each kind for itself: reads that are answered must not hide a write that was lost.
+        let are_commands_stuck = !self.window.is_empty() && self.window.lowest() == command;
+        let are_reads_stuck = !self.reads.is_empty() && self.reads_from == read;
+        if are_commands_stuck || are_reads_stuck {
             self.backoff.grow();
             // To all: whoever leads will answer, and nobody need be told who that is.
-            self.send_again(&self.servers.clone(), ctx);
+            let servers = self.servers.clone();
+            if are_commands_stuck {
+                self.submit_again(&servers, ctx);
+            }
+            if are_reads_stuck {
+                self.query_again(&servers, ctx);
+            }
         }
         self.set_retry(ctx);
     }
@@ -197,13 +204,12 @@ impl<S: StateMachine> Client<S> {
     fn note_answered(&mut self, from: NodeId, answers: u64) {
         if answers > 0 {
             self.leader = from;
-            self.answered += answers;
             self.backoff.reset();
         }
     }
 
-    /// Sends everything that is not answered to each of `to`.
-    fn send_again(&mut self, to: &[NodeId], ctx: &mut Context<Process<S>>) {
+    /// Sends every command that is not answered to each of `to`.
+    fn submit_again(&mut self, to: &[NodeId], ctx: &mut Context<Process<S>>) {
         let (client, acked_below) = (self.session(), self.window.lowest());
         self.window.rewind();
         while let Some((first, commands)) =
@@ -211,6 +217,10 @@ impl<S: StateMachine> Client<S> {
         {
             ctx.broadcast(to, &Message::Submit { client, first, acked_below, commands });
         }
+    }
+
+    /// Sends every read that is not answered to each of `to`.
+    fn query_again(&self, to: &[NodeId], ctx: &mut Context<Process<S>>) {
         let mut first = self.reads_from;
         let mut queries = Vec::new();
         for (seq, read) in (self.reads_from..).zip(&self.reads) {
@@ -241,7 +251,8 @@ impl<S: StateMachine> Client<S> {
     fn set_retry(&mut self, ctx: &mut Context<Process<S>>) {
         if !self.is_retry_set && self.outstanding() > 0 {
             self.is_retry_set = true;
-            ctx.set_timer(Timer::Retry { answered: self.answered }, self.backoff.range());
+            let retry = Timer::Retry { command: self.window.lowest(), read: self.reads_from };
+            ctx.set_timer(retry, self.backoff.range());
         }
     }
 

@@ -59,6 +59,8 @@
 mod acceptor;
 mod ballot;
 mod client;
+#[cfg(test)]
+mod client_tests;
 mod codec;
 mod election;
 pub mod invariants;
@@ -148,7 +150,9 @@ impl<S: StateMachine> Node for Process<S> {
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         match (self, timer) {
             (Process::Server(server), Timer::Tick) => server.on_tick(ctx),
-            (Process::Client(client), Timer::Retry { answered }) => client.on_retry(answered, ctx),
+            (Process::Client(client), Timer::Retry { command, read }) => {
+                client.on_retry((command, read), ctx);
+            }
             (Process::Server(_), Timer::Retry { .. }) | (Process::Client(_), Timer::Tick) => {
                 unreachable!("servers tick and clients retry")
             }

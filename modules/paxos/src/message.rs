@@ -184,10 +184,12 @@ pub enum Message<S: StateMachine> {
 pub enum Timer {
     /// A server looks who is there, and resends what is not answered. Never stale: each sets the next.
     Tick,
-    /// A client's request was perhaps lost. Stale if anything was answered since.
+    /// Something of a client's was perhaps lost. Stale for whatever was answered since.
     Retry {
-        /// How much the client had been answered when the timer was set.
-        answered: u64,
+        /// The lowest number of a command that waited when the timer was set.
+        command: Seq,
+        /// The lowest number of a read that waited when the timer was set.
+        read: Seq,
     },
 }
 

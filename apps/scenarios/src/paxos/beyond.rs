@@ -43,6 +43,7 @@ pub const BEYOND: &[Scenario] = &[
     row("x18", "large_commands_are_dropped_by_their_bytes", Kind::Run, bytes_are_bounded),
     row("x19", "what_was_promised_but_not_durable_is_not_relied_on", Kind::Run, slow_disks),
     row("x20", "an_old_leader_alone_lets_nobody_in_again", Kind::Run, old_leader_lets_in),
+    row("x21", "reads_that_are_answered_do_not_hide_a_lost_write", LOSSY, mixed_windows),
 ];
 
 const PUT_OK: Option<KvOutput> = Some(KvOutput::PutOk);
@@ -377,6 +378,19 @@ fn lost_disk(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         cluster.sim.crash(leader)?;
         cluster.asks(2, put("with it"))?;
         cluster.finish(20_000)
+    })
+}
+
+fn mixed_windows(stage: &Stage) -> Result<Outcome, Box<Failed>> {
+    play(stage, 3, |cluster| {
+        // An endless stream of reads, and writes in between, all of one client.
+        for client in 1..=2 {
+            let own = |n: u32| (KvCommand::append(&format!("own{client}"), &format!("{n},")), None);
+            let list = (0..1_000).map(|n| if n % 20 == 7 { own(n) } else { (KvCommand::get("other"), None) });
+            cluster.asks_at_once(client, 6, list.collect())?;
+        }
+        cluster.finish(120_000)?;
+        cluster.waited_at_most(1_500)
     })
 }
 

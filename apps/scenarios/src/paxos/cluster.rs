@@ -132,6 +132,17 @@ impl Cluster {
         Ok(())
     }
 
+    /// As [`asks`](Cluster::asks), with up to `window` requests outstanding, and reads around the log.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn asks_at_once(&mut self, number: u32, window: usize, list: List) -> Step {
+        let id = self.client(number)?;
+        let (ahead, expected, answers) = (list.into(), VecDeque::new(), Collected::default());
+        self.sim.drive(id, window, Asks { fast_reads: true, ahead, expected, answers });
+        Ok(())
+    }
+
     /// Has client `number` ask for ever, pausing `pause_us` after each answer.
     ///
     /// # Errors
