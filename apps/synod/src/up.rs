@@ -20,6 +20,9 @@ const ADMIN_OFFSET: u16 = 20_000;
 const ELECTION_MAX: Duration = Duration::from_secs(30);
 /// How long a node may take to stop before it is killed.
 const STOP_MAX: Duration = Duration::from_secs(6);
+/// A node that ends within this time of its start, so often in a row, is not started again.
+const QUICK_END: Duration = Duration::from_secs(10);
+const QUICK_ENDS_MAX: u32 = 3;
 /// A file of this name marks a directory as one that `up` made and may throw away.
 const MARKER: &str = "synod-cluster";
 
@@ -144,6 +147,10 @@ struct Node {
     number: u16,
     child: Child,
     directory: PathBuf,
+    started: Instant,
+    /// How often in a row it ended soon after its start.
+    quick_ends: u32,
+    is_given_up: bool,
 }
 
 impl Node {
@@ -163,7 +170,8 @@ impl Node {
                 _ => Err(io::Error::last_os_error()),
             });
         }
-        Ok(Node { number, child: command.spawn()?, directory })
+        let (started, quick_ends, is_given_up) = (Instant::now(), 0, false);
+        Ok(Node { number, child: command.spawn()?, directory, started, quick_ends, is_given_up })
     }
 
     fn signal(&self, signal: libc::c_int) {
@@ -205,19 +213,34 @@ fn keep_up(arguments: &Up) -> Result<(), String> {
     while !INTERRUPTED.load(Ordering::Relaxed) {
         sleep(Duration::from_millis(100));
         for node in &mut nodes {
-            if matches!(node.child.try_wait(), Ok(None)) {
-                continue;
-            }
-            let number = node.number;
-            eprintln!("node {number} ended: {}; starting it again", last_words(&node.directory));
-            sleep(Duration::from_secs(1));
-            *node = Node::start(arguments, number)
-                .map_err(|error| format!("node {number} cannot start: {error}"))?;
+            revive(arguments, node)?;
         }
     }
     println!("\nstopping {} nodes; the next `up` has their data", nodes.len());
     // All at once, so that no time is spent on elections among those that stop anyway.
     nodes.iter().for_each(|node| node.signal(libc::SIGTERM));
+    Ok(())
+}
+
+/// Starts a node again that ended, unless it keeps ending: then somebody must look.
+fn revive(arguments: &Up, node: &mut Node) -> Result<(), String> {
+    if node.is_given_up || matches!(node.child.try_wait(), Ok(None)) {
+        return Ok(());
+    }
+    let number = node.number;
+    let quick_ends = if node.started.elapsed() < QUICK_END { node.quick_ends + 1 } else { 0 };
+    let words = last_words(&node.directory);
+    if quick_ends >= QUICK_ENDS_MAX {
+        node.is_given_up = true;
+        eprintln!(
+            "node {number} ended again: {words}; it stays down: mend what it says and start `synod up` again"
+        );
+        return Ok(());
+    }
+    eprintln!("node {number} ended: {words}; starting it again");
+    sleep(Duration::from_secs(1));
+    *node = Node::start(arguments, number).map_err(|error| format!("node {number} cannot start: {error}"))?;
+    node.quick_ends = quick_ends;
     Ok(())
 }
 
