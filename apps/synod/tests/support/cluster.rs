@@ -116,6 +116,10 @@ pub struct Running {
 }
 
 impl Running {
+    pub fn of(child: Child) -> Running {
+        Running { child }
+    }
+
     pub fn id(&self) -> u32 {
         self.child.id()
     }

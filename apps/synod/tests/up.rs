@@ -1,0 +1,111 @@
+//! `synod up` and `synod status`, as a person at a terminal uses them.
+
+#[path = "support/cluster.rs"]
+mod cluster;
+
+use cluster::{PATIENCE, Running, Wire, wait_for};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use synod_resp::Reply;
+use synod_stdx::Rng;
+
+fn synod(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// A port from which on three clusters of ports are free, far enough apart for `up`.
+fn free_port() -> u16 {
+    let mut rng = Rng::new(u64::from(std::process::id()));
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let mut drawn = std::iter::repeat_with(|| rng.between(11_000, 21_000) as u16);
+    let fits =
+        |port: &u16| (0..3).all(|n| [0, 10_000, 20_000].iter().all(|offset| is_free(port + offset + n)));
+    drawn.by_ref().take(100).find(fits).expect("some ports are free")
+}
+
+/// Starts `up`, and waits for its welcome.
+fn up(data: &Path, port: u16, more: &[&str]) -> (Running, String) {
+    let output = data.with_extension("out");
+    let file = std::fs::File::create(&output).unwrap();
+    let (place, number) = (data.display().to_string(), port.to_string());
+    let mut command = synod(&["up", "--data", &place, "--port", &number]);
+    command.args(more).stdout(file.try_clone().unwrap()).stderr(file);
+    let mut process = Running::of(command.spawn().unwrap());
+    let said = || std::fs::read_to_string(&output).unwrap();
+    let welcome = wait_for(PATIENCE, || {
+        assert_eq!(process.ended(), None, "{}", said());
+        Some(said()).filter(|text| text.contains("Stop it"))
+    });
+    (process, welcome.unwrap_or_else(|| panic!("no welcome: {}", said())))
+}
+
+fn stop(mut process: Running) {
+    process.signal(libc::SIGINT);
+    let status = process.wait(PATIENCE).expect("an interrupt ends it");
+    assert!(status.success(), "{status}");
+}
+
+fn ask(port: u16, words: &[&str]) -> Reply {
+    let address: SocketAddr = ([127, 0, 0, 1], port).into();
+    Wire::open(address, PATIENCE).and_then(|mut wire| wire.ask(words)).expect("an answer")
+}
+
+fn run(arguments: &[&str]) -> (Output, String) {
+    let output = synod(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned();
+    (output, text)
+}
+
+#[test]
+fn one_command_starts_a_cluster_and_the_next_one_has_its_data() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("cluster");
+    let place = data.display().to_string();
+    let port = free_port();
+    let (process, welcome) = up(&data, port, &[]);
+    assert!(welcome.contains(&format!("redis-cli -p {port} set greeting hello")), "{welcome}");
+    assert_eq!(ask(port, &["SET", "greeting", "hello"]), Reply::OK);
+    for number in 0..3 {
+        assert_eq!(ask(port + number, &["GET", "greeting"]), Reply::bulk("hello"));
+    }
+    let (output, table) = run(&["status", "--data", &place]);
+    assert!(output.status.success() && table.lines().count() == 4, "{table}");
+    assert!(table.contains("leader") && table.contains("follower"), "{table}");
+    let (output, json) = run(&["status", "--json", "--data", &place]);
+    assert!(output.status.success(), "{json}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let nodes = json["nodes"].as_array().expect("a list of nodes");
+    let executed = nodes.iter().map(|node| node["status"]["chosen_through"].as_u64());
+    assert!(nodes.len() == 3 && executed.max() > Some(Some(0)), "{json}");
+    // A second one on the same ports says what is in its way.
+    let other = directory.path().join("other").display().to_string();
+    let (output, text) = run(&["up", "--data", &other, "--port", &port.to_string()]);
+    assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
+    assert!(text.contains(&format!("port {port}")) && text.contains("--port"), "{text}");
+    stop(process);
+    let (output, table) = run(&["status", "--data", &place]);
+    assert!(!output.status.success() && table.contains("down"), "{table}");
+
+    let (process, _) = up(&data, port, &[]);
+    assert_eq!(ask(port + 1, &["GET", "greeting"]), Reply::bulk("hello"));
+    stop(process);
+    let (process, _) = up(&data, port, &["--fresh"]);
+    assert_eq!(ask(port + 2, &["GET", "greeting"]), Reply::Null);
+    stop(process);
+}
+
+#[test]
+fn what_is_not_a_clusters_directory_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = directory.path().join("letter");
+    std::fs::write(&kept, "dear reader").unwrap();
+    let place = directory.path().display().to_string();
+    for more in [&[][..], &["--fresh"]] {
+        let (output, text) = run(&[&["up", "--data", place.as_str()], more].concat());
+        assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
+    }
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "dear reader");
+}
