@@ -12,107 +12,75 @@ pub trait Portable: StateMachine<Command: Wire, Output: Wire> + Wire {}
 
 impl<S: StateMachine<Command: Wire, Output: Wire> + Wire> Portable for S {}
 
-fn tag(tag: u8, out: &mut Vec<u8>) {
+/// The fields of a value, one behind the other.
+struct Fields<'a>(&'a mut Vec<u8>);
+
+impl Fields<'_> {
+    fn and(self, field: &impl Wire) -> Self {
+        field.encode(self.0);
+        self
+    }
+
+    fn and_option<T: Wire>(self, field: Option<&T>) -> Self {
+        let fields = self.and(&field.is_some());
+        match field {
+            Some(field) => fields.and(field),
+            None => fields,
+        }
+    }
+}
+
+/// Begins a value: its tag, to which its fields are appended.
+fn tag(tag: u8, out: &mut Vec<u8>) -> Fields<'_> {
     out.push(tag);
+    Fields(out)
 }
 
 impl<S: Portable> Wire for Message<S> {
     fn encode(&self, out: &mut Vec<u8>) {
-        match self {
+        let _ = match self {
             Message::Submit { client, first, acked_below, commands } => {
-                tag(1, out);
-                (*client, *first, *acked_below).encode(out);
-                commands.encode(out);
+                tag(1, out).and(client).and(first).and(acked_below).and(commands)
             }
-            Message::Results { client, first, outputs } => {
-                tag(2, out);
-                (*client, *first).encode(out);
-                outputs.encode(out);
-            }
-            Message::Query { first, queries } => {
-                tag(3, out);
-                first.encode(out);
-                queries.encode(out);
-            }
-            Message::Answers { first, outputs } => {
-                tag(4, out);
-                first.encode(out);
-                outputs.encode(out);
-            }
-            Message::NotLeader { leader } => {
-                tag(5, out);
-                leader.encode(out);
-            }
-            Message::Forgotten { client } => {
-                tag(6, out);
-                client.encode(out);
-            }
-            Message::Prepare { ballot, chosen_through } => {
-                tag(7, out);
-                (*ballot, *chosen_through).encode(out);
-            }
+            Message::Results { client, first, outputs } => tag(2, out).and(client).and(first).and(outputs),
+            Message::Query { first, queries } => tag(3, out).and(first).and(queries),
+            Message::Answers { first, outputs } => tag(4, out).and(first).and(outputs),
+            Message::NotLeader { leader } => tag(5, out).and(leader),
+            Message::Forgotten { client } => tag(6, out).and(client),
+            Message::Prepare { ballot, chosen_through } => tag(7, out).and(ballot).and(chosen_through),
             Message::Promise { ballot, incarnation, incarnations, chosen_through, snapshot, accepted } => {
-                tag(8, out);
-                (*ballot, *incarnation).encode(out);
-                incarnations.encode(out);
-                chosen_through.encode(out);
-                encode_option(snapshot.as_deref(), out);
-                accepted.encode(out);
+                tag(8, out)
+                    .and(ballot)
+                    .and(incarnation)
+                    .and(incarnations)
+                    .and(chosen_through)
+                    .and_option(snapshot.as_deref())
+                    .and(accepted)
             }
-            Message::Rejected { ballot, promised } => {
-                tag(9, out);
-                (*ballot, *promised).encode(out);
-            }
+            Message::Rejected { ballot, promised } => tag(9, out).and(ballot).and(promised),
             Message::Accept { run, ballot, chosen_through } => {
-                tag(10, out);
-                (*ballot, *chosen_through).encode(out);
-                run.encode(out);
+                tag(10, out).and(ballot).and(chosen_through).and(run)
             }
             Message::Accepted { ballot, incarnation, through, executed_through } => {
-                tag(11, out);
-                (*ballot, *incarnation).encode(out);
-                (*through, *executed_through).encode(out);
+                tag(11, out).and(ballot).and(incarnation).and(through).and(executed_through)
             }
-            Message::Snapshot { ballot, replica } => {
-                tag(12, out);
-                ballot.encode(out);
-                replica.encode(out);
-            }
-            Message::Confirm { ballot, round } => {
-                tag(13, out);
-                (*ballot, *round).encode(out);
-            }
-            Message::Confirmed { ballot, round } => {
-                tag(14, out);
-                (*ballot, *round).encode(out);
-            }
-            Message::Heartbeat { tick: number } => {
-                tag(15, out);
-                number.encode(out);
-            }
+            Message::Snapshot { ballot, replica } => tag(12, out).and(ballot).and(&**replica),
+            Message::Confirm { ballot, round } => tag(13, out).and(ballot).and(round),
+            Message::Confirmed { ballot, round } => tag(14, out).and(ballot).and(round),
+            Message::Heartbeat { tick: number } => tag(15, out).and(number),
             Message::Alive { tick: number, following, happy, executed_through } => {
-                tag(16, out);
-                (*number, *following).encode(out);
-                (*happy, *executed_through).encode(out);
+                tag(16, out).and(number).and(following).and(happy).and(executed_through)
             }
-            Message::TakeOver { ballot } => {
-                tag(17, out);
-                ballot.encode(out);
-            }
-            Message::Rejoin { incarnation } => {
-                tag(18, out);
-                incarnation.encode(out);
-            }
+            Message::TakeOver { ballot } => tag(17, out).and(ballot),
+            Message::Rejoin { incarnation } => tag(18, out).and(incarnation),
             Message::Welcome { incarnation, promised, leading } => {
-                tag(19, out);
-                (*incarnation, *promised).encode(out);
-                leading.is_some().encode(out);
-                if let Some((replica, open)) = leading {
-                    replica.encode(out);
-                    open.encode(out);
+                let fields = tag(19, out).and(incarnation).and(promised).and(&leading.is_some());
+                match leading {
+                    Some((replica, open)) => fields.and(&**replica).and(open),
+                    None => fields,
                 }
             }
-        }
+        };
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -181,34 +149,17 @@ impl<S: Portable> Wire for Message<S> {
     }
 }
 
-fn encode_option<T: Wire>(value: Option<&T>, out: &mut Vec<u8>) {
-    value.is_some().encode(out);
-    if let Some(value) = value {
-        value.encode(out);
-    }
-}
-
 fn decode_runs<C: Wire>(input: &mut Reader<'_>) -> Result<Vec<Run<C>>, Malformed> {
     Vec::decode(input)
 }
 
 impl<C: Wire> Wire for Record<C> {
     fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Record::Promised { ballot, chosen_through } => {
-                tag(1, out);
-                (*ballot, *chosen_through).encode(out);
-            }
-            Record::Accepted { run, chosen_through } => {
-                tag(2, out);
-                chosen_through.encode(out);
-                run.encode(out);
-            }
-            Record::Rejoined { node, incarnation } => {
-                tag(3, out);
-                (*node, *incarnation).encode(out);
-            }
-        }
+        let _ = match self {
+            Record::Promised { ballot, chosen_through } => tag(1, out).and(ballot).and(chosen_through),
+            Record::Accepted { run, chosen_through } => tag(2, out).and(chosen_through).and(run),
+            Record::Rejoined { node, incarnation } => tag(3, out).and(node).and(incarnation),
+        };
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -226,11 +177,8 @@ impl<C: Wire> Wire for Record<C> {
 
 impl<S: Portable> Wire for Checkpoint<S> {
     fn encode(&self, out: &mut Vec<u8>) {
-        tag(1, out);
-        (self.incarnation, self.promised).encode(out);
-        self.accepted.encode(out);
-        self.incarnations.encode(out);
-        self.replica.encode(out);
+        let fields = tag(1, out).and(&self.incarnation).and(&self.promised);
+        fields.and(&self.accepted).and(&self.incarnations).and(&*self.replica);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -252,11 +200,11 @@ impl<S: Portable> Wire for Checkpoint<S> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Ballot, Message, Proposal, Record, Replica, Run, Slot};
+    use crate::{Ballot, Checkpoint, Message, Proposal, Record, Replica, Run, Slot};
     use std::sync::Arc;
     use synod_clientserver::{ClientId, KvCommand, KvOutput, KvStore};
     use synod_node::NodeId;
-    use synod_stdx::Wire;
+    use synod_stdx::{Digest, Wire};
 
     const BALLOT: Ballot = Ballot { round: 3, node: NodeId::server(2) };
     const CLIENT: ClientId = ClientId::new(NodeId::client(1), 7);
@@ -328,5 +276,33 @@ mod tests {
         let record = Record::Accepted { run: run(), chosen_through: Slot(3) };
         assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record.clone()));
         assert_eq!(record.to_bytes()[..2], [2, 3]);
+    }
+
+    #[test]
+    fn the_bytes_of_all_messages_and_records_are_those_of_version_one() {
+        let mut digest = Digest::default();
+        for message in messages() {
+            digest.update(&message.to_bytes());
+        }
+        let (node, incarnation) = (NodeId::server(3), 2);
+        let records: [Record<KvCommand>; 3] = [
+            Record::Promised { ballot: BALLOT, chosen_through: Slot(3) },
+            Record::Accepted { run: run(), chosen_through: Slot(3) },
+            Record::Rejoined { node, incarnation },
+        ];
+        for record in records {
+            digest.update(&record.to_bytes());
+        }
+        let checkpoint = Checkpoint {
+            incarnation,
+            promised: BALLOT,
+            replica: replica(),
+            accepted: vec![run()],
+            incarnations: vec![(node, incarnation)],
+        };
+        let bytes = checkpoint.to_bytes();
+        assert_eq!(Checkpoint::from_bytes(&bytes), Ok(checkpoint));
+        digest.update(&bytes);
+        assert_eq!(digest.value(), 11_094_803_899_601_835_545);
     }
 }

@@ -22,7 +22,6 @@ const COMMAND: &str = "named after the Redis command that it reads, which begins
 
 /// Every exception there is.
 pub const GRANTED: &[Granted] = &[
-    granted("long functions", "modules/paxos/src/codec.rs encode", "to be mended"),
     granted("names", "framework/history/src/text.rs process_number", "Jepsen's logs have a `:process` field"),
     granted("names", "modules/pingpong/src/lib.rs Process", THEIR_WORD),
     granted("names", "modules/clientserver/src/lib.rs Process", THEIR_WORD),
