@@ -104,7 +104,7 @@ impl Setup {
         fs::write(&file, self.text()).unwrap();
         let log = File::options().create(true).append(true).open(self.directory.join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-        command.arg("serve").arg("--config").arg(file);
+        command.arg("serve").arg("--config").arg(file).env("RUST_BACKTRACE", "0");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Running { child }
     }
