@@ -241,6 +241,8 @@ impl<N: Hosted> Core<N> {
         let mut outbox = std::mem::take(&mut self.places[place].outbox);
         outbox.take(&mut ctx, &mut Scene { core: self, place });
         self.places[place].outbox = outbox;
+        // A compaction holds nothing back, also where the disk has nothing to say for a while.
+        self.release(place);
     }
 
     /// Takes every step that can be taken now, then hands the disk and the peers what came of it.
