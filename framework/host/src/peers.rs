@@ -125,25 +125,41 @@ async fn read_frames<N: Hosted>(
             return Ok(());
         }
         let mut core = core.borrow_mut();
-        let mut used = 0;
-        while let Some(frame) = first_frame(&buffer[used..])? {
-            if !core.is_at(frame.from, peer) || !core.is_local(frame.to) {
-                return Err(BadFrame::Misdirected);
-            }
-            let message = N::Message::from_bytes(frame.message).map_err(|_| BadFrame::Malformed)?;
-            core.counters.frames_received += 1;
-            core.counters.bytes_received += frame.bytes as u64;
-            used += frame.bytes;
-            core.on_message(frame.from, frame.to, message);
-        }
+        let (used, outcome) = take_frames(&buffer, peer, &mut core);
         if used > 0 {
+            // Also before the connection ends: what came of its good frames waits for nothing else.
             core.turn();
             buffer.drain(..used);
             if buffer.is_empty() && buffer.capacity() > BUFFER_KEPT_BYTES {
                 buffer = Vec::with_capacity(64 << 10);
             }
         }
+        outcome?;
     }
+}
+
+/// Hands the nodes every whole frame of `buffer` up to the first bad one. Yields how many bytes they had.
+fn take_frames<N: Hosted>(buffer: &[u8], peer: usize, core: &mut Core<N>) -> (usize, Result<(), BadFrame>) {
+    let mut used = 0;
+    loop {
+        match take_frame(&buffer[used..], peer, core) {
+            Ok(Some(bytes)) => used += bytes,
+            Ok(None) => return (used, Ok(())),
+            Err(bad) => return (used, Err(bad)),
+        }
+    }
+}
+
+fn take_frame<N: Hosted>(buffer: &[u8], peer: usize, core: &mut Core<N>) -> Result<Option<usize>, BadFrame> {
+    let Some(frame) = first_frame(buffer)? else { return Ok(None) };
+    if !core.is_at(frame.from, peer) || !core.is_local(frame.to) {
+        return Err(BadFrame::Misdirected);
+    }
+    let message = N::Message::from_bytes(frame.message).map_err(|_| BadFrame::Malformed)?;
+    core.counters.frames_received += 1;
+    core.counters.bytes_received += frame.bytes as u64;
+    core.on_message(frame.from, frame.to, message);
+    Ok(Some(frame.bytes))
 }
 
 /// Keeps a connection to one peer and writes what waits for it, until the process ends.
