@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use synod_node::{Node, NodeId, Stimulus};
 use synod_world::{Header, TRACE_VERSION, Trace, TraceEvent};
 
 /// Writes every stimulus to a file; when it is full it becomes `….old`, in the place of the one before, and a new one
-/// begins. So at least the last `bytes_max` bytes are there, and at most twice as many.
+/// begins. So at least the last `bytes_max` bytes of a start are there, and at most twice as many. A new start begins a
+/// new file too.
 pub(crate) struct Recorder {
     path: PathBuf,
     bytes_max: u64,
@@ -18,6 +19,10 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn create(path: PathBuf, bytes_max: u64) -> std::io::Result<Recorder> {
+        // What is there already tells of the start before, perhaps of its end: it is kept.
+        if path.is_file() {
+            fs::rename(&path, old(&path))?;
+        }
         let file = BufWriter::new(File::create(&path)?);
         let mut recorder = Recorder { path, bytes_max, bytes: 0, file };
         recorder.begin()?;
@@ -66,12 +71,17 @@ impl Recorder {
         self.file.write_all(line.as_bytes())?;
         if self.bytes > self.bytes_max {
             self.file.flush()?;
-            let mut old = self.path.clone().into_os_string();
-            old.push(".old");
-            fs::rename(&self.path, old)?;
+            fs::rename(&self.path, old(&self.path))?;
             self.file = BufWriter::new(File::create(&self.path)?);
             self.begin()?;
         }
         Ok(())
     }
+}
+
+/// Where a recording goes when a new one begins.
+fn old(path: &Path) -> PathBuf {
+    let mut old = path.to_owned().into_os_string();
+    old.push(".old");
+    old.into()
 }
