@@ -34,6 +34,8 @@ pub mod frame;
 mod host;
 mod peers;
 mod recorder;
+#[cfg(test)]
+mod tests;
 
 pub use boot::{BootError, next_start};
 pub use core::Hosted;

@@ -1,0 +1,142 @@
+//! What is on disk, and who may have it.
+
+use super::{Do, PATIENCE, Process, STALL, STALLED, UNREADABLE, alone, open};
+use crate::{Host, HostConfig, HostError};
+use std::sync::PoisonError;
+use synod_journal::Error;
+use synod_node::NodeId;
+
+#[test]
+fn what_was_answered_is_there_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let mut process = Process::start(config.clone());
+    assert_eq!(process.ask(Do::Tell), (vec![], None), "the first start is no recovery");
+    for word in 1..=100 {
+        process.ask(Do::Keep(word));
+    }
+    process.end();
+    let mut process = Process::start(config);
+    assert_eq!(process.ask(Do::Tell), ((1..=100).collect(), Some((false, 100))));
+    process.end();
+}
+
+#[test]
+fn a_checkpoint_replaces_the_records_before_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let mut process = Process::start(config.clone());
+    for word in 1..=3 {
+        process.ask(Do::Keep(word));
+    }
+    process.ask(Do::Checkpoint);
+    process.ask(Do::Keep(4));
+    assert_eq!(process.counters().checkpoints, 1);
+    process.end();
+    let mut process = Process::start(config.clone());
+    assert_eq!(process.ask(Do::Tell), (vec![1, 2, 3, 4], Some((true, 1))));
+    process.ask(Do::Keep(5));
+    process.end();
+    let mut process = Process::start(config);
+    assert_eq!(process.ask(Do::Tell), (vec![1, 2, 3, 4, 5], Some((true, 2))));
+    process.end();
+}
+
+#[test]
+fn a_checkpoint_holds_back_what_follows_it_and_a_compaction_does_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = Process::start(alone(1, directory.path()));
+    process.ask(Do::Keep(STALLED));
+    let stall = STALL.lock().unwrap_or_else(PoisonError::into_inner);
+    process.ask(Do::Compact);
+    process.ask(Do::Keep(1));
+    assert_eq!(process.counters().checkpoints, 0, "the answers came while nothing could be stored");
+    let held_back = process.tell(Do::Checkpoint);
+    process.counters();
+    assert!(process.answers.try_recv().is_err(), "the checkpoint was answered before it was stored");
+    drop(stall);
+    assert_eq!(process.answer().0, held_back);
+    assert_eq!(process.counters().checkpoints, 2);
+    process.end();
+}
+
+#[test]
+fn each_start_has_a_higher_number_than_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let mut last = 0;
+    for _ in 0..5 {
+        let start = open(&config, |_| {}).unwrap().start_number();
+        assert!(start > last, "start {start} came after {last}");
+        last = start;
+    }
+}
+
+#[test]
+fn data_of_another_cluster_process_or_life_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let ours = alone(1, directory.path());
+    drop(open(&ours, |_| {}).unwrap());
+    let others = [
+        HostConfig { cluster: 8, ..ours.clone() },
+        HostConfig { number: 2, ..ours.clone() },
+        HostConfig { incarnation: 1, ..ours.clone() },
+    ];
+    for other in others {
+        let refused = open(&other, |_| {}).err();
+        assert!(
+            matches!(refused, Some(HostError::Journal(Error::WrongIdentity { .. }))),
+            "{other:?} got {refused:?}"
+        );
+    }
+    open(&ours, |_| {}).unwrap();
+}
+
+#[test]
+fn data_that_another_process_uses_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let first = open(&config, |_| {}).unwrap();
+    let second = Host::<super::Keeper>::open(config.clone(), |_, _, _| {}, |_, _, _| String::new());
+    assert!(matches!(second.err(), Some(HostError::Journal(Error::Locked { .. }))));
+    drop(first);
+    open(&config, |_| {}).unwrap();
+}
+
+#[test]
+fn a_record_that_is_intact_but_unreadable_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let mut process = Process::start(config.clone());
+    process.ask(Do::Keep(1));
+    process.ask(Do::Keep(UNREADABLE));
+    process.end();
+    let outcome = Process::start(config).outcome();
+    match outcome {
+        Err(HostError::Unreadable { node, record, .. }) => {
+            assert_eq!((node, record), (NodeId::server(1), Some(2)));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_disk_that_fails_ends_the_process_and_what_was_not_durable_was_not_answered() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let mut process = Process::start(config.clone());
+    process.ask(Do::Keep(1));
+    std::fs::remove_dir_all(config.data.join("journal")).unwrap();
+    // Sooner or later a new segment is needed, for which there is no directory.
+    let mut kept = 1;
+    loop {
+        process.tell(Do::Keep(kept + 1));
+        match process.answers.recv_timeout(PATIENCE) {
+            Ok((_, (words, _))) => kept = words.len() as u64,
+            Err(_) => break,
+        }
+        assert!(kept < 10_000, "the disk never failed");
+    }
+    let stopped = process.outcome().unwrap().expect("it stopped by itself");
+    assert!(stopped.0.contains("cannot"), "{stopped}");
+}

@@ -1,0 +1,124 @@
+//! Who is let in, and who is refused by which name.
+
+use super::{CLUSTER, Do, PATIENCE, Process, alone, listener, peer};
+use crate::Refusal;
+use crate::frame::{ANSWER_BYTES, HELLO_BYTES, Hello, MAGIC, answer_from_bytes, answer_to_bytes};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+
+/// What process 2 says to process 1.
+pub(super) const HELLO: Hello = Hello { cluster: CLUSTER, from: 2, to: 1, incarnation: 0, start: 5 };
+
+/// Process 1, which knows processes 2 and 3; nobody accepts where they should be.
+pub(super) fn one_of_three(directory: &Path) -> Process {
+    let mut config = alone(1, directory);
+    let nowhere = listener().1;
+    config.peers = vec![peer(2, nowhere), peer(3, nowhere)];
+    Process::start(config)
+}
+
+/// Dials, says `hello`, and yields the answer.
+pub(super) fn dial(to: SocketAddr, hello: &[u8]) -> (TcpStream, Result<(), Refusal>) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(hello).unwrap();
+    let mut answer = [0; ANSWER_BYTES];
+    stream.read_exact(&mut answer).unwrap();
+    (stream, answer_from_bytes(&answer))
+}
+
+/// Waits until the other side has closed the connection.
+pub(super) fn await_end(mut stream: TcpStream) {
+    match stream.read(&mut [0; 1]) {
+        Ok(0) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+        other => panic!("the connection was not closed: {other:?}"),
+    }
+}
+
+/// `bytes` with those at `at` replaced.
+fn with(mut bytes: Vec<u8>, at: usize, by: &[u8]) -> Vec<u8> {
+    bytes[at..at + by.len()].copy_from_slice(by);
+    bytes
+}
+
+#[test]
+fn who_does_not_fit_is_refused_by_name() {
+    let strangers = [
+        (Hello { cluster: 8, ..HELLO }.to_bytes(), Refusal::OtherCluster),
+        (Hello { to: 3, ..HELLO }.to_bytes(), Refusal::OtherNode),
+        (Hello { from: 1, ..HELLO }.to_bytes(), Refusal::Myself),
+        (Hello { from: 9, ..HELLO }.to_bytes(), Refusal::UnknownNode),
+        (with(HELLO.to_bytes(), 0, b"*1\r\n$4\r\nP"), Refusal::NotAPeer),
+        (with(HELLO.to_bytes(), MAGIC.len(), &[0]), Refusal::NotAPeer),
+        (with(HELLO.to_bytes(), MAGIC.len(), &[2]), Refusal::NewerVersion),
+        (with(HELLO.to_bytes(), HELLO_BYTES - 1, &[0]), Refusal::NotAPeer),
+    ];
+    for (hello, refusal) in strangers {
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = one_of_three(directory.path());
+        let (stream, answer) = dial(process.address, &hello);
+        assert_eq!(answer, Err(refusal));
+        await_end(stream);
+        assert_eq!(process.refused(), [(refusal.name(), 1)]);
+        let (_stream, answer) = dial(process.address, &HELLO.to_bytes());
+        assert_eq!(answer, Ok(()), "who fits is let in after one who did not");
+        process.ask(Do::Keep(1));
+        process.end();
+    }
+}
+
+#[test]
+fn an_older_start_or_life_is_refused_once_a_later_one_was_here() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = one_of_three(directory.path());
+    let say = |hello: Hello| dial(process.address, &hello.to_bytes()).1;
+    assert_eq!(say(HELLO), Ok(()));
+    assert_eq!(say(HELLO), Ok(()), "the same start may dial again");
+    assert_eq!(say(Hello { start: 4, ..HELLO }), Err(Refusal::Superseded));
+    assert_eq!(say(Hello { from: 3, start: 4, ..HELLO }), Ok(()), "another process has starts of its own");
+    assert_eq!(say(Hello { incarnation: 1, start: 1, ..HELLO }), Ok(()), "a later life counts from anew");
+    assert_eq!(say(Hello { start: 6, ..HELLO }), Err(Refusal::Superseded));
+    assert_eq!(process.refused(), [("superseded", 2)]);
+    process.end();
+}
+
+#[test]
+fn who_hangs_up_before_its_hello_is_no_peer() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = one_of_three(directory.path());
+    let mut stream = TcpStream::connect(process.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(&HELLO.to_bytes()[..20]).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = [0; ANSWER_BYTES];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer_from_bytes(&answer), Err(Refusal::NotAPeer));
+    await_end(stream);
+    assert_eq!(process.refused(), [("not_a_peer", 1)]);
+    process.end();
+}
+
+#[test]
+fn a_process_that_is_refused_says_so_once_and_dials_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (other, address) = listener();
+    let mut config = alone(1, directory.path());
+    config.incarnation = 3;
+    config.peers = vec![peer(2, address)];
+    let process = Process::start(config);
+    let mut hellos = Vec::new();
+    for _ in 0..3 {
+        let (mut stream, _) = other.accept().unwrap();
+        let mut hello = [0; HELLO_BYTES];
+        stream.read_exact(&mut hello).unwrap();
+        hellos.push(Hello::from_bytes(&hello).unwrap());
+        stream.write_all(&answer_to_bytes(Err(Refusal::OtherCluster))).unwrap();
+    }
+    let Hello { cluster, from, to, incarnation, start } = hellos[0];
+    assert_eq!((cluster, from, to, incarnation), (CLUSTER, 1, 2, 3));
+    assert!(start > 0 && hellos.iter().all(|hello| *hello == hellos[0]), "{hellos:?}");
+    assert_eq!(process.refused(), [("other_cluster", 1)]);
+    process.end();
+}
