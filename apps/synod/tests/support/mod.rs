@@ -85,7 +85,9 @@ pub struct Running {
 
 impl Running {
     pub fn start() -> Running {
-        Running::with(Settings::default(), Limits::default())
+        // What redis-benchmark asks for before it begins.
+        let told = vec![("appendonly".to_owned(), "no".to_owned())];
+        Running::with(Settings { told, ..Settings::default() }, Limits::default())
     }
 
     pub fn with(settings: Settings, limits: Limits) -> Running {
