@@ -169,6 +169,44 @@ pub fn functions(code: &str) -> Vec<(usize, &str, usize)> {
     found
 }
 
+/// Every `match`: its line, what it matches on, and what stands between its braces.
+pub fn matches(code: &str) -> Vec<(usize, &str, &str)> {
+    const KEYWORD: &str = "match ";
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices(KEYWORD).filter(|(at, _)| !continues_word_before(code, *at)) {
+        let rest = &code[at + KEYWORD.len()..];
+        if let Some((scrutinee, body)) = rest[..item_end(rest)].split_once('{') {
+            found.push((code[..at].matches('\n').count() + 1, scrutinee.trim(), body));
+        }
+    }
+    found
+}
+
+fn continues_word_before(code: &str, at: usize) -> bool {
+    code[..at].ends_with(is_word)
+}
+
+/// Whether a `match` with this body has an arm for whatever else there is.
+pub fn has_wildcard_arm(body: &str) -> bool {
+    let (mut depth, mut before) = (0, '{');
+    for (at, c) in body.char_indices() {
+        let begins_arm = depth == 0 && ['{', '}', ','].contains(&before);
+        let after = body[at..].strip_prefix('_').map(str::trim_start);
+        if begins_arm && after.is_some_and(|after| after.starts_with("=>")) {
+            return true;
+        }
+        match c {
+            '{' | '(' | '[' => depth += 1,
+            '}' | ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        if !c.is_whitespace() {
+            before = c;
+        }
+    }
+    false
+}
+
 /// Which of the parts of `std` that are named in `parts` the code names, also in a group as `std::{fs, net}`.
 pub fn parts_of_std<'a>(code: &str, parts: &[&'a str]) -> Vec<&'a str> {
     let mut named = Vec::new();
@@ -228,6 +266,16 @@ fn what_only_tests_compile_is_cut() {
 fn functions_are_measured_without_blank_lines() {
     let code = "trait T { fn no_body(&self); }\npub fn long(\n a: u8,\n) -> u8 {\n\n if a > 0 { 1 } else { 2 }\n}\nfn short() {}\n";
     assert_eq!(functions(code), [(2, "long", 5), (8, "short", 1)]);
+}
+
+#[test]
+fn wildcard_arms_are_found_and_told_from_inner_ones() {
+    let code = "match a {\n B(_) => 1,\n C => { match d { E => 2, _ => 3 } }\n}";
+    let found: Vec<_> =
+        matches(code).into_iter().map(|(line, on, body)| (line, on, has_wildcard_arm(body))).collect();
+    assert_eq!(found, [(1, "a", false), (3, "d", true)]);
+    assert!(has_wildcard_arm(" B => {}\n _ => {} }"));
+    assert!(!has_wildcard_arm(" (B, _) => {}\n C(_) | D { .. } => {} }"));
 }
 
 #[test]

@@ -47,6 +47,27 @@ fn choosing_world(member: &Member, file: &Source) -> Vec<Objection> {
         .collect()
 }
 
+/// What a protocol may be told or be: each `match` on one of these names every variant.
+const NAMED_WHOLE: &[&str] = &["message", "timer", "role", "effect", "event", "stimulus", "departure"];
+
+/// Crates of the framework that match on such values, besides all modules.
+const MATCHING: &[&str] = &["node", "world", "simulator", "host"];
+
+fn wildcards(member: &Member, file: &Source) -> Vec<Objection> {
+    if member.shelf != "modules" && !MATCHING.contains(&member.name.as_str()) {
+        return Vec::new();
+    }
+    let matches = rust::matches(&file.shipped).into_iter();
+    let careless = matches.filter(|(_, scrutinee, body)| {
+        rust::words(scrutinee).any(|word| NAMED_WHOLE.contains(&word)) && rust::has_wildcard_arm(body)
+    });
+    careless
+        .map(|(line, scrutinee, _)| {
+            objection(&file.path, format!("has `_ =>` in `match {scrutinee}` on line {line}: name the rest"))
+        })
+        .collect()
+}
+
 fn headless(_member: &Member, file: &Source) -> Vec<Objection> {
     let has_header = file.text.starts_with("//! ");
     if has_header { Vec::new() } else { vec![objection(&file.path, "does not begin with a `//!` line")] }
@@ -166,6 +187,16 @@ fn the_world_never_chooses() {
         objections_to(choosing_world, "framework/world/src/lib.rs", "use synod_stdx::Rng; loop {}"),
         2
     );
+}
+
+#[test]
+fn every_message_timer_role_and_effect_is_named_where_it_is_matched() {
+    assert_tidy("wildcards", &of_all(wildcards));
+    let careless = "match &self.role { Role::Leader(_) => {} _ => {} }";
+    assert_eq!(objections_to(wildcards, "modules/x/src/lib.rs", careless), 1);
+    assert_eq!(objections_to(wildcards, "framework/resp/src/lib.rs", careless), 0);
+    let careful = "match message { A(_) => match n { 0 => {} _ => {} }, B | C => {} }";
+    assert_eq!(objections_to(wildcards, "modules/x/src/lib.rs", careful), 0);
 }
 
 #[test]
