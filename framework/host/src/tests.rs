@@ -203,9 +203,11 @@ impl Wire for Whole {
     }
 }
 
-/// A port of this machine that nobody else has.
+/// A port of this machine that nobody else has, nor ever gets while these tests run: a process that dials another one
+/// after its end must not meet that of another test.
 fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    Box::leak(Box::new(listener.try_clone().unwrap()));
     let address = listener.local_addr().unwrap();
     (listener, address)
 }

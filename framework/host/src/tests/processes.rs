@@ -44,7 +44,6 @@ fn a_process_that_comes_back_is_found_again() {
     let mut one = Process::listening(config, first);
     let mut config = alone(2, directory.path());
     config.peers = vec![peer(1, first_at)];
-    // The port stays bound while the process is away, so that nobody else takes it.
     let kept = second.try_clone().unwrap();
     let two = Process::listening(config.clone(), second);
     one.ask(Do::Ask(N2));
@@ -61,8 +60,7 @@ fn messages_to_a_process_that_is_away_are_dropped_and_counted() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = alone(1, directory.path());
     // Bound, but nobody accepts there.
-    let (_nobody, address) = listener();
-    config.peers = vec![peer(2, address)];
+    config.peers = vec![peer(2, listener().1)];
     let mut process = Process::start(config);
     process.tell(Do::Ask(N2));
     process.ask(Do::Tell);
