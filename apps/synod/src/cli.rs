@@ -1,7 +1,7 @@
 //! The command line: what it takes, and the two commands that need no cluster.
 
 use crate::bench::{self, Extent, Options, Workload};
-use crate::config::{Config, PASSWORD_VARIABLE};
+use crate::config::{Config, Limits, PASSWORD_VARIABLE, Peer};
 use crate::node;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::io::IsTerminal as _;
@@ -57,10 +57,85 @@ pub struct Up {
 
 /// `synod serve`.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("source").required(true).args(["config", "node"]))]
 pub struct Serve {
-    /// The node's configuration file.
+    /// The node's configuration file; or all of it by the flags below.
+    #[arg(long, conflicts_with_all = ["node", "cluster", "data", "listen", "peer_listen", "peer"])]
+    pub config: Option<PathBuf>,
+    /// This node's number, from 1.
+    #[arg(long, requires_all = ["data", "listen", "peer_listen"])]
+    pub node: Option<u32>,
+    /// The cluster's name.
+    #[arg(long, default_value = "synod")]
+    pub cluster: String,
+    /// The directory for everything durable.
     #[arg(long)]
-    pub config: PathBuf,
+    pub data: Option<PathBuf>,
+    /// Where clients are served.
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+    /// Where other nodes are heard.
+    #[arg(long)]
+    pub peer_listen: Option<SocketAddr>,
+    /// Where metrics are served.
+    #[arg(long)]
+    pub admin_listen: Option<SocketAddr>,
+    /// The file whose first line is the clients' password.
+    #[arg(long)]
+    pub password_file: Option<PathBuf>,
+    /// Which life of this node's disk it is: one more each time that the disk was lost.
+    #[arg(long, default_value_t = 0)]
+    pub incarnation: u64,
+    /// Where to record everything that happens to the node.
+    #[arg(long)]
+    pub recording: Option<PathBuf>,
+    /// Another node, as NUMBER=PEER_ADDRESS/CLIENT_ADDRESS; once for each.
+    #[arg(long, value_parser = parse_peer)]
+    pub peer: Vec<Peer>,
+}
+
+fn parse_peer(text: &str) -> Result<Peer, String> {
+    let shape = || "write it as 2=10.0.0.2:17001/10.0.0.2:7001".to_owned();
+    let (node, addresses) = text.split_once('=').ok_or_else(shape)?;
+    let (peer, client) = addresses.split_once('/').ok_or_else(shape)?;
+    Ok(Peer {
+        node: node.parse().map_err(|_| shape())?,
+        peer: peer.parse().map_err(|_| shape())?,
+        client: client.parse().map_err(|_| shape())?,
+    })
+}
+
+impl Serve {
+    /// The configuration that the file or the flags say, checked.
+    fn configuration(&self) -> Result<Config, String> {
+        let flags = (self.node, &self.data, self.listen, self.peer_listen);
+        let (Some(node), Some(data), Some(listen), Some(peer_listen)) = flags else {
+            return match &self.config {
+                Some(file) => Config::read(file),
+                None => Err("serve: give --config, or --node and what it needs".to_owned()),
+            };
+        };
+        let mut peers = self.peer.clone();
+        if peers.iter().all(|peer| peer.node != node) {
+            peers.push(Peer { node, peer: peer_listen, client: listen });
+        }
+        let config = Config {
+            cluster: self.cluster.clone(),
+            node,
+            data: data.clone(),
+            listen,
+            peer_listen,
+            admin_listen: self.admin_listen,
+            password_file: self.password_file.clone(),
+            incarnation: self.incarnation,
+            recording: self.recording.clone(),
+            peers,
+            limits: Limits::default(),
+        };
+        config.check()?;
+        config.password()?;
+        Ok(config)
+    }
 }
 
 /// `synod status`.
@@ -224,7 +299,7 @@ fn bench_options(arguments: &Bench) -> Result<Options, String> {
 /// Runs `synod serve`.
 pub fn run_serve(arguments: &Serve) -> ExitCode {
     start_log();
-    match Config::read(&arguments.config) {
+    match arguments.configuration() {
         Ok(config) => node::serve(&config),
         Err(problem) => usage_error(&problem),
     }
@@ -278,12 +353,29 @@ mod tests {
     }
 
     #[test]
+    fn flags_say_what_a_configuration_file_would() {
+        let flags = "synod serve --node 1 --data d --listen 127.0.0.1:7001 --peer-listen 127.0.0.1:17001 \
+                     --peer 2=127.0.0.1:17002/127.0.0.1:7002";
+        let cli = Cli::try_parse_from(flags.split_whitespace()).unwrap();
+        let Command::Serve(serve) = cli.command else { panic!() };
+        let config = serve.configuration().unwrap();
+        assert_eq!(config.peers.iter().map(|peer| peer.node).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!((config.cluster.as_str(), config.incarnation), ("synod", 0));
+    }
+
+    #[test]
     fn what_is_misspelt_is_guessed() {
         for (arguments, expected) in [
             (vec!["synod", "bensh"], "'bench'"),
             (vec!["synod", "bench", "--piepline", "1"], "'--pipeline'"),
             (vec!["synod", "bench", "--tests", "sett"], "no test is called so; there are ping, set"),
             (vec!["synod", "up", "--nodes", "0"], "1..=9"),
+            (vec!["synod", "serve"], "--config <CONFIG>|--node <NODE>"),
+            (vec!["synod", "serve", "--node", "1"], "--data <DATA>"),
+            (
+                vec!["synod", "serve", "--node", "1", "--peer", "2"],
+                "write it as 2=10.0.0.2:17001/10.0.0.2:7001",
+            ),
         ] {
             let error = Cli::try_parse_from(&arguments).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");

@@ -126,7 +126,11 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Checks what no field shows alone.
+    ///
+    /// # Errors
+    /// One line: what, and what to do.
+    pub fn check(&self) -> Result<(), String> {
         let addresses = [("listen", Some(self.listen)), ("peer_listen", Some(self.peer_listen))];
         for (name, address) in addresses.into_iter().chain([("admin_listen", self.admin_listen)]) {
             if address.is_some_and(|address| address.port() == 0) {

@@ -153,7 +153,7 @@ impl Target {
     fn hello(&self) -> Hello {
         let cluster = Digest::of(NAME.as_bytes());
         // No later than a real start: the real node of this number could come back.
-        Hello { cluster, from: ABSENT, to: self.node, incarnation: 0, start: u32::MAX }
+        Hello { cluster, from: ABSENT, to: self.node, incarnation: 0, start: u32::MAX, disk: 7 }
     }
 
     /// Sends `bytes` to the peer port; the connection must be dropped and counted as `reason`, or as nothing.

@@ -84,7 +84,11 @@ fn round(start: fn() -> Box<dyn Cluster>, in_flight: usize, commands: usize) -> 
     }
     let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds() - cpu_before);
     let heap = counting::live_bytes() - heap_before;
-    assert!(cluster.held().iter().all(|held| *held >= commands), "a replica lacks commands: {:?}", cluster.held());
+    assert!(
+        cluster.held().iter().all(|held| *held >= commands),
+        "a replica lacks commands: {:?}",
+        cluster.held()
+    );
     Round {
         per_second: commands as f64 / seconds,
         cpu_us: cpu * 1e6 / commands as f64,
@@ -98,11 +102,18 @@ fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
 }
 
 fn main() {
-    let argument = |n: usize, default: usize| std::env::args().nth(n).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let argument = |n: usize, default: usize| {
+        std::env::args().nth(n).and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
     let (rounds, commands) = (argument(1, 7), argument(2, 300_000));
-    println!("{rounds} rounds of {commands} commands of {PAYLOAD_BYTES} bytes, three replicas in one thread\n");
-    println!("in flight  core          commands/s (least to most)          CPU µs/command (least to most)   bytes kept");
-    let depths = std::env::args().nth(3).and_then(|text| text.parse().ok()).map_or(vec![1, 64, 1024], |one| vec![one]);
+    println!(
+        "{rounds} rounds of {commands} commands of {PAYLOAD_BYTES} bytes, three replicas in one thread\n"
+    );
+    println!(
+        "in flight  core          commands/s (least to most)          CPU µs/command (least to most)   bytes kept"
+    );
+    let depths =
+        std::env::args().nth(3).and_then(|text| text.parse().ok()).map_or(vec![1, 64, 1024], |one| vec![one]);
     let cores: Vec<&Entry> = match std::env::args().nth(4) {
         Some(name) => CORES.iter().filter(|(core, _)| *core == name).collect(),
         None => CORES.iter().collect(),
@@ -126,6 +137,11 @@ fn main() {
         if cores.len() < CORES.len() {
             continue;
         }
-        println!("{:>9}  ratio to omnipaxos {:.2}, to raft-rs {:.2}\n", "", rate(0) / rate(1), rate(0) / rate(2));
+        println!(
+            "{:>9}  ratio to omnipaxos {:.2}, to raft-rs {:.2}\n",
+            "",
+            rate(0) / rate(1),
+            rate(0) / rate(2)
+        );
     }
 }

@@ -70,7 +70,8 @@ impl Cluster for Omni {
         let decided = self.nodes[self.leader].get_decided_idx();
         let news = decided - self.decided;
         // Whoever runs an application reads what was decided.
-        let read = self.nodes[self.leader].read_decided_suffix(self.decided).map_or(0, |entries| entries.len());
+        let read =
+            self.nodes[self.leader].read_decided_suffix(self.decided).map_or(0, |entries| entries.len());
         assert_eq!(read, news);
         self.decided = decided;
         news

@@ -45,7 +45,8 @@ impl Paxos {
     pub fn start() -> Paxos {
         let ids = NodeId::servers(3);
         // Nothing is dropped, and nothing is replaced by a checkpoint.
-        let settings = Settings { retained_slots_max: u64::MAX, checkpoint_bytes: usize::MAX, ..Settings::default() };
+        let settings =
+            Settings { retained_slots_max: u64::MAX, checkpoint_bytes: usize::MAX, ..Settings::default() };
         let server = |id: &NodeId| Process::Server(Server::new(*id, &ids, Count::default(), settings));
         let mut paxos = Paxos {
             servers: ids.iter().map(server).collect(),
@@ -70,7 +71,8 @@ impl Paxos {
                 Effect::Send { to, message } | Effect::SendEarly { to, message } => {
                     self.network.push_back((from, to, message));
                 }
-                Effect::SetTimer { .. } | Effect::Persist(_) | Effect::Checkpoint(_) | Effect::Compact(_) => {}
+                Effect::SetTimer { .. } | Effect::Persist(_) | Effect::Checkpoint(_) | Effect::Compact(_) => {
+                }
                 Effect::Reply { .. } => unreachable!("servers have no users"),
             }
         }
@@ -111,7 +113,8 @@ impl Cluster for Paxos {
     }
 
     fn held(&self) -> Vec<usize> {
-        let slots = |process: &Process<Count>| process.server().map_or(0, |server| server.log().slots() as usize);
+        let slots =
+            |process: &Process<Count>| process.server().map_or(0, |server| server.log().slots() as usize);
         self.servers.iter().map(slots).collect()
     }
 }

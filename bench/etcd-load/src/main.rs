@@ -4,12 +4,12 @@
 //! `etcd-load ENDPOINTS put|get CLIENTS SECONDS VALUE_BYTES KEYS`, endpoints as `http://127.0.0.1:2379,…`.
 
 use hdrhistogram::Histogram;
+use http::uri::PathAndQuery;
 use std::cell::RefCell;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tonic::client::Grpc;
-use http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 use tonic_prost::ProstCodec;
 
@@ -88,14 +88,17 @@ fn run() -> Result<(), String> {
         .split(',')
         .map(|uri| Endpoint::from_shared(uri.to_owned()).map_err(|error| error.to_string()))
         .collect::<Result<_, _>>()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let begin = Instant::now();
     let load = Rc::new(Load {
         is_put: operation == "put",
         value: vec![b'x'; value_bytes as usize],
         keys,
         end: begin + Duration::from_secs(seconds),
-        latencies: RefCell::new(Histogram::new_with_bounds(1, 60_000_000, 3).map_err(|error| error.to_string())?),
+        latencies: RefCell::new(
+            Histogram::new_with_bounds(1, 60_000_000, 3).map_err(|error| error.to_string())?,
+        ),
     });
     let local = tokio::task::LocalSet::new();
     let tasks: Vec<_> = (0..clients)

@@ -1,7 +1,7 @@
 //! The bytes between processes: a handshake, then frames.
 //!
 //! ```text
-//! hello     "SYNODPEER" version:u8 cluster:u64 from:u32 to:u32 incarnation:u64 start:u32 crc:u32
+//! hello     "SYNODPEER" version:u8 cluster:u64 from:u32 to:u32 incarnation:u64 start:u32 disk:u64 crc:u32
 //! answer    "SYNODPEER" version:u8 code:u8 crc:u32                     (code 0: welcome; else a refusal)
 //! frame     length:u32 crc:u32 from:u32 to:u32 message                 (length and crc are of what follows them)
 //! ```
@@ -16,7 +16,7 @@ pub const MAGIC: &[u8; 9] = b"SYNODPEER";
 /// The version that this program writes; it reads this one and all before.
 pub const VERSION: u8 = 1;
 /// The bytes of a hello.
-pub const HELLO_BYTES: usize = 9 + 1 + 8 + 4 + 4 + 8 + 4 + 4;
+pub const HELLO_BYTES: usize = 9 + 1 + 8 + 4 + 4 + 8 + 4 + 8 + 4;
 /// The bytes of an answer to a hello.
 pub const ANSWER_BYTES: usize = 9 + 1 + 1 + 4;
 /// The bytes before a frame's content.
@@ -37,6 +37,8 @@ pub struct Hello {
     pub incarnation: u64,
     /// Which start of the sender this is.
     pub start: u32,
+    /// A number that the sender drew when its disk was first used: another one in the same life is another disk.
+    pub disk: u64,
 }
 
 /// Why a connection is refused.
@@ -56,10 +58,12 @@ pub enum Refusal {
     Myself,
     /// A later start or life of the same process was here: two of one name, or an old one.
     Superseded,
+    /// The sender's disk is not the one that its life had: what it promised is lost.
+    OtherDisk,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 7] = [
+    const ALL: [Refusal; 8] = [
         Refusal::NotAPeer,
         Refusal::NewerVersion,
         Refusal::OtherCluster,
@@ -67,6 +71,7 @@ impl Refusal {
         Refusal::UnknownNode,
         Refusal::Myself,
         Refusal::Superseded,
+        Refusal::OtherDisk,
     ];
 
     fn code(self) -> u8 {
@@ -83,6 +88,7 @@ impl Refusal {
             Refusal::UnknownNode => "unknown_node",
             Refusal::Myself => "myself",
             Refusal::Superseded => "superseded",
+            Refusal::OtherDisk => "other_disk",
         }
     }
 }
@@ -102,6 +108,10 @@ impl fmt::Display for Refusal {
             Refusal::Myself => "the peer claims this process's own number: give each process its own",
             Refusal::Superseded => {
                 "a later start of this number is known: two processes run under one number"
+            }
+            Refusal::OtherDisk => {
+                "the peer has another disk than before: if it lost its data, set its incarnation one higher; if two \
+                 processes have one number, give each its own"
             }
         })
     }
@@ -124,6 +134,7 @@ impl Hello {
         put_u32(&mut out, self.to);
         put_u64(&mut out, self.incarnation);
         put_u32(&mut out, self.start);
+        put_u64(&mut out, self.disk);
         seal(&mut out, 0);
         out
     }
@@ -149,6 +160,7 @@ impl Hello {
                 to: input.u32()?,
                 incarnation: input.u64()?,
                 start: input.u32()?,
+                disk: input.u64()?,
             };
             Ok((hello, input.u32()?))
         };
@@ -270,7 +282,7 @@ mod tests {
     use super::{BadFrame, Hello, Refusal, answer_from_bytes, answer_to_bytes, first_frame, put_frame};
     use synod_node::NodeId;
 
-    const HELLO: Hello = Hello { cluster: 7, from: 1, to: 2, incarnation: 3, start: 4 };
+    const HELLO: Hello = Hello { cluster: 7, from: 1, to: 2, incarnation: 3, start: 4, disk: 5 };
 
     #[test]
     fn a_hello_survives_and_every_flipped_bit_is_noticed() {

@@ -1,6 +1,6 @@
 //! A host: opens the data, starts the nodes, and keeps them going.
 
-use crate::boot::next_start;
+use crate::boot::{KnownDisks, disk_number, next_start};
 use crate::core::{Core, Hosted, Parts};
 use crate::counters::Counters;
 use crate::disk::FileDisk;
@@ -157,6 +157,8 @@ impl<N: Hosted> Host<N> {
             Err(synod_journal::Error::AlreadyFormatted) => false,
             Err(error) => return Err(error.into()),
         };
+        let disk_number = disk_number(&config.data, is_new).map_err(HostError::Boot)?;
+        let known = KnownDisks::read(&config.data).map_err(HostError::Boot)?;
         let options = Options { segment_bytes: config.segment_bytes, describe, ..Options::default() };
         let (journal, recovered) = Journal::open(disk, identity, options)?;
         if recovered.torn_tail {
@@ -188,6 +190,8 @@ impl<N: Hosted> Host<N> {
             number: config.number,
             incarnation: config.incarnation,
             start,
+            disk: disk_number,
+            known: RefCell::new(known),
             seen: RefCell::new(vec![((0, 0), 0); config.peers.len()]),
             peers: config.peers,
         };

@@ -1,6 +1,7 @@
 //! The connections between processes: one task that accepts, one a peer that dials and writes, one a connection that
 //! reads.
 
+use crate::boot::KnownDisks;
 use crate::core::{Core, Hosted};
 use crate::frame::{
     ANSWER_BYTES, BadFrame, HELLO_BYTES, Hello, Refusal, answer_from_bytes, answer_to_bytes, first_frame,
@@ -27,6 +28,8 @@ pub(crate) struct Us {
     pub(crate) number: u32,
     pub(crate) incarnation: u64,
     pub(crate) start: u32,
+    pub(crate) disk: u64,
+    pub(crate) known: RefCell<KnownDisks>,
     pub(crate) peers: Vec<Peer>,
     /// The latest life and start of each peer that was let in, and how often it changed.
     pub(crate) seen: RefCell<Vec<((u64, u32), u64)>>,
@@ -46,6 +49,7 @@ impl Us {
         }
         let peer =
             self.peers.iter().position(|peer| peer.number == hello.from).ok_or(Refusal::UnknownNode)?;
+        self.known.borrow_mut().admit(hello.from, hello.incarnation, hello.disk)?;
         let (latest, connection) = &mut self.seen.borrow_mut()[peer];
         let life = (hello.incarnation, hello.start);
         if life < *latest {
@@ -205,6 +209,7 @@ async fn connect(us: &Us, peer: usize) -> Result<TcpStream, Option<Refusal>> {
             to: us.peers[peer].number,
             incarnation: us.incarnation,
             start: us.start,
+            disk: us.disk,
         };
         stream.write_all(&hello.to_bytes()).await.ok()?;
         let mut answer = [0; ANSWER_BYTES];

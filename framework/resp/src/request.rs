@@ -313,6 +313,8 @@ impl RequestParser {
         let line = &buffer[self.start..newline];
         self.position = newline + 1;
         self.unquoted.clear();
+        // Before anything can fail: the spans are of what is unquoted, not of the buffer.
+        self.is_inline = true;
         let (unquoted, spans) = (&mut self.unquoted, &mut self.spans);
         split_quoted(line, |argument| {
             let start = unquoted.len();
@@ -320,7 +322,6 @@ impl RequestParser {
             spans.push(Span { start, end: unquoted.len() });
         })
         .ok_or(ProtocolError::UnbalancedQuotes)?;
-        self.is_inline = true;
         let args = Args { base: &self.unquoted, spans: &self.spans };
         if is_http(&args) { Err(ProtocolError::HttpRequest) } else { Ok(Some(!args.is_empty())) }
     }

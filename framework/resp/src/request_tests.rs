@@ -51,6 +51,18 @@ fn check(input: &[u8], expected: &str) {
 }
 
 #[test]
+fn a_broken_line_behind_a_good_one_is_what_is_left() {
+    for broken in ["set \"k\r\n", "GET / HTTP/1.1\r\n"] {
+        let mut buffer = format!("PING\r\n{broken}").into_bytes();
+        let mut parser = RequestParser::new(Limits::default(), true);
+        assert!(matches!(parser.advance(&buffer), Ok(Parsed::Command(_))));
+        assert!(parser.advance(&buffer).is_err());
+        parser.release_from(&mut buffer);
+        assert_eq!(buffer, broken.as_bytes());
+    }
+}
+
+#[test]
 fn commands_are_found_whole_and_in_pieces() {
     check(b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", "GET k");
     check(b"*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$0\r\n\r\n", "PING | ECHO ");

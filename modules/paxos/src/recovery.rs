@@ -240,6 +240,9 @@ impl<S: StateMachine> Server<S> {
     }
 }
 
+/// Batches smaller than this are counted together.
+const GRAIN_BYTES: usize = 16 << 10;
+
 /// The executed batches that are still in the log, by their last slots, with their bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Retained {
@@ -249,8 +252,14 @@ pub(crate) struct Retained {
 
 impl Retained {
     pub(crate) fn push(&mut self, last: Slot, bytes: usize) {
-        self.batches.push_back((last, bytes));
         self.bytes += bytes;
+        match self.batches.back_mut() {
+            // Small batches are counted together: to the byte does not matter.
+            Some((end, together)) if *together + bytes <= GRAIN_BYTES => {
+                (*end, *together) = (last, *together + bytes);
+            }
+            Some(_) | None => self.batches.push_back((last, bytes)),
+        }
     }
 
     /// The slot through which everything must go so that at most `bytes_max` stay.

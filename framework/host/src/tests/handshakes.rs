@@ -8,7 +8,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 /// What process 2 says to process 1.
-pub(super) const HELLO: Hello = Hello { cluster: CLUSTER, from: 2, to: 1, incarnation: 0, start: 5 };
+pub(super) const HELLO: Hello =
+    Hello { cluster: CLUSTER, from: 2, to: 1, incarnation: 0, start: 5, disk: 77 };
 
 /// Process 1, which knows processes 2 and 3; nobody accepts where they should be.
 pub(super) fn one_of_three(directory: &Path) -> Process {
@@ -78,9 +79,15 @@ fn an_older_start_or_life_is_refused_once_a_later_one_was_here() {
     assert_eq!(say(HELLO), Ok(()), "the same start may dial again");
     assert_eq!(say(Hello { start: 4, ..HELLO }), Err(Refusal::Superseded));
     assert_eq!(say(Hello { from: 3, start: 4, ..HELLO }), Ok(()), "another process has starts of its own");
-    assert_eq!(say(Hello { incarnation: 1, start: 1, ..HELLO }), Ok(()), "a later life counts from anew");
+    assert_eq!(say(Hello { start: 9, disk: 78, ..HELLO }), Err(Refusal::OtherDisk), "a life has one disk");
+    assert_eq!(
+        say(Hello { incarnation: 1, start: 1, disk: 78, ..HELLO }),
+        Ok(()),
+        "a later life counts from anew"
+    );
+    assert_eq!(say(Hello { incarnation: 1, start: 2, ..HELLO }), Err(Refusal::OtherDisk));
     assert_eq!(say(Hello { start: 6, ..HELLO }), Err(Refusal::Superseded));
-    assert_eq!(process.refused(), [("superseded", 2)]);
+    assert_eq!(process.refused(), [("other_disk", 2), ("superseded", 2)]);
     process.end();
 }
 
@@ -116,7 +123,7 @@ fn a_process_that_is_refused_says_so_once_and_dials_again() {
         hellos.push(Hello::from_bytes(&hello).unwrap());
         stream.write_all(&answer_to_bytes(Err(Refusal::OtherCluster))).unwrap();
     }
-    let Hello { cluster, from, to, incarnation, start } = hellos[0];
+    let Hello { cluster, from, to, incarnation, start, disk: _ } = hellos[0];
     assert_eq!((cluster, from, to, incarnation), (CLUSTER, 1, 2, 3));
     assert!(start > 0 && hellos.iter().all(|hello| *hello == hellos[0]), "{hellos:?}");
     assert_eq!(process.refused(), [("other_cluster", 1)]);
