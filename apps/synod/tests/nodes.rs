@@ -86,16 +86,13 @@ fn of_two_nodes_with_one_number_only_one_is_let_in() {
     let cluster = Cluster::start(3);
     let leader = cluster.await_leader();
     let follower = cluster.follower();
-    let before = cluster.refusals(leader, "superseded");
+    let before = cluster.refusals(leader, "other_disk");
     let directory = cluster.place().join("impostor");
     let setup = &cluster.nodes[follower as usize - 1].setup;
     let impostor = Setup { own: Ports::free(1)[0], directory, ..setup.clone() };
-    // Starts are numbered by the second at least: this one is the later, whatever the clock says.
-    std::fs::create_dir_all(impostor.data()).unwrap();
-    std::fs::write(impostor.data().join("starts"), "4000000000").unwrap();
     let _process = impostor.start();
-    cluster.await_refusal(leader, "superseded", before);
-    let told = "two processes run under one number";
+    cluster.await_refusal(leader, "other_disk", before);
+    let told = "two processes have one number";
     let is_told = || [setup.log(), impostor.log()].iter().any(|log| log.contains(told)).then_some(());
     assert!(wait_for(PATIENCE, is_told).is_some(), "nobody says that {told}");
     write_until_acknowledged(&cluster.client_addresses(), "k", "v");
@@ -138,6 +135,8 @@ struct Target {
     cluster: Cluster,
     node: u32,
     address: SocketAddr,
+    /// The number of the absent node's disk.
+    disk: u64,
 }
 
 impl Target {
@@ -147,13 +146,14 @@ impl Target {
         cluster.kill(ABSENT);
         let node = cluster.await_leader();
         let address = cluster.node(node).setup.own.peer;
-        Target { cluster, node, address }
+        let disk = std::fs::read_to_string(cluster.node(ABSENT).setup.data().join("disk")).unwrap();
+        Target { cluster, node, address, disk: disk.parse().unwrap() }
     }
 
     fn hello(&self) -> Hello {
         let cluster = Digest::of(NAME.as_bytes());
         // No later than a real start: the real node of this number could come back.
-        Hello { cluster, from: ABSENT, to: self.node, incarnation: 0, start: u32::MAX, disk: 7 }
+        Hello { cluster, from: ABSENT, to: self.node, incarnation: 0, start: u32::MAX, disk: self.disk }
     }
 
     /// Sends `bytes` to the peer port; the connection must be dropped and counted as `reason`, or as nothing.
@@ -208,6 +208,7 @@ fn nothing_that_comes_to_the_peer_port_harms_a_node() {
     target.check_hello(Hello { cluster: 1, ..hello }, Refusal::OtherCluster);
     target.check_hello(Hello { to: 77, ..hello }, Refusal::OtherNode);
     target.check_hello(Hello { from: 77, ..hello }, Refusal::UnknownNode);
+    target.check_hello(Hello { disk: !hello.disk, ..hello }, Refusal::OtherDisk);
     target.check_hello(Hello { from: target.node, ..hello }, Refusal::Myself);
 
     let mut frame = Vec::new();
@@ -251,4 +252,35 @@ fn random_frames_of_an_admitted_peer_end_its_connection_only() {
         };
         target.check(&format!("round {round}"), &bytes, Some(reason));
     }
+}
+
+/// A node that lost its data and is started as if nothing had happened would make a majority with one that missed what
+/// only it and a third node knew.
+#[test]
+fn a_node_that_hides_that_its_disk_is_lost_is_refused_and_no_write_is_lost() {
+    let mut cluster = Cluster::start(3);
+    let leader = cluster.await_leader();
+    let [missing, lost] =
+        cluster.numbers().into_iter().filter(|number| *number != leader).collect::<Vec<_>>()[..]
+    else {
+        panic!("three nodes")
+    };
+    write_until_acknowledged(&cluster.client_addresses(), "k", "old");
+    cluster.kill(missing);
+    write_until_acknowledged(&[cluster.client_address(leader)], "k", "new");
+    cluster.kill(leader);
+    cluster.kill(lost);
+    std::fs::remove_dir_all(cluster.node(lost).setup.data()).unwrap();
+    cluster.restart(missing);
+    cluster.restart(lost);
+    cluster.await_refusal(missing, "other_disk", 0);
+    assert_eq!(cluster.leader(), None, "who forgot and who never knew lead nobody");
+    // The one that knows is back: with it there is a majority that remembers.
+    cluster.restart(leader);
+    let address = cluster.client_address(leader);
+    let read = wait_for(PATIENCE, || {
+        let mut wire = cluster::Wire::open(address, PATIENCE)?;
+        wire.ask(&["get", "k"]).filter(|reply| !reply.is_error())
+    });
+    assert_eq!(read, Some(synod_resp::Reply::bulk("new")));
 }
