@@ -27,8 +27,8 @@ pub(crate) struct Liveness {
     heard: BTreeMap<NodeId, (Ballot, bool)>,
     /// Who answered last tick.
     heard_before: BTreeMap<NodeId, (Ballot, bool)>,
-    /// How far each peer has executed, as far as it said.
-    executed: BTreeMap<NodeId, Slot>,
+    /// How far each peer has executed, as far as it said; in the order of their names. A handful: a list beats a map.
+    executed: Vec<(NodeId, Slot)>,
     /// The highest ballot heard of.
     highest: Ballot,
 }
@@ -40,7 +40,7 @@ impl Liveness {
             missed,
             heard: BTreeMap::new(),
             heard_before: BTreeMap::new(),
-            executed: BTreeMap::new(),
+            executed: Vec::new(),
             highest: Ballot::ZERO,
         }
     }
@@ -66,12 +66,18 @@ impl Liveness {
 
     /// How far `peer` said that it executed.
     pub(crate) fn executed(&self, peer: NodeId) -> Slot {
-        self.executed.get(&peer).copied().unwrap_or_default()
+        self.executed.iter().find(|(known, _)| *known == peer).map_or(Slot::ZERO, |(_, through)| *through)
     }
 
     /// A peer says how far it executed. That may be less than before: it may have crashed.
     pub(crate) fn note_executed(&mut self, peer: NodeId, through: Slot) {
-        self.executed.insert(peer, through);
+        match self.executed.iter_mut().find(|(known, _)| *known == peer) {
+            Some((_, known)) => *known = through,
+            None => {
+                self.executed.push((peer, through));
+                self.executed.sort_unstable();
+            }
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Leader<S: StateMachine> {
     /// The last number of each session that is in the log and not executed.
     proposed: BTreeMap<ClientId, Seq>,
     /// Commands that wait for their turn.
-    pending: VecDeque<Proposal<S::Command>>,
+    pending: Vec<Proposal<S::Command>>,
     /// The last slots of the batches that are proposed and not chosen.
     batches: VecDeque<Slot>,
     pub(crate) reads: Reads<S::Command>,
@@ -168,7 +168,7 @@ impl<S: StateMachine> Server<S> {
             own: base,
             barrier: self.log.last(),
             proposed: BTreeMap::new(),
-            pending: VecDeque::new(),
+            pending: Vec::new(),
             batches: VecDeque::new(),
             reads: Reads::default(),
         };
@@ -240,7 +240,7 @@ impl<S: StateMachine> Server<S> {
                 }
             } else if seq == known + 1 && leader.pending.len() < self.settings.pending_max {
                 known = seq;
-                leader.pending.push_back(Proposal::Command { client, seq, acked_below, command });
+                leader.pending.push(Proposal::Command { client, seq, acked_below, command });
             }
             // Else it is proposed already, or behind a gap, or too much: the client will submit it again.
         }
@@ -467,11 +467,7 @@ fn ctx_broadcast_early<S: StateMachine>(to: &[NodeId], message: &Message<S>, ctx
 }
 
 /// How many of the first `pending` make the next batch.
-fn batch_len<S: StateMachine>(
-    pending: &VecDeque<Proposal<S::Command>>,
-    slots_max: usize,
-    bytes_max: usize,
-) -> usize {
+fn batch_len<S: StateMachine>(pending: &[Proposal<S::Command>], slots_max: usize, bytes_max: usize) -> usize {
     let mut bytes = 0;
     let fits = |proposal: &&Proposal<S::Command>| {
         bytes += proposal_bytes::<S>(proposal);

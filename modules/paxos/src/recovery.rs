@@ -266,10 +266,10 @@ impl Retained {
     fn excess(&self, bytes_max: usize) -> Slot {
         let mut left = self.bytes;
         let mut through = Slot::ZERO;
-        for (last, bytes) in &self.batches {
-            if left <= bytes_max {
-                break;
-            }
+        let mut batches = self.batches.iter();
+        while left > bytes_max
+            && let Some((last, bytes)) = batches.next()
+        {
             left -= bytes;
             through = *last;
         }
