@@ -306,7 +306,10 @@ impl<S: StateMachine> Server<S> {
                 self.catch_up(from, ctx);
             }
         }
-        self.maybe_choose(ctx);
+        // The last vote for what is chosen already changes nothing.
+        if through > self.chosen_through {
+            self.maybe_choose(ctx);
+        }
     }
 
     /// Whatever a quorum has accepted is chosen.

@@ -129,11 +129,17 @@ pub struct Log<C> {
     dropped_through: Slot,
     /// In the order of slots, not overlapping, all above `dropped_through`.
     runs: VecDeque<Run<C>>,
+    /// So many runs at the end hold one slot each, of one ballot, one behind the other. No part of what a log is.
+    singles: usize,
 }
+
+/// So many runs of one slot each are joined to one, once as many have come behind them: a run costs as much memory as a
+/// short command.
+const JOINED: usize = 16;
 
 impl<C> Default for Log<C> {
     fn default() -> Self {
-        Log { dropped_through: Slot::ZERO, runs: VecDeque::new() }
+        Log { dropped_through: Slot::ZERO, runs: VecDeque::new(), singles: 0 }
     }
 }
 
@@ -187,13 +193,54 @@ impl<C> Log<C> {
             .filter_map(move |run| run.clip(after, through))
     }
 
+    /// The proposals within `(after, through]`, in order, a run at a time, each with its last slot: as
+    /// [`runs`](Log::runs), and nothing is shared for it.
+    pub fn proposals(&self, after: Slot, through: Slot) -> impl Iterator<Item = (Slot, &[Proposal<C>])> {
+        let from = self.position(after.next());
+        let within = self.runs.range(from..).take_while(move |run| run.first <= through);
+        within.map(move |run| {
+            let (first, last) = (run.first.max(after.next()), run.last().min(through));
+            let (from, until) = ((first.0 - run.first.0) as usize, (last.0 + 1 - run.first.0) as usize);
+            (last, &run.proposals()[from..until])
+        })
+    }
+
+    /// Adds a run behind all others, and joins what has become old of runs that are short.
+    fn push(&mut self, run: Run<C>)
+    where
+        C: Clone,
+    {
+        let follows =
+            self.runs.back().is_some_and(|last| last.last().next() == run.first && last.ballot == run.ballot);
+        self.singles = match (run.len, follows) {
+            (1, true) => self.singles + 1,
+            (1, false) => 1,
+            _ => 0,
+        };
+        self.runs.push_back(run);
+        if self.singles == 2 * JOINED {
+            let end = self.runs.len() - JOINED;
+            let (first, ballot) = (self.runs[end - JOINED].first, self.runs[end - JOINED].ballot);
+            let joined =
+                self.runs.range(end - JOINED..end).flat_map(|run| run.proposals().iter().cloned()).collect();
+            self.runs.drain(end - JOINED + 1..end);
+            let place = self.runs.len() - JOINED - 1;
+            self.runs[place] = Run::new(first, ballot, joined);
+            self.singles = JOINED;
+        }
+    }
+
     /// Puts `run` in the place of whatever its slots held. Slots that are dropped stay dropped.
-    pub fn put(&mut self, run: &Run<C>) {
+    pub fn put(&mut self, run: &Run<C>)
+    where
+        C: Clone,
+    {
         let Some(run) = run.clip(self.dropped_through, Slot(u64::MAX)) else { return };
         if run.first > self.last() {
-            self.runs.push_back(run);
+            self.push(run);
             return;
         }
+        self.singles = 0;
         let from = self.position(run.first);
         let until = self.runs.partition_point(|other| other.first <= run.last());
         let before = self.runs.get(from).and_then(|other| other.clip(Slot::ZERO, Slot(run.first.0 - 1)));
@@ -225,6 +272,7 @@ impl<C> Log<C> {
             return;
         }
         self.dropped_through = through;
+        self.singles = 0;
         while self.runs.front().is_some_and(|run| run.last() <= through) {
             self.runs.pop_front();
         }
@@ -235,6 +283,7 @@ impl<C> Log<C> {
 
     /// Drops every slot after `through`.
     pub fn drop_after(&mut self, through: Slot) {
+        self.singles = 0;
         while self.runs.back().is_some_and(|run| run.first > through) {
             self.runs.pop_back();
         }

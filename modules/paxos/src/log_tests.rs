@@ -65,6 +65,11 @@ fn a_log_holds_what_a_map_would() {
                         .runs(Slot(low), Slot(high))
                         .flat_map(|run| run.proposals().iter().map(command).collect::<Vec<_>>())
                         .collect();
+                    let same = log
+                        .proposals(Slot(low), Slot(high))
+                        .flat_map(|(_, proposals)| proposals)
+                        .map(command);
+                    assert!(same.eq(clipped.iter().copied()));
                     assert!(clipped.iter().eq(twin.range(low + 1..=high).map(|(_, (_, command))| command)));
                 }
                 _ => {
@@ -84,6 +89,30 @@ fn a_log_holds_what_a_map_would() {
             assert_eq!(log.contiguous(Slot(from), ballot(round)), Slot(reached));
         }
     }
+}
+
+#[test]
+fn short_runs_are_joined_and_nothing_else_changes() {
+    let (mut log, mut twin) = (Log::default(), Twin::new());
+    for slot in 1..=200 {
+        // A change of ballot and a gap now and then.
+        let round = 1 + slot / 70;
+        if slot % 90 == 50 {
+            continue;
+        }
+        log.put(&run(slot, round, &[slot * 7]));
+        twin.insert(slot, (ballot(round), slot * 7));
+        for slot in 0..=slot {
+            let held = log.find(Slot(slot)).map(|(ballot, proposal)| (ballot, command(proposal)));
+            assert_eq!(held, twin.get(&slot).copied(), "slot {slot}");
+        }
+        log.assert_whole();
+    }
+    let runs = log.runs(Slot(0), Slot(200)).count();
+    assert!(runs < 120, "{runs} runs hold 198 slots");
+    log.drop_through(Slot(10));
+    twin.retain(|slot, _| *slot > 10);
+    assert_eq!(log.slots(), twin.len() as u64);
 }
 
 #[test]

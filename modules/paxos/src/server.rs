@@ -302,11 +302,11 @@ impl<S: StateMachine> Server<S> {
             return false;
         }
         let mut answers = crate::leader::Answering::default();
-        for run in self.log.runs(self.chosen_through, through) {
-            let bytes = run.proposals().iter().map(proposal_bytes::<S>).sum();
+        for (last, proposals) in self.log.proposals(self.chosen_through, through) {
+            let bytes = proposals.iter().map(proposal_bytes::<S>).sum();
             self.unsaved_bytes += bytes;
-            self.retained.push(run.last(), bytes);
-            for proposal in run.proposals() {
+            self.retained.push(last, bytes);
+            for proposal in proposals {
                 let news = self.replica.execute(proposal);
                 if let Role::Leader(leader) = &mut self.role {
                     leader.on_executed(proposal, news, &mut answers, ctx);
