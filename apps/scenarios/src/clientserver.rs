@@ -6,7 +6,7 @@ use synod_clientserver::{Client, KvCommand, KvOutput, KvStore, Outcome as Answer
 use synod_node::NodeId;
 use synod_simulator::{Ask, Failure, Simulator, Workload};
 use synod_stdx::Rng;
-use synod_testkit::{Failed, HistoryOracle, Kind, Outcome, Scenario, Stage, Translate};
+use synod_testkit::{Failed, HistoryOracle, Kind, Outcome, Play, Scenario, Stage, Translate};
 
 type Node = Process<KvStore>;
 
@@ -44,13 +44,8 @@ pub const SCENARIOS: &[Scenario] = &[
     row("x1", "a_window_of_requests_runs_in_order_and_exactly_once", Kind::Unreliable(200), windows),
 ];
 
-const fn row(
-    number: &'static str,
-    name: &'static str,
-    kind: Kind,
-    play: fn(&Stage) -> Result<Outcome, Box<Failed>>,
-) -> Scenario {
-    Scenario { module: "clientserver", number, name, kind, seeds: 20, play }
+const fn row(number: &'static str, name: &'static str, kind: Kind, play: Play) -> Scenario {
+    Scenario::new("clientserver", number, name, kind, play)
 }
 
 /// Asks a list and expects its answers.

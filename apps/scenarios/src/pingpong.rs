@@ -3,7 +3,7 @@
 use synod_node::NodeId;
 use synod_pingpong::{Client, Process, Server};
 use synod_simulator::{Failure, Fixed, Simulator};
-use synod_testkit::{Failed, Kind, Outcome, Scenario, Stage};
+use synod_testkit::{Failed, Kind, Outcome, Play, Scenario, Stage};
 
 const SERVER: NodeId = NodeId::server(1);
 
@@ -16,13 +16,8 @@ pub const SCENARIOS: &[Scenario] = &[
     }),
 ];
 
-const fn scenario(
-    number: &'static str,
-    name: &'static str,
-    kind: Kind,
-    play: fn(&Stage) -> Result<Outcome, Box<Failed>>,
-) -> Scenario {
-    Scenario { module: "pingpong", number, name, kind, seeds: 20, play }
+const fn scenario(number: &'static str, name: &'static str, kind: Kind, play: Play) -> Scenario {
+    Scenario::new("pingpong", number, name, kind, play)
 }
 
 fn play(stage: &Stage, clients: u32, pings: u64) -> Result<Outcome, Box<Failed>> {

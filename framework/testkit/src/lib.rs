@@ -20,7 +20,7 @@ mod scenario;
 
 pub use history::{HistoryOracle, Translate};
 pub use play::{Played, Verdict, play_all, play_one, test_main};
-pub use scenario::{Failed, Kind, Outcome, Scenario, Stage};
+pub use scenario::{Failed, Kind, Outcome, Play, Scenario, Stage};
 
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,26 @@ pub struct Scenario {
     /// How many seeds show it by default.
     pub seeds: u64,
     /// Shows it for one seed.
-    pub play: fn(&Stage) -> Result<Outcome, Box<Failed>>,
+    pub play: Play,
+}
+
+/// Shows a claim for one seed, or says what went wrong.
+pub type Play = fn(&Stage) -> Result<Outcome, Box<Failed>>;
+
+/// How many seeds show a claim where nothing else is said.
+const SEEDS: u64 = 20;
+
+impl Scenario {
+    /// A scenario that is shown by the usual number of seeds.
+    pub const fn new(
+        module: &'static str,
+        number: &'static str,
+        name: &'static str,
+        kind: Kind,
+        play: Play,
+    ) -> Scenario {
+        Scenario { module, number, name, kind, seeds: SEEDS, play }
+    }
 }
 
 /// What a play is given: everything random follows from the seed.

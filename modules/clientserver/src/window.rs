@@ -45,11 +45,6 @@ impl<C: Clone> Window<C> {
         self.waiting.is_empty()
     }
 
-    /// The requests that wait, lowest first.
-    pub fn waiting(&self) -> impl Iterator<Item = &(RequestId, C)> {
-        self.waiting.iter()
-    }
-
     /// One more request.
     pub fn push(&mut self, id: RequestId, command: C) {
         self.waiting.push_back((id, command));

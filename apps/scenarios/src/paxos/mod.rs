@@ -8,13 +8,8 @@ mod rows;
 pub use beyond::BEYOND;
 pub use rows::SCENARIOS;
 
-use synod_testkit::{Failed, Kind, Outcome, Scenario, Stage};
+use synod_testkit::{Kind, Play, Scenario};
 
-const fn row(
-    number: &'static str,
-    name: &'static str,
-    kind: Kind,
-    play: fn(&Stage) -> Result<Outcome, Box<Failed>>,
-) -> Scenario {
-    Scenario { module: "paxos", number, name, kind, seeds: 20, play }
+const fn row(number: &'static str, name: &'static str, kind: Kind, play: Play) -> Scenario {
+    Scenario::new("paxos", number, name, kind, play)
 }

@@ -3,7 +3,7 @@
 use super::cluster::{Cluster, Node, Step, play};
 use super::row;
 use crate::kv::{self, Collected};
-use synod_clientserver::{KvCommand, KvOutput, KvStore};
+use synod_clientserver::{KvCommand, KvOutput};
 use synod_node::NodeId;
 use synod_paxos::{Slot, SlotStatus, invariants};
 use synod_simulator::Simulator;
@@ -278,9 +278,7 @@ fn singleton(stage: &Stage) -> Result<Outcome, Box<Failed>> {
             cluster.asks(client, kv::shared_appends("k", client, 30))?;
         }
         cluster.finish(60_000)?;
-        let replica = cluster.running()[0].replica().machine().clone();
-        let mut expected = KvStore::default();
-        expected.clone_from(&replica);
-        cluster.must(replica.bytes() > 10 * 30, "every append is in the store")
+        let bytes = cluster.running()[0].replica().machine().bytes();
+        cluster.must(bytes > 10 * 30, "every append is in the store")
     })
 }

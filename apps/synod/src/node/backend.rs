@@ -2,11 +2,11 @@
 
 use super::Store;
 use crate::config::Config;
-use crate::server::{Backend, Completions, Position, Token};
+use crate::server::{Backend, Completions, Position, Token, now_ms};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use synod_clientserver::Outcome as Ran;
 use synod_host::{Counters, Host};
 use synod_node::{NodeId, RequestId};
@@ -306,8 +306,4 @@ impl Backend for Gateway {
             }
         })
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

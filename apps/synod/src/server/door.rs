@@ -19,7 +19,7 @@ const ROUND_MS: u64 = 500;
 const STOP_MS: u64 = 3_000;
 
 /// The wall clock, in ms since 1970.
-pub(super) fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
