@@ -8,11 +8,11 @@ use crate::bytes::{Shown, ShownOr};
 use crate::specification::{Access, Specification};
 
 /// A store that maps byte strings to byte strings and is empty at first. Split by key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum KeyValue {}
 
 /// What a client asks of a [`KeyValue`] store.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum KvOp {
     /// Reads the value of `key`.
     Get {
@@ -60,7 +60,7 @@ pub enum KvOp {
 }
 
 /// What a client of a [`KeyValue`] store is told.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum KvRet {
     /// It happened; nothing is said about the value. Fits every operation that changes something.
     Ok,
@@ -97,72 +97,70 @@ impl KvOp {
     }
 }
 
-/// Runs `op` on `map`; false if it cannot have answered `ret`.
-fn apply(map: &mut Map, op: &KvOp, ret: Option<&KvRet>) -> bool {
+/// Runs `op` on `map`; its answer in the form that says most.
+fn apply(map: &mut Map, op: &KvOp) -> KvRet {
     match op {
-        KvOp::Get { key } => {
-            let value = map.get(key);
-            match ret {
-                None => true,
-                Some(KvRet::Value(seen)) => seen.as_ref() == value,
-                Some(KvRet::Blank) => value.is_none_or(|value| value.is_empty()),
-                Some(KvRet::Ok | KvRet::Number(_) | KvRet::Swapped(_) | KvRet::Refused | KvRet::All(_)) => {
-                    false
-                }
-            }
-        }
+        KvOp::Get { key } => KvRet::Value(map.get(key).cloned()),
         KvOp::Put { key, value } => {
             map.insert(key.clone(), value.clone());
-            fits(ret, &[KvRet::Ok])
+            KvRet::Ok
         }
         KvOp::Append { key, value } => {
             let mut grown = map.get(key).map_or_else(Vec::new, |old| old.to_vec());
             grown.extend_from_slice(value);
             let grown: Arc<[u8]> = grown.into();
             map.insert(key.clone(), grown.clone());
-            let length = KvRet::Number(grown.len() as i64);
-            fits(ret, &[KvRet::Ok, KvRet::Value(Some(grown)), length])
+            KvRet::Value(Some(grown))
         }
-        KvOp::Increment { key, by } => increment(map, key, *by, ret),
-        KvOp::Delete { key } => {
-            let removed = i64::from(map.remove(key).is_some());
-            fits(ret, &[KvRet::Ok, KvRet::Number(removed)])
-        }
+        KvOp::Increment { key, by } => increment(map, key, *by),
+        KvOp::Delete { key } => KvRet::Number(i64::from(map.remove(key).is_some())),
         KvOp::CompareAndSet { key, from, to } => {
             let swapped = map.get(key) == from.as_ref();
             if swapped {
                 map.insert(key.clone(), to.clone());
             }
-            fits(ret, &[KvRet::Swapped(swapped)])
+            KvRet::Swapped(swapped)
         }
-        KvOp::Transaction(ops) => match ret {
-            None => ops.iter().all(|op| apply(map, op, None)),
-            Some(KvRet::All(rets)) => {
-                ops.len() == rets.len() && ops.iter().zip(rets).all(|(op, ret)| apply(map, op, Some(ret)))
-            }
-            Some(KvRet::Ok) => ops.iter().all(|op| apply(map, op, None)),
-            Some(KvRet::Value(_) | KvRet::Blank | KvRet::Number(_) | KvRet::Swapped(_) | KvRet::Refused) => {
-                false
-            }
-        },
+        KvOp::Transaction(ops) => KvRet::All(ops.iter().map(|op| apply(map, op)).collect()),
     }
 }
 
-fn increment(map: &mut Map, key: &Arc<[u8]>, by: i64, ret: Option<&KvRet>) -> bool {
+fn increment(map: &mut Map, key: &Arc<[u8]>, by: i64) -> KvRet {
     let old = match map.get(key) {
         None => Some(0),
         Some(value) => std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()),
     };
-    let Some(sum) = old.and_then(|old| old.checked_add(by)) else {
-        return fits(ret, &[KvRet::Refused]);
-    };
-    let text: Arc<[u8]> = sum.to_string().into_bytes().into();
-    map.insert(key.clone(), text.clone());
-    fits(ret, &[KvRet::Ok, KvRet::Number(sum), KvRet::Value(Some(text))])
+    let Some(sum) = old.and_then(|old| old.checked_add(by)) else { return KvRet::Refused };
+    map.insert(key.clone(), sum.to_string().into_bytes().into());
+    KvRet::Number(sum)
 }
 
-fn fits(ret: Option<&KvRet>, answers: &[KvRet]) -> bool {
-    ret.is_none_or(|ret| answers.contains(ret))
+/// Whether `ret` is another, less telling form of what `op` answered.
+fn is_form_of(op: &KvOp, answer: &KvRet, ret: &KvRet) -> bool {
+    match op {
+        KvOp::Get { .. } => match (answer, ret) {
+            (KvRet::Value(value), KvRet::Blank) => value.as_ref().is_none_or(|value| value.is_empty()),
+            _ => false,
+        },
+        KvOp::Put { .. } | KvOp::CompareAndSet { .. } => false,
+        KvOp::Append { .. } => match (answer, ret) {
+            (KvRet::Value(Some(grown)), KvRet::Number(length)) => grown.len() as i64 == *length,
+            _ => *ret == KvRet::Ok,
+        },
+        KvOp::Increment { .. } => match (answer, ret) {
+            (KvRet::Number(sum), KvRet::Value(Some(text))) => *sum.to_string().as_bytes() == **text,
+            (KvRet::Number(_), KvRet::Ok) => true,
+            _ => false,
+        },
+        KvOp::Delete { .. } => *ret == KvRet::Ok,
+        KvOp::Transaction(ops) => match (answer, ret) {
+            (KvRet::All(answers), KvRet::All(rets)) => {
+                let mut each = ops.iter().zip(answers.iter().zip(rets));
+                ops.len() == rets.len() && each.all(|(op, (answer, ret))| KeyValue::fits(op, answer, ret))
+            }
+            _ => *ret == KvRet::Ok,
+        },
+    }
 }
 
 impl Specification for KeyValue {
@@ -174,9 +172,14 @@ impl Specification for KeyValue {
         Map::new()
     }
 
-    fn step(state: &Map, op: &KvOp, ret: Option<&KvRet>) -> Option<Map> {
+    fn run(state: &Map, op: &KvOp) -> (Map, KvRet) {
         let mut next = state.clone();
-        apply(&mut next, op, ret).then_some(next)
+        let answer = apply(&mut next, op);
+        (next, answer)
+    }
+
+    fn fits(op: &KvOp, answer: &KvRet, ret: &KvRet) -> bool {
+        answer == ret || is_form_of(op, answer, ret)
     }
 
     fn key(op: &KvOp) -> Option<&[u8]> {

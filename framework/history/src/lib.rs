@@ -26,6 +26,8 @@
 //!   any other by the search of Wing and Gong ("Testing and verifying concurrent objects", 1993) with the memory of
 //!   Lowe ("Testing for linearizability", 2017) over the lists of Horn and Kroening ("Faster linearizability
 //!   checking via P-compositionality", 2015).
+//! * [`Monitor`]: judges a history while it happens, and remembers only what can still matter: a value by which a
+//!   search over a system's states tells whether its clients can still be told something wrong.
 //! * [`Verdict`]: linearizable, not, or given up. If not, it shows a few operations that contradict each other
 //!   whatever the others did, and how far the history can be explained.
 //! * [`parse`] and [`check_history_text`]: the same for logs of Jepsen and Porcupine.
@@ -36,7 +38,7 @@
 //! * The same history and budget give the same verdict on every machine: the budget counts steps and bytes, since
 //!   this crate has no clock.
 //! * Nothing recurses by the length of the history, and nothing allocates beyond the budget and a small multiple
-//!   of the history.
+//!   of the history. A [`Monitor`] is the exception: it has no budget, and is meant for a few operations at once.
 //!
 //! # What is left out
 //! * Weaker conditions (sequential consistency, serializability): the store promises the strong one.
@@ -47,6 +49,7 @@ mod check;
 mod edn;
 mod history;
 mod key_value;
+mod monitor;
 mod register;
 mod search;
 mod specification;
@@ -60,6 +63,7 @@ mod zones;
 pub use check::check;
 pub use history::{History, Moment, OpId, Operation, Outcome};
 pub use key_value::{KeyValue, KvOp, KvRet};
+pub use monitor::Monitor;
 pub use register::{Register, RegisterOp, RegisterRet};
 pub use search::Budget;
 pub use specification::{Access, Specification};

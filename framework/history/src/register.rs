@@ -7,11 +7,11 @@ use crate::bytes::{Shown, ShownOr};
 use crate::specification::{Access, Specification};
 
 /// One register whose value is absent at first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Register {}
 
 /// What a client asks of a [`Register`].
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum RegisterOp {
     /// What is the value?
     Read,
@@ -27,7 +27,7 @@ pub enum RegisterOp {
 }
 
 /// What a client of a [`Register`] is told.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum RegisterRet {
     /// The write happened.
     Written,
@@ -46,16 +46,15 @@ impl Specification for Register {
         None
     }
 
-    fn step(state: &Self::State, op: &RegisterOp, ret: Option<&RegisterRet>) -> Option<Self::State> {
-        let (next, answer) = match op {
+    fn run(state: &Self::State, op: &RegisterOp) -> (Self::State, RegisterRet) {
+        match op {
             RegisterOp::Read => (state.clone(), RegisterRet::Value(state.clone())),
             RegisterOp::Write(value) => (Some(value.clone()), RegisterRet::Written),
             RegisterOp::CompareAndSet { from, to } if from == state => {
                 (Some(to.clone()), RegisterRet::Swapped(true))
             }
             RegisterOp::CompareAndSet { .. } => (state.clone(), RegisterRet::Swapped(false)),
-        };
-        ret.is_none_or(|ret| *ret == answer).then_some(next)
+        }
     }
 
     fn is_read_only(op: &RegisterOp) -> bool {

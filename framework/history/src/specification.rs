@@ -1,23 +1,36 @@
 //! What an object does when one client at a time uses it.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
-/// A sequential specification: the answers that a history is measured against. A type that is never a value.
-pub trait Specification {
+/// A sequential specification: the answers that a history is measured against. A type that is never a value; what is
+/// asked of it is asked for the sake of types that are told apart by it.
+pub trait Specification: Clone + Ord + Hash + Debug {
     /// The object's state between two operations.
-    type State: Clone + Eq + Hash;
+    type State: Clone + Ord + Hash + Debug;
     /// What a client asks for.
-    type Op: PartialEq + Display;
+    type Op: Clone + Ord + Hash + Debug + Display;
     /// What a client is told.
-    type Ret: Display;
+    type Ret: Clone + Ord + Hash + Debug + Display;
 
     /// The state before the first operation.
     fn initial() -> Self::State;
 
+    /// The state after `op`, and its answer; of several forms that an answer may have, the one that says most. A
+    /// function of its arguments alone.
+    fn run(state: &Self::State, op: &Self::Op) -> (Self::State, Self::Ret);
+
+    /// Whether a client may be told `ret` where [`run`](Specification::run) answers `answer`: another form of it.
+    fn fits(_op: &Self::Op, answer: &Self::Ret, ret: &Self::Ret) -> bool {
+        answer == ret
+    }
+
     /// The state after `op`, or `None` if `op` cannot have answered `ret` in `state`. Without `ret` the answer is
-    /// unknown, and any is allowed. A function of its arguments alone.
-    fn step(state: &Self::State, op: &Self::Op, ret: Option<&Self::Ret>) -> Option<Self::State>;
+    /// unknown, and any is allowed.
+    fn step(state: &Self::State, op: &Self::Op, ret: Option<&Self::Ret>) -> Option<Self::State> {
+        let (next, answer) = Self::run(state, op);
+        ret.is_none_or(|ret| Self::fits(op, &answer, ret)).then_some(next)
+    }
 
     /// The one key that `op` touches. A history in which every operation has a key is checked key by key
     /// (linearizability is local: Herlihy and Wing 1990, theorem 1); one operation without makes it one piece.
