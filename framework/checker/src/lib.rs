@@ -1,0 +1,73 @@
+//! The model checker (essay to come).
+
+mod breadth;
+mod checker;
+mod checks;
+mod commute;
+mod crew;
+mod extras;
+mod faults;
+mod hash;
+mod intern;
+mod judge;
+mod local;
+mod observer;
+mod place;
+mod property;
+mod quiet;
+mod report;
+mod settings;
+mod shared;
+mod state;
+mod stim;
+mod symmetry;
+mod system;
+mod tally;
+mod user;
+mod visited;
+mod worker;
+
+pub use checker::{CheckSettings, Checker};
+pub use crew::{Alone, Crew, Progress};
+pub use observer::{Blind, Observer};
+pub use property::{Property, Reads, View};
+pub use report::{Finding, Report, Spent, Stats, Subject, Verdict};
+pub use settings::{Reductions, Settings, Until};
+pub use state::State;
+pub use symmetry::Symmetry;
+pub use system::{Budgets, Network, System};
+pub use user::{Ask, User};
+pub use checks::Survives;
+
+use synod_node::Node;
+
+/// A node that a search can check on several threads: any whose parts are plain data.
+pub trait Checkable:
+    Node<
+        Message: Send + Sync,
+        Timer: Send + Sync,
+        Record: Send + Sync,
+        Checkpoint: Send + Sync,
+        Request: Send + Sync,
+        Response: Send + Sync,
+    > + Send + Sync + 'static
+{
+}
+
+impl<N> Checkable for N
+where
+    N: Node + Send + Sync + 'static,
+    N::Message: Send + Sync,
+    N::Timer: Send + Sync,
+    N::Record: Send + Sync,
+    N::Checkpoint: Send + Sync,
+    N::Request: Send + Sync,
+    N::Response: Send + Sync,
+{
+}
+
+/// The kind of a message or timer: the first word of its text.
+pub(crate) fn kind_of(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}

@@ -1,0 +1,38 @@
+//! Handlers' panics as words: caught, and not printed while a search runs.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+thread_local! {
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps the standard hook from printing panics of threads that run a handler for a search. Others print as ever.
+fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let standard = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IS_QUIET.get() {
+                standard(info);
+            }
+        }));
+    });
+}
+
+/// Runs `work`; if it panics, the words.
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    install();
+    let before = IS_QUIET.replace(true);
+    // A node that panicked is thrown away, so that nobody sees it half changed.
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    IS_QUIET.set(before);
+    result.map_err(|panic| words(panic.as_ref()))
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
+}

@@ -1,0 +1,176 @@
+//! How one search goes: what it looks for, what may happen in it, and when it ends.
+
+use crate::Checkable;
+use crate::observer::Observer;
+use crate::property::Property;
+use crate::symmetry::Symmetry;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use synod_node::NodeId;
+
+/// When a search ends, if neither its space nor its budget does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Until {
+    /// Every goal is reached and every invariant violated: nothing is left to be learnt.
+    #[default]
+    Settled,
+    /// The first goal is reached or the first invariant violated.
+    First,
+}
+
+/// What spares work and keeps every verdict. Each can be switched off.
+pub struct Reductions<N: Checkable, O: Observer<N>> {
+    /// A stimulus that changes nothing and sends nothing does not happen: where messages are delivered once, it stays
+    /// in flight.
+    pub no_ops: bool,
+    /// Of two deliveries or timers at different nodes that commute, only one order is taken. The states and their
+    /// depths are the same; only transitions are spared. See `commute.rs` for where it applies.
+    pub commuting: bool,
+    /// States that differ by a renaming of nodes are one.
+    pub symmetry: Option<Arc<Symmetry<N, O>>>,
+}
+
+impl<N: Checkable, O: Observer<N>> Clone for Reductions<N, O> {
+    fn clone(&self) -> Self {
+        Reductions { no_ops: self.no_ops, commuting: self.commuting, symmetry: self.symmetry.clone() }
+    }
+}
+
+impl<N: Checkable, O: Observer<N>> Default for Reductions<N, O> {
+    fn default() -> Self {
+        Reductions { no_ops: true, commuting: true, symmetry: None }
+    }
+}
+
+impl<N: Checkable, O: Observer<N>> Reductions<N, O> {
+    /// None of them.
+    pub fn none() -> Self {
+        Reductions { no_ops: false, commuting: false, symmetry: None }
+    }
+}
+
+/// See the module's page. The default looks for panics and wrong answers only, everywhere, for ever.
+pub struct Settings<N: Checkable, O: Observer<N>> {
+    /// What must hold in every state.
+    pub invariants: Vec<Property<N, O>>,
+    /// States to be found.
+    pub goals: Vec<Property<N, O>>,
+    /// States beyond which nothing is of interest: they are looked at, and not left.
+    pub prunes: Vec<Property<N, O>>,
+    /// Nothing is delivered over these links, from and to.
+    pub cut_links: BTreeSet<(NodeId, NodeId)>,
+    /// No timer fires at these nodes.
+    pub stopped_timers: BTreeSet<NodeId>,
+    /// After so many unique states the budget is spent.
+    pub states_max: Option<u64>,
+    /// States so many steps from the first are not left. Where one could be, the budget counts as spent.
+    pub depth_max: Option<u32>,
+    /// When the search ends early.
+    pub until: Until,
+    /// What spares work.
+    pub reductions: Reductions<N, O>,
+    /// Whole states are kept and compared, instead of fingerprints: slow, and beyond doubt.
+    pub is_exact: bool,
+}
+
+impl<N: Checkable, O: Observer<N>> Clone for Settings<N, O> {
+    fn clone(&self) -> Self {
+        Settings {
+            invariants: self.invariants.clone(),
+            goals: self.goals.clone(),
+            prunes: self.prunes.clone(),
+            cut_links: self.cut_links.clone(),
+            stopped_timers: self.stopped_timers.clone(),
+            states_max: self.states_max,
+            depth_max: self.depth_max,
+            until: self.until,
+            reductions: self.reductions.clone(),
+            is_exact: self.is_exact,
+        }
+    }
+}
+
+impl<N: Checkable, O: Observer<N>> Default for Settings<N, O> {
+    fn default() -> Self {
+        Settings {
+            invariants: Vec::new(),
+            goals: Vec::new(),
+            prunes: Vec::new(),
+            cut_links: BTreeSet::new(),
+            stopped_timers: BTreeSet::new(),
+            states_max: None,
+            depth_max: None,
+            until: Until::default(),
+            reductions: Reductions::default(),
+            is_exact: false,
+        }
+    }
+}
+
+impl<N: Checkable, O: Observer<N>> Settings<N, O> {
+    /// Adds an invariant.
+    #[must_use]
+    pub fn invariant(mut self, property: Property<N, O>) -> Self {
+        self.invariants.push(property);
+        self
+    }
+
+    /// Adds a goal, and ends when the first one is reached.
+    #[must_use]
+    pub fn goal(mut self, property: Property<N, O>) -> Self {
+        self.goals.push(property);
+        self.until = Until::First;
+        self
+    }
+
+    /// Adds a prune.
+    #[must_use]
+    pub fn prune(mut self, property: Property<N, O>) -> Self {
+        self.prunes.push(property);
+        self
+    }
+
+    /// Ends with the first verdict.
+    #[must_use]
+    pub fn until_first(mut self) -> Self {
+        self.until = Until::First;
+        self
+    }
+
+    /// Ends when so many unique states were seen.
+    #[must_use]
+    pub fn states(mut self, states_max: u64) -> Self {
+        self.states_max = Some(states_max);
+        self
+    }
+
+    /// Nothing is delivered from `from` to `to`.
+    #[must_use]
+    pub fn cut(mut self, from: NodeId, to: NodeId) -> Self {
+        self.cut_links.insert((from, to));
+        self
+    }
+
+    /// Among `all`, messages are delivered only between those of `group`, and no timer of another one fires.
+    #[must_use]
+    pub fn only(mut self, all: &[NodeId], group: &[NodeId]) -> Self {
+        for from in all {
+            for to in all {
+                if !(group.contains(from) && group.contains(to)) {
+                    self.cut_links.insert((*from, *to));
+                }
+            }
+            if !group.contains(from) {
+                self.stopped_timers.insert(*from);
+            }
+        }
+        self
+    }
+
+    /// No timer fires at `nodes`.
+    #[must_use]
+    pub fn without_timers(mut self, nodes: &[NodeId]) -> Self {
+        self.stopped_timers.extend(nodes);
+        self
+    }
+}
