@@ -26,7 +26,8 @@
 //! * A crash loses everything but what was durable: [`Node::on_recover`] gets the newest checkpoint and the records
 //!   that were persisted after it, in order, perhaps without the last few that were not yet durable.
 //!
-//! [`Outbox`] is the one implementation of the durability rule; simulator, checker and host share it.
+//! [`Outbox`] is the one implementation of the durability rule; simulator, checker and host share it. [`Rename`] gives
+//! the nodes in a state other names, for drivers that look for states that are alike.
 //!
 //! # What is left out
 //! Time that passes, addresses, connections: they belong to the drivers. Randomised backoff belongs to them too: a
@@ -38,12 +39,14 @@ mod machine;
 mod outbox;
 #[cfg(test)]
 mod outbox_tests;
+mod rename;
 mod stimulus;
 
 pub use context::{Context, Effect, TimerRange};
 pub use id::{NodeId, RequestId};
 pub use machine::StateMachine;
 pub use outbox::{Departure, Outbox, Sink};
+pub use rename::Rename;
 pub use stimulus::{Durable, Stimulus, step};
 
 use std::fmt::Debug;

@@ -3,7 +3,7 @@
 //! An outbox is a queue of writes and of departures behind them. Writes become durable in order; when one is, the
 //! departures up to the next write leave. Nothing waits while nothing is being written.
 
-use crate::{Context, Effect, Node, NodeId, RequestId};
+use crate::{Context, Effect, Node, NodeId, Rename, RequestId};
 use std::collections::VecDeque;
 
 /// Something that leaves a node.
@@ -121,5 +121,16 @@ impl<N: Node> Outbox<N> {
     /// How many departures wait for a write.
     pub fn held(&self) -> usize {
         self.waiting.len() - self.writes()
+    }
+}
+
+impl<N: Node<Message: Rename, Response: Rename>> Rename for Outbox<N> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        for waiting in &mut self.waiting {
+            match waiting {
+                Waiting::Write => {}
+                Waiting::Departure(departure) => departure.rename(name),
+            }
+        }
     }
 }

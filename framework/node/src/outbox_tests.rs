@@ -1,6 +1,6 @@
 //! What leaves when.
 
-use crate::{Context, Departure, Durable, Node, NodeId, Outbox, RequestId, Sink, TimerRange};
+use crate::{Context, Departure, Durable, Node, NodeId, Outbox, Rename, RequestId, Sink, TimerRange};
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Quiet;
@@ -78,4 +78,21 @@ fn a_promise_waits_for_every_write_before_it_and_nothing_else_waits() {
 #[should_panic(expected = "more writes became durable")]
 fn a_driver_that_counts_wrong_is_told() {
     Outbox::<Quiet>::default().on_durable(1, &mut Log::default());
+}
+
+#[test]
+fn what_waits_is_renamed() {
+    let outbox_to = |to| {
+        let (mut outbox, mut ctx) = (Outbox::default(), Context::<Quiet>::new(NodeId::server(1)));
+        ctx.persist(1);
+        ctx.send(to, "a");
+        ctx.reply(RequestId(7), "b");
+        outbox.take(&mut ctx, &mut Log::default());
+        outbox
+    };
+    let n3 = NodeId::server(3);
+    let mut outbox = outbox_to(N2);
+    outbox.rename(&|id| if id == N2 { n3 } else { id });
+    assert_eq!(outbox, outbox_to(n3));
+    assert_ne!(outbox, outbox_to(N2));
 }
