@@ -1,7 +1,7 @@
 //! The client: a window of requests, sent again until each is answered.
 
 use crate::{Backoff, ClientId, Message, Outcome, Process, Seq, Timer, Window};
-use synod_node::{Context, NodeId, RequestId, StateMachine};
+use synod_node::{Context, NodeId, Rename, RequestId, StateMachine};
 use synod_stdx::mark;
 
 /// The first wait before a request is sent again, in milliseconds.
@@ -99,5 +99,14 @@ impl<S: StateMachine> Client<S> {
 
     pub(crate) fn assert_invariants(&self) {
         self.window.assert_invariants();
+    }
+}
+
+impl<S: StateMachine<Command: Rename>> Rename for Client<S> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Client { me, life: _, server, window, backoff: _ } = self;
+        me.rename(name);
+        server.rename(name);
+        window.rename(name);
     }
 }

@@ -32,6 +32,9 @@
 mod client;
 mod kv;
 mod message;
+mod rename;
+#[cfg(test)]
+mod rename_tests;
 #[cfg(test)]
 mod script_tests;
 mod server;

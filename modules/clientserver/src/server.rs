@@ -1,7 +1,7 @@
 //! The server: an application behind a session table.
 
 use crate::{Admission, ClientId, Message, Process, Seq, Sessions, WINDOW_MAX};
-use synod_node::{Context, NodeId, StateMachine};
+use synod_node::{Context, NodeId, Rename, StateMachine};
 use synod_stdx::mark;
 
 /// The most clients that a server remembers.
@@ -69,5 +69,13 @@ impl<S: StateMachine> Server<S> {
 
     pub(crate) fn assert_invariants(&self) {
         self.sessions.assert_invariants();
+    }
+}
+
+impl<S: StateMachine<Output: Rename> + Rename> Rename for Server<S> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Server { machine, sessions } = self;
+        machine.rename(name);
+        sessions.rename(name);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use synod_node::NodeId;
+use synod_node::{NodeId, Rename};
 use synod_stdx::{Malformed, Reader, Wire, mark};
 
 /// The most results that are kept of one client, and so the most requests that it may have outstanding.
@@ -51,6 +51,13 @@ impl Wire for ClientId {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(ClientId(u64::decode(input)?))
+    }
+}
+
+impl Rename for ClientId {
+    /// The life stays. A session that belongs to no node is to be named so that the name in its lower half stays.
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        *self = ClientId::new(name(self.node()), (self.0 >> 32) as u32);
     }
 }
 
@@ -181,6 +188,20 @@ impl<O: Clone> Sessions<O> {
     /// Panics if a bound does not hold.
     pub fn assert_invariants(&self) {
         assert!(self.sessions.len() <= self.sessions_max, "more sessions than there may be");
+    }
+}
+
+impl<O: Rename> Rename for Session<O> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Session { executed: _, results, used: _ } = self;
+        results.rename(name);
+    }
+}
+
+impl<O: Rename> Rename for Sessions<O> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Sessions { sessions, clock: _, sessions_max: _, results_max: _ } = self;
+        sessions.rename(name);
     }
 }
 

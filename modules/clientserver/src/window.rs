@@ -2,7 +2,7 @@
 
 use crate::{Seq, WINDOW_MAX};
 use std::collections::VecDeque;
-use synod_node::{RequestId, TimerRange};
+use synod_node::{NodeId, Rename, RequestId, TimerRange};
 
 /// How a request ended.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -113,6 +113,13 @@ impl<C: Clone> Window<C> {
     pub fn assert_invariants(&self) {
         assert!(self.sent <= self.waiting.len() && self.sent <= WINDOW_MAX, "more sent than there is");
         assert!(self.lowest >= 1, "numbers begin at 1");
+    }
+}
+
+impl<C: Rename> Rename for Window<C> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Window { lowest: _, waiting, sent: _ } = self;
+        waiting.rename(name);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The client: one question at a time, asked until it is answered.
 
 use crate::{Message, Process, Timer};
-use synod_node::{Context, NodeId, RequestId};
+use synod_node::{Context, NodeId, Rename, RequestId};
 
 /// How long a client waits for a pong before it asks again, in milliseconds.
 pub const RETRY_MS: u64 = 10;
@@ -45,5 +45,12 @@ impl Client {
         let Some((id, value)) = self.waiting else { return };
         ctx.send(self.server, Message::Ping { value });
         ctx.set_timer(Timer::Retry { id }, RETRY_MS..=RETRY_MS);
+    }
+}
+
+impl Rename for Client {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Client { server, waiting: _ } = self;
+        server.rename(name);
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! # How a module reads
 //! `message.rs` holds what is said and what timers remind of, `server.rs` and `client.rs` one role each, this file the
-//! process that is either, and why it is so. Nothing here knows who drives it.
+//! process that is either, and why it is so. `rename.rs` tells where nodes are named. Nothing here knows who drives it.
 //!
 //! # What is left out
 //! Durability: a crashed client has forgotten its question, and its user with it. Backoff: a fixed retry is enough where
@@ -19,6 +19,7 @@
 
 mod client;
 mod message;
+mod rename;
 #[cfg(test)]
 mod script_tests;
 mod server;

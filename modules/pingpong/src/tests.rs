@@ -1,7 +1,7 @@
 //! The local steps, one by one; the whole system is in the scenarios.
 
 use crate::{Client, Message, Process, RETRY_MS, Server, Timer};
-use synod_node::{Context, Effect, Node, NodeId, RequestId};
+use synod_node::{Context, Effect, Node, NodeId, Rename, RequestId};
 
 const N1: NodeId = NodeId::server(1);
 const C1: NodeId = NodeId::client(1);
@@ -52,4 +52,22 @@ fn a_stale_retry_is_ignored_and_a_live_one_asks_again() {
     ctx.take_effects();
     client.on_timer(Timer::Retry { id: R1 }, &mut ctx);
     assert_eq!(ctx.take_effects(), []);
+}
+
+#[test]
+fn a_client_renamed_is_the_client_of_the_other_server() {
+    let n2 = NodeId::server(2);
+    let swap = |id| match id {
+        N1 => n2,
+        id if id == n2 => N1,
+        id => id,
+    };
+    let (client, _) = asked();
+    let mut other = Process::Client(Client::new(n2));
+    other.on_request(R1, 7, &mut Context::new(C1));
+    let mut renamed = client.clone();
+    renamed.rename(&swap);
+    assert_eq!(renamed, other);
+    renamed.rename(&swap);
+    assert_eq!(renamed, client);
 }
