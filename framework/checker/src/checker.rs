@@ -1,7 +1,7 @@
 //! The front: a system, its first state, and the searches from any state that was found.
 
 use crate::Checkable;
-use crate::breadth;
+use crate::{breadth, depth, walks};
 use crate::checks::{Checks, Survives};
 use crate::crew::Crew;
 use crate::extras::Extras;
@@ -12,6 +12,7 @@ use crate::shared::Shared;
 use crate::state::State;
 use crate::stim::{Act, Stim};
 use crate::system::{Network, System};
+use crate::walks::Walks;
 use crate::worker::{NONE, Worker};
 use synod_node::NodeId;
 
@@ -100,5 +101,15 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
     /// Searches breadth-first: each counterexample is a shortest one.
     pub fn breadth_first(&self, from: &State, settings: &Settings<N, O>, crew: &dyn Crew) -> Report {
         breadth::search(&self.shared, settings, from, crew)
+    }
+
+    /// Searches depth-first: with the memory of one path. Counterexamples are not the shortest.
+    pub fn depth_first(&self, from: &State, settings: &Settings<N, O>, crew: &dyn Crew) -> Report {
+        depth::search(&self.shared, settings, from, crew)
+    }
+
+    /// Walks at random. Never shows that there is nothing else.
+    pub fn walk(&self, from: &State, settings: &Settings<N, O>, walks: Walks, crew: &dyn Crew) -> Report {
+        walks::search(&self.shared, settings, (from, walks), crew)
     }
 }

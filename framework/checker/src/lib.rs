@@ -5,6 +5,7 @@ mod checker;
 mod checks;
 mod commute;
 mod crew;
+mod depth;
 mod extras;
 mod faults;
 mod hash;
@@ -25,6 +26,7 @@ mod system;
 mod tally;
 mod user;
 mod visited;
+mod walks;
 mod worker;
 
 pub use checker::{CheckSettings, Checker};
@@ -36,6 +38,7 @@ pub use settings::{Reductions, Settings, Until};
 pub use state::State;
 pub use symmetry::Symmetry;
 pub use system::{Budgets, Network, System};
+pub use walks::Walks;
 pub use user::{Ask, User};
 pub use checks::Survives;
 

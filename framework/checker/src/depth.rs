@@ -1,0 +1,194 @@
+//! Depth-first search: the memory of one path and of the table of visited states, and nothing else.
+//!
+//! With a depth limit a state is left again when it is reached by a shorter way than before: else a long way that came
+//! first would hide what lies within the limit by a short one.
+
+use crate::Checkable;
+use crate::crew::{Crew, Progress};
+use crate::judge::{Docket, Found, Judge};
+use crate::observer::Observer;
+use crate::report::{Finding, Report, Spent, Stats, Verdict};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::state::State;
+use crate::stim::Stim;
+use crate::visited::Visited;
+use crate::worker::{NONE, Successor, Worker};
+use synod_stdx::LookupMap;
+
+/// The watcher is asked once in so many states.
+const POLL_STATES: u64 = 256;
+
+/// One state on the path: where it lies among the path's states, and what is still to be tried.
+struct Frame {
+    from: usize,
+    rest: Vec<Successor>,
+}
+
+/// States that were seen, and how deep each was when it was left last.
+enum Seen {
+    Table(Visited),
+    Depths { depths: LookupMap<u64, u32>, limit: u32 },
+}
+
+struct Depth<'a, N: Checkable, O: Observer<N>> {
+    settings: &'a Settings<N, O>,
+    worker: Worker<'a, N, O>,
+    judge: Judge,
+    docket: Docket,
+    seen: Seen,
+    stats: Stats,
+    findings: Vec<Finding>,
+    from: &'a State,
+    path: Vec<Stim>,
+    states: Vec<u32>,
+    frames: Vec<Frame>,
+    spent: Option<Spent>,
+    was_cut: bool,
+}
+
+pub(crate) fn search<N: Checkable, O: Observer<N>>(
+    shared: &Shared<N, O>,
+    settings: &Settings<N, O>,
+    from: &State,
+    crew: &dyn Crew,
+) -> Report {
+    let worker = Worker::new(shared, settings);
+    let handled_before = shared.handled_so_far();
+    let seen = match settings.depth_max {
+        None => Seen::Table(Visited::new(settings.is_exact)),
+        Some(limit) => Seen::Depths { depths: LookupMap::default(), limit },
+    };
+    let mut depth = Depth {
+        settings,
+        judge: Judge::new(&worker),
+        worker,
+        docket: Docket::new(settings.invariants.len() + settings.goals.len(), settings.until),
+        seen,
+        stats: Stats { generated: 1, ..Stats::default() },
+        findings: Vec::new(),
+        from,
+        path: Vec::new(),
+        states: Vec::new(),
+        frames: Vec::new(),
+        spent: None,
+        was_cut: false,
+    };
+    depth.run(crew);
+    let Depth { mut stats, findings, spent, seen, worker, was_cut, .. } = depth;
+    stats.generated += worker.counts.generated;
+    stats.table_bytes = match &seen {
+        Seen::Table(visited) => visited.bytes(),
+        Seen::Depths { depths, .. } => depths.capacity() as u64 * 13,
+    };
+    shared.fill(&mut stats, &worker.counts, handled_before);
+    let spent = spent.or(was_cut.then_some(Spent::Depth));
+    Report { verdict: Verdict::of(&findings, spent), findings, stats }
+}
+
+impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
+    fn run(&mut self, crew: &dyn Crew) {
+        let first = self.from.vector.to_vec();
+        let fingerprint = self.worker.fingerprint(&first);
+        self.enter(first, fingerprint);
+        let mut polled = 0;
+        while let Some(frame) = self.frames.last_mut() {
+            if self.docket.is_over.load(std::sync::atomic::Ordering::Relaxed) || self.spent.is_some() {
+                break;
+            }
+            let Some(next) = frame.rest.pop() else {
+                self.states.truncate(frame.from);
+                self.frames.pop();
+                self.path.pop();
+                continue;
+            };
+            let state = self.states[frame.from..].to_vec();
+            self.follow(&state, &next);
+            if self.stats.unique - polled >= POLL_STATES {
+                polled = self.stats.unique;
+                self.poll(crew);
+            }
+        }
+    }
+
+    fn poll(&mut self, crew: &dyn Crew) {
+        let progress = Progress {
+            unique: self.stats.unique,
+            generated: self.worker.counts.generated,
+            depth: self.frames.len() as u32,
+            frontier: self.frames.len() as u64,
+        };
+        self.spent = crew.poll(&progress);
+        if self.settings.states_max.is_some_and(|max| progress.unique >= max) {
+            self.spent = Some(Spent::States);
+        }
+    }
+
+    fn follow(&mut self, state: &[u32], next: &Successor) {
+        let mut built = Vec::with_capacity(state.len() + 4);
+        self.worker.build(state, next, &mut built);
+        self.path.push(next.stim);
+        if next.objection != NONE {
+            let words = std::sync::Arc::clone(&self.worker.objections[next.objection as usize]);
+            let mut found = Vec::new();
+            self.judge.object(&self.docket, &words, &mut found);
+            self.note(found, &built);
+        }
+        if !self.enter(built, next.fingerprint) {
+            self.path.pop();
+        }
+    }
+
+    fn note(&mut self, found: Vec<Found>, state: &[u32]) {
+        for Found { subject, words } in found {
+            let state = self.from.extended(state.to_vec(), &self.path);
+            self.findings.push(Finding { subject, words, state });
+        }
+    }
+
+    /// A state was reached. Returns whether it is now on the path, to be left.
+    fn enter(&mut self, state: Vec<u32>, fingerprint: u64) -> bool {
+        let identity = self.worker.identity(&state, fingerprint);
+        let depth = self.path.len() as u32;
+        let (is_new, is_shorter) = match &mut self.seen {
+            Seen::Table(visited) => (visited.insert(identity, &state), false),
+            Seen::Depths { depths, .. } => match depths.insert(identity, depth) {
+                None => (true, false),
+                Some(before) if depth < before => (false, true),
+                Some(before) => {
+                    depths.insert(identity, before);
+                    (false, false)
+                }
+            },
+        };
+        if is_new {
+            self.stats.unique += 1;
+            let at = depth as usize;
+            if self.stats.by_depth.len() <= at {
+                self.stats.by_depth.resize(at + 1, 0);
+            }
+            self.stats.by_depth[at] += 1;
+            self.stats.depth = self.stats.depth.max(depth);
+            let mut found = Vec::new();
+            self.judge.judge(&mut self.worker, &self.docket, &state, &mut found);
+            self.note(found, &state);
+        }
+        if !(is_new || is_shorter) || self.judge.is_pruned(&mut self.worker, &state) {
+            return false;
+        }
+        if let Seen::Depths { limit, .. } = self.seen
+            && depth >= limit
+        {
+            self.was_cut = true;
+            return false;
+        }
+        let mut rest = Vec::new();
+        self.worker.successors(&state, fingerprint, &mut rest);
+        rest.reverse();
+        self.frames.push(Frame { from: self.states.len(), rest });
+        self.states.extend(state);
+        let held = self.states.len() * 4 + self.frames.len() * size_of::<Frame>();
+        self.stats.frontier_bytes = self.stats.frontier_bytes.max(held as u64);
+        true
+    }
+}

@@ -1,0 +1,175 @@
+//! Random walks: for spaces that do not end. Each walk has dice of its own, drawn from the seed and its number, so the
+//! same seed walks the same ways on any number of threads.
+
+use crate::Checkable;
+use crate::crew::{Crew, Progress};
+use crate::judge::{Docket, Found, Judge};
+use crate::observer::Observer;
+use crate::report::{Finding, Report, Spent, Stats, Verdict};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::state::State;
+use crate::stim::Stim;
+use crate::visited::Visited;
+use crate::worker::{Counts, NONE, Successor, Worker};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use synod_stdx::Rng;
+
+/// How random walks go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Walks {
+    /// What all dice are drawn from.
+    pub seed: u64,
+    /// How many walks.
+    pub count: u64,
+    /// How many steps each takes at most.
+    pub steps: u32,
+}
+
+/// What all walks share.
+struct Common<'a, N: Checkable, O: Observer<N>> {
+    settings: &'a Settings<N, O>,
+    from: &'a State,
+    walks: Walks,
+    docket: Docket,
+    visited: Visited,
+    next: AtomicU64,
+    unique: AtomicU64,
+    generated: AtomicU64,
+    deepest: AtomicU64,
+    spent: Mutex<Option<Spent>>,
+    found: Mutex<Vec<(u64, Finding)>>,
+    counts: Mutex<Counts>,
+}
+
+/// One thread that walks.
+struct Walker<'a, 'b, N: Checkable, O: Observer<N>> {
+    common: &'a Common<'b, N, O>,
+    worker: Worker<'b, N, O>,
+    judge: Judge,
+}
+
+pub(crate) fn search<N: Checkable, O: Observer<N>>(
+    shared: &Shared<N, O>,
+    settings: &Settings<N, O>,
+    (from, walks): (&State, Walks),
+    crew: &dyn Crew,
+) -> Report {
+    let handled_before = shared.handled_so_far();
+    let common = Common {
+        settings,
+        from,
+        walks,
+        docket: Docket::new(settings.invariants.len() + settings.goals.len(), settings.until),
+        visited: Visited::new(settings.is_exact),
+        next: AtomicU64::new(0),
+        unique: AtomicU64::new(0),
+        generated: AtomicU64::new(1),
+        deepest: AtomicU64::new(0),
+        spent: Mutex::new(None),
+        found: Mutex::default(),
+        counts: Mutex::default(),
+    };
+    crew.run(&|_| {
+        let worker = Worker::new(shared, settings);
+        let judge = Judge::new(&worker);
+        let mut walker = Walker { common: &common, worker, judge };
+        while !common.is_over() {
+            let number = common.next.fetch_add(1, Ordering::Relaxed);
+            if number >= walks.count {
+                break;
+            }
+            walker.walk(number);
+            common.poll(crew);
+        }
+        common.counts.lock().unwrap_or_else(PoisonError::into_inner).add(&walker.worker.counts);
+    });
+    let mut stats = Stats {
+        unique: common.unique.load(Ordering::Relaxed),
+        generated: common.generated.load(Ordering::Relaxed),
+        depth: common.deepest.load(Ordering::Relaxed) as u32,
+        table_bytes: common.visited.bytes(),
+        ..Stats::default()
+    };
+    let counts = *common.counts.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.fill(&mut stats, &counts, handled_before);
+    let mut found = common.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_by_key(|(walk, _)| *walk);
+    let findings: Vec<Finding> = found.into_iter().map(|(_, finding)| finding).collect();
+    let spent = common.spent.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Report { verdict: Verdict::of(&findings, spent.or(Some(Spent::Walks))), findings, stats }
+}
+
+impl<N: Checkable, O: Observer<N>> Common<'_, N, O> {
+    fn is_over(&self) -> bool {
+        self.docket.is_over.load(Ordering::Relaxed)
+            || self.spent.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn poll(&self, crew: &dyn Crew) {
+        let progress = Progress {
+            unique: self.unique.load(Ordering::Relaxed),
+            generated: self.generated.load(Ordering::Relaxed),
+            depth: self.walks.steps,
+            frontier: self.walks.count.saturating_sub(self.next.load(Ordering::Relaxed)),
+        };
+        let is_full = self.settings.states_max.is_some_and(|max| progress.unique >= max);
+        if let Some(spent) = if is_full { Some(Spent::States) } else { crew.poll(&progress) } {
+            self.spent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(spent);
+        }
+    }
+}
+
+impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
+    fn walk(&mut self, number: u64) {
+        let mut dice = Rng::new(self.common.walks.seed).split("walks").split(&number.to_string());
+        let mut state = self.common.from.vector.to_vec();
+        let mut fingerprint = self.worker.fingerprint(&state);
+        let mut path: Vec<Stim> = Vec::new();
+        let mut successors: Vec<Successor> = Vec::new();
+        loop {
+            self.look(number, &state, fingerprint, &path);
+            let is_long = path.len() as u64 >= u64::from(self.common.walks.steps);
+            if is_long || self.common.is_over() || self.judge.is_pruned(&mut self.worker, &state) {
+                break;
+            }
+            self.worker.successors(&state, fingerprint, &mut successors);
+            if successors.is_empty() {
+                break;
+            }
+            let next = successors[dice.below(successors.len() as u64) as usize];
+            self.common.generated.fetch_add(1, Ordering::Relaxed);
+            let mut built = Vec::with_capacity(state.len() + 4);
+            self.worker.build(&state, &next, &mut built);
+            path.push(next.stim);
+            if next.objection != NONE {
+                let words = std::sync::Arc::clone(&self.worker.objections[next.objection as usize]);
+                let mut found = Vec::new();
+                self.judge.object(&self.common.docket, &words, &mut found);
+                self.note(number, found, &built, &path);
+            }
+            (state, fingerprint) = (built, next.fingerprint);
+        }
+        self.common.deepest.fetch_max(path.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Judges a state that no walk has seen.
+    fn look(&mut self, number: u64, state: &[u32], fingerprint: u64, path: &[Stim]) {
+        let identity = self.worker.identity(state, fingerprint);
+        if self.common.visited.insert(identity, state) {
+            self.common.unique.fetch_add(1, Ordering::Relaxed);
+            let mut found = Vec::new();
+            self.judge.judge(&mut self.worker, &self.common.docket, state, &mut found);
+            self.note(number, found, state, path);
+        }
+    }
+
+    fn note(&self, number: u64, found: Vec<Found>, state: &[u32], path: &[Stim]) {
+        for Found { subject, words } in found {
+            let state = self.common.from.extended(state.to_vec(), path);
+            let mut all = self.common.found.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push((number, Finding { subject, words, state }));
+        }
+    }
+}
