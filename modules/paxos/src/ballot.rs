@@ -1,7 +1,7 @@
 //! Ballots and slots: the two numbers of Multi-Paxos.
 
 use std::fmt;
-use synod_node::NodeId;
+use synod_node::{NodeId, Rename};
 use synod_stdx::{Malformed, Reader, Wire};
 
 /// A ballot: a round, and the node that proposes in it. Higher rounds win, then higher names; [`Ballot::ZERO`] is below
@@ -39,6 +39,16 @@ impl fmt::Display for Ballot {
 impl fmt::Debug for Ballot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl Rename for Ballot {
+    /// Nobody's ballot stays nobody's. Ballots of one round compare by name, so renaming servers may change which of
+    /// two is the higher; renaming clients changes nothing.
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        if *self != Ballot::ZERO {
+            self.node.rename(name);
+        }
     }
 }
 
@@ -87,6 +97,10 @@ impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+impl Rename for Slot {
+    fn rename(&mut self, _name: &dyn Fn(NodeId) -> NodeId) {}
 }
 
 impl Wire for Slot {

@@ -3,7 +3,7 @@
 use crate::{Message, Process, Timer};
 use std::collections::VecDeque;
 use synod_clientserver::{Backoff, ClientId, Outcome, Seq, Window};
-use synod_node::{Context, NodeId, RequestId, StateMachine};
+use synod_node::{Context, NodeId, Rename, RequestId, StateMachine};
 use synod_stdx::mark;
 
 /// The first wait before something is sent again, in milliseconds.
@@ -33,6 +33,7 @@ pub struct Client<S: StateMachine> {
     me: NodeId,
     /// Which session this is: one more each time that the group has forgotten the last.
     life: u32,
+    /// In the order of their names.
     servers: Vec<NodeId>,
     /// Whom it takes for the leader.
     leader: NodeId,
@@ -51,10 +52,12 @@ impl<S: StateMachine> Client<S> {
     /// If there are no servers.
     pub fn new(me: NodeId, life: u32, servers: &[NodeId]) -> Self {
         assert!(!servers.is_empty(), "a client of nobody");
+        let mut in_order = servers.to_vec();
+        in_order.sort_unstable();
         Client {
             me,
             life,
-            servers: servers.to_vec(),
+            servers: in_order,
             leader: servers[0],
             window: Window::default(),
             reads: VecDeque::new(),
@@ -259,5 +262,27 @@ impl<S: StateMachine> Client<S> {
     pub(crate) fn assert_invariants(&self) {
         self.window.assert_invariants();
         assert!(self.reads.front().is_none_or(Option::is_some), "an answered read is kept at the front");
+    }
+}
+
+impl<S: StateMachine<Command: Rename>> Rename for Client<S> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Client {
+            me,
+            life: _,
+            servers,
+            leader,
+            window,
+            reads,
+            reads_from: _,
+            is_retry_set: _,
+            backoff: _,
+        } = self;
+        me.rename(name);
+        servers.rename(name);
+        servers.sort_unstable();
+        leader.rename(name);
+        window.rename(name);
+        reads.rename(name);
     }
 }

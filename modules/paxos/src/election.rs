@@ -14,7 +14,7 @@
 use crate::server::Role;
 use crate::{Ballot, Message, Process, Server, Slot};
 use std::collections::BTreeMap;
-use synod_node::{Context, NodeId, StateMachine};
+use synod_node::{Context, NodeId, Rename, StateMachine};
 use synod_stdx::mark;
 
 /// What a server knows of the others' presence.
@@ -78,6 +78,17 @@ impl Liveness {
                 self.executed.sort_unstable();
             }
         }
+    }
+}
+
+impl Rename for Liveness {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Liveness { tick: _, missed: _, heard, heard_before, executed, highest } = self;
+        heard.rename(name);
+        heard_before.rename(name);
+        executed.rename(name);
+        executed.sort_unstable();
+        highest.rename(name);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{Ballot, Log, Message, Process, Proposal, Record, Run, Server, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use synod_clientserver::{Admission, ClientId, Seq};
-use synod_node::{Context, NodeId, StateMachine};
+use synod_node::{Context, NodeId, Rename, StateMachine};
 use synod_stdx::mark;
 
 /// How many slots a new leader proposes again in one run, and how many are sent again at once.
@@ -18,6 +18,7 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// What only a leader has.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Leader<S: StateMachine> {
+    /// In the order of their names.
     followers: Vec<Progress>,
     /// Its own log is accepted and durable up to here.
     own: Slot,
@@ -110,6 +111,17 @@ impl<S: StateMachine> Leader<S> {
         assert!(self.own <= last, "more is durable than was proposed");
         self.followers.iter().for_each(|progress| progress.assert_invariants(last));
         self.reads.assert_invariants();
+    }
+}
+
+impl<S: StateMachine<Command: Rename>> Rename for Leader<S> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Leader { followers, own: _, barrier: _, proposed, pending, batches: _, reads } = self;
+        followers.rename(name);
+        followers.sort_unstable_by_key(Progress::node);
+        proposed.rename(name);
+        pending.rename(name);
+        reads.rename(name);
     }
 }
 

@@ -72,6 +72,9 @@ mod message;
 mod progress;
 mod reads;
 mod recovery;
+mod rename;
+#[cfg(test)]
+mod rename_tests;
 mod replica;
 mod server;
 mod settings;

@@ -10,6 +10,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use synod_clientserver::{ClientId, Seq};
+use synod_node::{NodeId, Rename};
 use synod_stdx::{Malformed, Reader, Wire, put_varint};
 
 /// What can be chosen for a slot.
@@ -340,6 +341,35 @@ impl<C: fmt::Debug> fmt::Debug for Log<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "({}] ", self.dropped_through)?;
         f.debug_list().entries(&self.runs).finish()
+    }
+}
+
+impl<C: Rename> Rename for Proposal<C> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        match self {
+            Proposal::Noop => {}
+            Proposal::Command { client, seq: _, acked_below: _, command } => {
+                client.rename(name);
+                command.rename(name);
+            }
+        }
+    }
+}
+
+impl<C: Rename + Clone> Rename for Run<C> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        // What is cut away of the shared part stays behind.
+        let mut proposals: Arc<[Proposal<C>]> = self.proposals().into();
+        proposals.rename(name);
+        *self = Run::new(self.first, self.ballot, proposals);
+        self.ballot.rename(name);
+    }
+}
+
+impl<C: Rename + Clone> Rename for Log<C> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Log { dropped_through: _, runs, singles: _ } = self;
+        runs.rename(name);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bookkeeping with rules of its own: how far a follower is, and what a quorum has reached.
 
 use crate::{Run, Slot};
-use synod_node::NodeId;
+use synod_node::{NodeId, Rename};
 
 /// So many ticks pass between two snapshots to one follower: the first may still be on its way.
 const SNAPSHOT_PAUSE_TICKS: u32 = 8;
@@ -120,6 +120,12 @@ impl Progress {
 
     pub(crate) fn assert_invariants(&self, last: Slot) {
         assert!(self.matched <= self.sent && self.sent <= last, "{} accepted what was never sent", self.node);
+    }
+}
+
+impl Rename for Progress {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        self.node.rename(name);
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::Slot;
 use std::collections::VecDeque;
 use synod_clientserver::Seq;
-use synod_node::NodeId;
+use synod_node::{NodeId, Rename};
 
 /// The client's number of the first read, and the reads.
 pub(crate) type Asked<C> = (Seq, Vec<C>);
@@ -91,5 +91,20 @@ impl<C> Reads<C> {
 
     pub(crate) fn assert_invariants(&self) {
         assert!(self.confirmed <= self.begun, "a round was confirmed before it began");
+    }
+}
+
+impl<C: Rename> Rename for Waiting<C> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Waiting { round: _, index: _, client, asked } = self;
+        client.rename(name);
+        asked.rename(name);
+    }
+}
+
+impl<C: Rename> Rename for Reads<C> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Reads { waiting, count: _, begun: _, confirmed: _ } = self;
+        waiting.rename(name);
     }
 }

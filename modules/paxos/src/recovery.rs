@@ -5,7 +5,7 @@ use crate::server::Role;
 use crate::{Ballot, Checkpoint, Incarnation, Log, Message, Process, Record, Server, Slot};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use synod_node::{Context, Durable, NodeId, StateMachine};
+use synod_node::{Context, Durable, NodeId, Rename, StateMachine};
 use synod_stdx::mark;
 
 /// What a replica that lost its disk has learned so far.
@@ -26,6 +26,14 @@ pub(crate) struct Rejoin<S: StateMachine> {
 impl<S: StateMachine> Default for Rejoin<S> {
     fn default() -> Self {
         Rejoin { promised: BTreeMap::new(), leading: BTreeMap::new() }
+    }
+}
+
+impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Rejoin<S> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Rejoin { promised, leading } = self;
+        promised.rename(name);
+        leading.rename(name);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{Proposal, Slot};
 use synod_clientserver::{Admission, ClientId, Seq, Sessions};
-use synod_node::StateMachine;
+use synod_node::{NodeId, Rename, StateMachine};
 use synod_stdx::{Malformed, Reader, Wire, mark};
 
 /// The most clients that a replica remembers.
@@ -59,6 +59,14 @@ impl<S: StateMachine> Replica<S> {
                 None
             }
         }
+    }
+}
+
+impl<S: StateMachine<Output: Rename> + Rename> Rename for Replica<S> {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let Replica { machine, sessions, through: _ } = self;
+        machine.rename(name);
+        sessions.rename(name);
     }
 }
 
