@@ -30,6 +30,7 @@
 //! (RIFL, 2015).
 
 mod client;
+mod codec;
 mod kv;
 mod message;
 mod rename;

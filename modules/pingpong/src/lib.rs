@@ -18,6 +18,7 @@
 //! nobody is overloaded; `clientserver` has it.
 
 mod client;
+mod codec;
 mod message;
 mod rename;
 #[cfg(test)]
