@@ -5,6 +5,8 @@ use crate::{
     Budget, History, KeyValue, KvOp, KvRet, Monitor, OpId, Outcome, Register, RegisterOp, RegisterRet,
     Specification, Verdict, check,
 };
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use synod_stdx::Rng;
 
 /// What a recorder tells a monitor.
@@ -122,6 +124,118 @@ fn monitor_and_check_agree_on_stores() {
     compare::<KeyValue>(1_500, SMALL, legal_store);
     compare::<KeyValue>(1_500, Mix { keys: 2, operations: 10, ..SMALL }, legal_store);
     compare::<KeyValue>(1_000, Mix { operations: 7, ..SMALL }, legal_appends);
+}
+
+/// One way in which everything may have happened: the value, what each process asked for with its answer if that took
+/// effect, and what nobody waits for, in order.
+type Way = (Option<Arc<[u8]>>, BTreeMap<u64, (RegisterOp, Option<RegisterRet>)>, Vec<RegisterOp>);
+
+/// The monitor's dumb twin: every way is kept, and nothing is left to be had later.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Eager(BTreeSet<Way>);
+
+impl Eager {
+    fn close(&mut self) {
+        let mut next: Vec<Way> = self.0.iter().cloned().collect();
+        while let Some((value, waiting, lost)) = next.pop() {
+            let mut add = |way: Way| {
+                if self.0.insert(way.clone()) {
+                    next.push(way);
+                }
+            };
+            for (process, (op, answer)) in &waiting {
+                if answer.is_none() {
+                    let (after, ret) = Register::run(&value, op);
+                    let mut waiting = waiting.clone();
+                    waiting.insert(*process, (op.clone(), Some(ret)));
+                    add((after, waiting, lost.clone()));
+                }
+            }
+            for at in 0..lost.len() {
+                let mut left = lost.clone();
+                let (after, _) = Register::run(&value, &left.remove(at));
+                add((after, waiting.clone(), left.clone()));
+                add((value.clone(), waiting.clone(), left));
+            }
+        }
+    }
+
+    fn invoke(&mut self, process: u64, op: &RegisterOp) {
+        let ways = std::mem::take(&mut self.0).into_iter().map(|(value, mut waiting, lost)| {
+            waiting.insert(process, (op.clone(), None));
+            (value, waiting, lost)
+        });
+        self.0 = ways.collect();
+        self.close();
+    }
+
+    /// `ret` is what the process is told, if it is told anything.
+    fn end(&mut self, process: u64, ret: Option<&RegisterRet>) {
+        let ways = std::mem::take(&mut self.0).into_iter().filter_map(|(value, mut waiting, mut lost)| {
+            let (op, answer) = waiting.remove(&process)?;
+            if ret.is_none() && answer.is_none() && !Register::is_read_only(&op) {
+                lost.push(op);
+                lost.sort();
+            }
+            (ret.is_none() || answer.as_ref() == ret).then_some((value, waiting, lost))
+        });
+        self.0 = ways.collect();
+        self.close();
+    }
+}
+
+#[test]
+fn monitors_are_equal_exactly_if_the_same_may_have_happened() {
+    let mut monitors: BTreeMap<Eager, Monitor<Register>> = BTreeMap::new();
+    let (mut seen, mut refused) = (0, 0);
+    for seed in 0..2_000 {
+        let mut rng = Rng::new(seed);
+        let mut monitor = Monitor::new();
+        let mut eager = Eager(BTreeSet::from([(None, BTreeMap::new(), Vec::new())]));
+        let mut waits: BTreeMap<u64, RegisterOp> = BTreeMap::new();
+        for _ in 0..7 {
+            let process = rng.below(3);
+            if let Some(op) = waits.remove(&process) {
+                if rng.chance(100) {
+                    monitor.abandon(process);
+                    eager.end(process, None);
+                } else {
+                    let ret = any_answer(&mut rng, &op);
+                    eager.end(process, Some(&ret));
+                    assert_eq!(monitor.complete(process, &ret).is_err(), eager.0.is_empty(), "seed {seed}");
+                }
+            } else {
+                let op = match rng.below(3) {
+                    0 => RegisterOp::Read,
+                    1 => write(rng.below(2)),
+                    _ => RegisterOp::CompareAndSet { from: Some(value(0)), to: value(1) },
+                };
+                monitor.invoke(process, op.clone());
+                eager.invoke(process, &op);
+                waits.insert(process, op);
+            }
+            if eager.0.is_empty() {
+                refused += 1;
+                break;
+            }
+            seen += 1;
+            let known = monitors.entry(eager.clone()).or_insert_with(|| monitor.clone());
+            assert_eq!(*known, monitor, "seed {seed}");
+        }
+    }
+    let distinct: Vec<&Monitor<Register>> = monitors.values().collect();
+    for (at, monitor) in distinct.iter().enumerate() {
+        assert!(!distinct[..at].contains(monitor), "two sets share {monitor:?}");
+    }
+    assert!(seen > 3 * monitors.len() && refused > 200, "{seen} of {} sets, {refused}", monitors.len());
+}
+
+fn any_answer(rng: &mut Rng, op: &RegisterOp) -> RegisterRet {
+    match op {
+        RegisterOp::Read => RegisterRet::Value(Some(rng.below(3)).filter(|n| *n < 2).map(value)),
+        RegisterOp::Write(_) => RegisterRet::Written,
+        RegisterOp::CompareAndSet { .. } => RegisterRet::Swapped(rng.chance(500)),
+    }
 }
 
 fn write(number: u64) -> RegisterOp {
