@@ -1,7 +1,6 @@
 //! The front: a system, its first state, and the searches from any state that was found.
 
 use crate::Checkable;
-use crate::{breadth, depth, walks};
 use crate::checks::{Checks, Survives};
 use crate::crew::Crew;
 use crate::extras::Extras;
@@ -14,6 +13,7 @@ use crate::stim::{Act, Stim};
 use crate::system::{Network, System};
 use crate::walks::Walks;
 use crate::worker::{NONE, Worker};
+use crate::{breadth, depth, walks};
 use synod_node::NodeId;
 
 /// What `--checks` adds to every local step.
@@ -42,11 +42,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
     ///
     /// # Errors
     /// As [`new`](Checker::new).
-    pub fn with_checks(
-        system: System<N>,
-        observer: O,
-        checks: CheckSettings<N>,
-    ) -> Result<Self, String> {
+    pub fn with_checks(system: System<N>, observer: O, checks: CheckSettings<N>) -> Result<Self, String> {
         Checker::build(system, observer, Some(Checks::new(checks.survives)))
     }
 
@@ -66,7 +62,13 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
                 let fingerprint = worker.fingerprint(&vector);
                 let number = worker.step(vector[place], stim);
                 let mut successors = Vec::new();
-                worker.add_taken(&vector, fingerprint, (place, stim, number), (NONE, extras), &mut successors);
+                worker.add_taken(
+                    &vector,
+                    fingerprint,
+                    (place, stim, number),
+                    (NONE, extras),
+                    &mut successors,
+                );
                 let next = successors[0];
                 if next.objection != NONE {
                     problem.get_or_insert_with(|| worker.objections[next.objection as usize].to_string());

@@ -27,7 +27,8 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
             self.add_faults_of(state, fingerprint, (place, now), out);
         }
         if now.left.cuts > 0 {
-            for partition in (0..=self.shared.system.partitions.len() as u32).filter(|p| *p != now.partition) {
+            for partition in (0..=self.shared.system.partitions.len() as u32).filter(|p| *p != now.partition)
+            {
                 let mut after = now.clone();
                 after.left.cuts -= 1;
                 after.partition = partition;

@@ -155,4 +155,3 @@ impl Judge {
         Some(bits)
     }
 }
-

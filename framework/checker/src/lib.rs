@@ -13,12 +13,14 @@ mod intern;
 mod judge;
 mod local;
 mod observer;
+mod path;
 mod place;
 mod property;
 mod quiet;
 mod report;
 mod settings;
 mod shared;
+mod stage;
 mod state;
 mod stim;
 mod symmetry;
@@ -30,6 +32,7 @@ mod walks;
 mod worker;
 
 pub use checker::{CheckSettings, Checker};
+pub use checks::Survives;
 pub use crew::{Alone, Crew, Progress};
 pub use observer::{Blind, Observer};
 pub use property::{Property, Reads, View};
@@ -38,9 +41,8 @@ pub use settings::{Reductions, Settings, Until};
 pub use state::State;
 pub use symmetry::Symmetry;
 pub use system::{Budgets, Network, System};
-pub use walks::Walks;
 pub use user::{Ask, User};
-pub use checks::Survives;
+pub use walks::Walks;
 
 use synod_node::Node;
 
@@ -53,7 +55,9 @@ pub trait Checkable:
         Checkpoint: Send + Sync,
         Request: Send + Sync,
         Response: Send + Sync,
-    > + Send + Sync + 'static
+    > + Send
+    + Sync
+    + 'static
 {
 }
 

@@ -69,10 +69,9 @@ impl<N: Checkable> Local<'_, N> {
     /// Takes `event` and what follows at once. With `is_late` what the handlers write is not durable yet.
     pub(crate) fn run(&mut self, event: Event<'_, N>, is_late: bool) {
         match event {
-            Event::Deliver(envelope) => self.step(Stimulus::Message {
-                from: envelope.from,
-                message: envelope.message.clone(),
-            }),
+            Event::Deliver(envelope) => {
+                self.step(Stimulus::Message { from: envelope.from, message: envelope.message.clone() })
+            }
             Event::Fire(timer) => {
                 self.side.take_timer(timer);
                 self.step(Stimulus::Timer(timer.timer.clone()));

@@ -110,9 +110,6 @@ impl Hash for Place {
 impl Place {
     /// The hash of what a property can see of it: node and user.
     pub(crate) fn visible(&self) -> u64 {
-        content_hash(
-            Salt::Visible,
-            &(self.index, self.node.map(|(_, hash)| hash), self.user.map(|(_, h)| h)),
-        )
+        content_hash(Salt::Visible, &(self.index, self.node.map(|(_, hash)| hash), self.user.map(|(_, h)| h)))
     }
 }

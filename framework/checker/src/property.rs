@@ -161,9 +161,8 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
     /// # Panics
     /// If the property did not declare that it reads everything.
     pub fn timers(&self, id: NodeId) -> Vec<N::Timer> {
-        self.side(id).map_or_else(Vec::new, |side| {
-            side.timers.iter().map(|waiting| waiting.timer.clone()).collect()
-        })
+        self.side(id)
+            .map_or_else(Vec::new, |side| side.timers.iter().map(|waiting| waiting.timer.clone()).collect())
     }
 
     /// What of `id` is durable, in searches with crashes.

@@ -1,5 +1,6 @@
 //! Everything that the threads of a search share: the system, its values by number, and the steps that were taken once.
 
+use crate::Checkable;
 use crate::checks::Checks;
 use crate::extras::Extras;
 use crate::hash::Salt;
@@ -10,7 +11,6 @@ use crate::place::{Envelope, Place, Side, Waiting};
 use crate::stim::{Act, Choice, Stim};
 use crate::system::System;
 use crate::user::Position;
-use crate::Checkable;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -237,8 +237,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
     /// The timers of a place that may fire, by number.
     pub(crate) fn fireable(&self, place: u32) -> Vec<u32> {
         let side = self.sides.value(self.places.value(place).side.0);
-        let mut ids: Vec<u32> =
-            side.fireable().map(|timer| self.timers.intern(timer.clone()).0).collect();
+        let mut ids: Vec<u32> = side.fireable().map(|timer| self.timers.intern(timer.clone()).0).collect();
         ids.sort_unstable();
         ids.dedup();
         ids

@@ -223,7 +223,8 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             self.extras.resize(at + 1, None);
         }
         let shared = self.shared;
-        let (extras, _) = self.extras[at].get_or_insert_with(|| (shared.extras.value(id), shared.extras.hash(id)));
+        let (extras, _) =
+            self.extras[at].get_or_insert_with(|| (shared.extras.value(id), shared.extras.hash(id)));
         Arc::clone(extras)
     }
 
@@ -438,8 +439,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     /// What the fingerprint changes by, for what is in flight.
     fn flight_delta(&mut self, state: &[u32], next: &Successor) -> u64 {
         let flight = &state[self.places + 2..];
-        let (first, end) =
-            if next.step == NONE { (0, 0) } else { self.known[next.step as usize].sends };
+        let (first, end) = if next.step == NONE { (0, 0) } else { self.known[next.step as usize].sends };
         let mut sum = 0u64;
         match self.network {
             Network::Set => {
@@ -493,8 +493,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             let at = flight.iter().position(|envelope| *envelope == next.consumed);
             out.remove(from + at.expect("what is consumed was in flight"));
         }
-        let (first, end) =
-            if next.step == NONE { (0, 0) } else { self.known[next.step as usize].sends };
+        let (first, end) = if next.step == NONE { (0, 0) } else { self.known[next.step as usize].sends };
         for at in first as usize..end as usize {
             let envelope = self.sends[at].0;
             let here = &out[from..];

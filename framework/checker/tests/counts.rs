@@ -7,8 +7,8 @@ use models::recorder::Recorder;
 use models::register::{self, Request, Response};
 use models::two_phase::{TwoPhase, nobody_commits_what_another_aborts};
 use synod_checker::{
-    Alone, Blind, Checkable, Checker, Network, Observer, Property, Reads, Reductions, Report, Settings, System, User,
-    Verdict,
+    Alone, Blind, Checkable, Checker, Network, Observer, Property, Reads, Reductions, Report, Settings,
+    System, User, Verdict,
 };
 use synod_node::{Node, NodeId, RequestId};
 
