@@ -142,10 +142,10 @@ mod tests {
             text: None,
         };
         assert_eq!(lines(&busy(1, &["a"]), &busy(1, &["a"])), Vec::<String>::new());
-        assert_eq!(lines(&busy(1, &["a"]), &busy(2, &["a", "b"])), [
-            "role.Busy.inner.Inner.count: 1 -> 2",
-            "role.Busy.inner.Inner.names.1: + \"b\"",
-        ]);
+        assert_eq!(
+            lines(&busy(1, &["a"]), &busy(2, &["a", "b"])),
+            ["role.Busy.inner.Inner.count: 1 -> 2", "role.Busy.inner.Inner.names.1: + \"b\"",]
+        );
     }
 
     #[test]

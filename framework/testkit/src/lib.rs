@@ -24,10 +24,12 @@ mod search;
 pub use crew::{Unwatched, Watcher, resident_bytes};
 pub use history::{HistoryOracle, Translate};
 pub use linearizable::{Linearizable, Translator};
-pub use play::{Played, Verdict, play_all, play_one, test_main};
+pub use play::{
+    Played, VARIANT_STATES_MAX, Verdict, play_all, play_one, search_main, search_report, test_main,
+};
 pub use scenario::{Failed, Kind, Outcome, Play, Scenario, Stage};
 pub use search::{
-    Bench, Desk, Found, Orders, Replayed, Search, Searched, Staged, StageReport, Stop, search_one,
+    Bench, Desk, Found, Orders, Pinned, Replayed, Search, Searched, StageReport, Staged, Stop, search_one,
 };
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use synod_node::{NodeId, RequestId};
 const LANES_MAX: u64 = 64;
 
 /// How a module's requests and answers read as operations of a key-value store: a type without values.
-pub trait Translator<N: Checkable>: Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static {
+pub trait Translator<N: Checkable>:
+    Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static
+{
     /// The operation that a request is.
     fn op(request: &N::Request) -> KvOp;
     /// What an answer says; `None` if it leaves open whether the operation happened.
@@ -95,6 +97,7 @@ impl<N: Checkable, T: Translator<N>> Observer<N> for Linearizable<T> {
             let client = name(NodeId::client((process / LANES_MAX) as u32));
             u64::from(client.number()) * LANES_MAX + process % LANES_MAX
         });
-        self.lanes = std::mem::take(&mut self.lanes).into_iter().map(|(id, lanes)| (name(id), lanes)).collect();
+        self.lanes =
+            std::mem::take(&mut self.lanes).into_iter().map(|(id, lanes)| (name(id), lanes)).collect();
     }
 }

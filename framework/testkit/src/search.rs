@@ -8,8 +8,8 @@
 use crate::crew::{Threads, Watcher};
 use std::fmt;
 use synod_checker::{
-    CheckSettings, Checkable, Checker, Finding, Observer, Property, Reductions, Report, Settings, Spent, State,
-    Stats, Survives, System, Verdict, Walks,
+    CheckSettings, Checkable, Checker, Finding, Observer, Property, Reductions, Report, Settings, Spent,
+    State, Stats, Survives, System, Verdict, Walks,
 };
 use synod_world::{Header, TRACE_VERSION, Trace};
 
@@ -174,11 +174,44 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// How many states a space has: whatever the reductions, unless a symmetry is stated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pinned {
+    /// Unique states.
+    pub unique: u64,
+    /// Steps from the first state to the deepest.
+    pub depth: u32,
+    /// Transitions, where no reduction spares any.
+    pub transitions: Option<u64>,
+}
+
+impl Pinned {
+    /// So many unique states, the deepest so many steps from the first.
+    pub const fn new(unique: u64, depth: u32) -> Self {
+        Pinned { unique, depth, transitions: None }
+    }
+
+    /// As it is, with so many transitions.
+    #[must_use]
+    pub const fn with_transitions(self, transitions: u64) -> Self {
+        Pinned { transitions: Some(transitions), ..self }
+    }
+
+    fn objection(self, stats: &Stats) -> Option<String> {
+        // The first state counts as generated, and no transition leads to it.
+        let transitions = stats.generated - 1;
+        let is_same = (self.unique, self.depth) == (stats.unique, stats.depth)
+            && self.transitions.is_none_or(|pinned| pinned == transitions);
+        let found = Pinned::new(stats.unique, stats.depth).with_transitions(transitions);
+        (!is_same).then(|| format!("{self:?} is pinned, and there are {found:?}"))
+    }
+}
+
 /// What a stage must come to.
 enum Wanted<'p> {
     Goal,
-    /// All states, and these counts if they are pinned: unique states and depth.
-    Everything(Option<(u64, u32)>),
+    /// All states, and these counts if they are pinned.
+    Everything(Option<Pinned>),
     NoViolation,
     Anything,
     Eventually(std::marker::PhantomData<&'p ()>),
@@ -236,13 +269,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     ///
     /// # Errors
     /// If there are others, or the budget does not suffice.
-    pub fn exhaust(
-        &mut self,
-        stage: &str,
-        from: &State,
-        settings: Settings<N, O>,
-        pinned: (u64, u32),
-    ) -> Staged {
+    pub fn exhaust(&mut self, stage: &str, from: &State, settings: Settings<N, O>, pinned: Pinned) -> Staged {
         self.run(stage, from, settings, (How::Breadth, &Wanted::Everything(Some(pinned)))).map(|_| ())
     }
 
@@ -252,6 +279,23 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     /// As there.
     pub fn exhaust_uncounted(&mut self, stage: &str, from: &State, settings: Settings<N, O>) -> Staged {
         self.run(stage, from, settings, (How::Breadth, &Wanted::Everything(None))).map(|_| ())
+    }
+
+    /// The state that is reached by hand: by deliveries, drops and so on, each of which must be possible.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub fn by_hand(
+        &mut self,
+        stage: &str,
+        from: &State,
+        steps: impl FnOnce(&Checker<N, O>, State) -> Option<State>,
+    ) -> Staged<State> {
+        if self.desk.orders.replay.is_some() {
+            return Ok(from.clone());
+        }
+        let after = steps(&self.checker, from.clone());
+        after.ok_or_else(|| Stop::Failed(format!("{stage}: a step by hand is not possible")))
     }
 
     /// As many states as the budget of `settings` allows, breadth-first: nothing is violated in any.
@@ -333,7 +377,9 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         };
         watcher.on_report(&self.desk.search, &kept);
         self.desk.reports.push(kept);
-        if let Verdict::BudgetSpent(spent @ (Spent::Memory | Spent::Time | Spent::Interrupted)) = report.verdict {
+        if let Verdict::BudgetSpent(spent @ (Spent::Memory | Spent::Time | Spent::Interrupted)) =
+            report.verdict
+        {
             return Err(Stop::CutShort(spent));
         }
         if !is_right {
@@ -342,13 +388,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         Ok(report.goal().cloned())
     }
 
-    fn told(
-        &self,
-        stage: &str,
-        finding: &Finding,
-        settings: &Settings<N, O>,
-        how: &How<'_, N, O>,
-    ) -> Found {
+    fn told(&self, stage: &str, finding: &Finding, settings: &Settings<N, O>, how: &How<'_, N, O>) -> Found {
         let shortest = match how {
             // It is a shortest one as it is.
             How::Breadth | How::Eventually(_) => finding.clone(),
@@ -416,7 +456,13 @@ fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String
     match (wanted, report.verdict) {
         (_, Verdict::Violated) => {
             let finding = report.violation().expect("what is violated was found");
-            (false, format!("violated after {} states: {}: {}", report.stats.unique, finding.subject, finding.words))
+            (
+                false,
+                format!(
+                    "violated after {} states: {}: {}",
+                    report.stats.unique, finding.subject, finding.words
+                ),
+            )
         }
         (Wanted::Goal, Verdict::Exhausted | Verdict::BudgetSpent(_)) => {
             (false, format!("the goal was not found; {words}"))
@@ -424,12 +470,10 @@ fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String
         (Wanted::Everything(_), Verdict::BudgetSpent(_)) if !is_capped => {
             (false, format!("not all states were seen; {words}"))
         }
-        (Wanted::Everything(Some((unique, depth))), Verdict::Exhausted) => {
-            let found = (report.stats.unique, report.stats.depth);
-            let is_same = found == (*unique, *depth);
-            let other = format!("{} states to depth {}, and {unique} to {depth} are pinned; {words}", found.0, found.1);
-            (is_same, if is_same { words } else { other })
-        }
+        (Wanted::Everything(Some(pinned)), Verdict::Exhausted) => match pinned.objection(&report.stats) {
+            None => (true, words),
+            Some(objection) => (false, format!("{words}; but {objection}")),
+        },
         (
             Wanted::Goal
             | Wanted::Everything(_)
