@@ -1,10 +1,11 @@
 //! The searches of all modules: claims that the model checker shows.
 
+pub mod clientserver;
 pub mod pingpong;
 
 use synod_testkit::Search;
 
 /// Every search of every module, in order.
 pub fn all() -> Vec<Search> {
-    [pingpong::SEARCHES].concat()
+    [pingpong::SEARCHES, clientserver::SEARCHES].concat()
 }
