@@ -6,3 +6,8 @@ use synod_checker::Handler;
 pub fn of_clientserver(_name: &'static str) -> Option<Handler<crate::searches::clientserver::Node>> {
     None
 }
+
+/// The mutant of `paxos` with this name.
+pub fn of_paxos(_name: &'static str) -> Option<Handler<crate::searches::group::Node>> {
+    None
+}

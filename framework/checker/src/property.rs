@@ -69,6 +69,14 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
         })
     }
 
+    /// The property that holds exactly where this one does not.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        let test = self.test;
+        let name = format!("not: {}", self.name);
+        Property::when(name, self.reads, move |view| test(view).is_err())
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

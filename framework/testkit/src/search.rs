@@ -210,6 +210,7 @@ impl Pinned {
 /// What a stage must come to.
 enum Wanted<'p> {
     Goal,
+    NoGoal,
     /// All states, and these counts if they are pinned.
     Everything(Option<Pinned>),
     NoViolation,
@@ -250,6 +251,32 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         let found = self.run(stage, from, settings, (How::Breadth, &Wanted::Goal))?;
         // A replay of another stage's trace needs no state of this one.
         Ok(found.unwrap_or_else(|| from.clone()))
+    }
+
+    /// As [`must_reach`](Bench::must_reach), in exactly so many steps from the first state.
+    ///
+    /// # Errors
+    /// As there, or if it takes more or fewer steps.
+    pub fn must_reach_at(
+        &mut self,
+        stage: &str,
+        from: &State,
+        settings: Settings<N, O>,
+        steps: usize,
+    ) -> Staged<State> {
+        let found = self.must_reach(stage, from, settings)?;
+        if found.steps() != steps && self.desk.orders.replay.is_none() {
+            return Err(Stop::Failed(format!("{stage}: found after {} steps, not {steps}", found.steps())));
+        }
+        Ok(found)
+    }
+
+    /// The goal of `settings` must not be found within their bounds.
+    ///
+    /// # Errors
+    /// If it is, or something is violated.
+    pub fn must_not_reach(&mut self, stage: &str, from: &State, settings: Settings<N, O>) -> Staged {
+        self.run(stage, from, settings, (How::Breadth, &Wanted::NoGoal)).map(|_| ())
     }
 
     /// As [`must_reach`](Bench::must_reach), but it need not be found.
@@ -467,6 +494,7 @@ fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String
         (Wanted::Goal, Verdict::Exhausted | Verdict::BudgetSpent(_)) => {
             (false, format!("the goal was not found; {words}"))
         }
+        (Wanted::NoGoal, Verdict::GoalReached) => (false, format!("the goal was found; {words}")),
         (Wanted::Everything(_), Verdict::BudgetSpent(_)) if !is_capped => {
             (false, format!("not all states were seen; {words}"))
         }
@@ -476,6 +504,7 @@ fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String
         },
         (
             Wanted::Goal
+            | Wanted::NoGoal
             | Wanted::Everything(_)
             | Wanted::NoViolation
             | Wanted::Anything
