@@ -6,8 +6,10 @@ use std::sync::Arc;
 use synod_checker::{Budgets, Network, Property, Reads, Settings, Survives, System, User, View};
 use synod_clientserver::{KvCommand, KvOutput, KvStore, Outcome};
 use synod_history::{KvOp, KvRet};
-use synod_node::{NodeId, StateMachine as _};
-use synod_paxos::{Client, Message, Process, Proposal, Request, Server, Slot, SlotStatus, invariants};
+use synod_node::{Durable, NodeId, StateMachine as _};
+use synod_paxos::{
+    Client, Message, Process, Proposal, Record, Request, Run, Server, Slot, SlotStatus, invariants,
+};
 use synod_stdx::Wire;
 use synod_testkit::{Bench, Desk, Linearizable, Staged, Translator};
 
@@ -183,14 +185,62 @@ pub fn sound(count: u32) -> Plan {
     Settings::default().invariant(logs_are_consistent(count)).invariant(ballots_have_one_leader(count))
 }
 
+/// What a server knows to be chosen is on the disks of a majority, also if all of them crash at this moment.
+pub fn what_is_chosen_is_on_disks(count: u32) -> Claim {
+    Property::new(
+        "what is chosen is on the disks of a majority",
+        Reads::Everything,
+        move |view: &Sight<'_>| {
+            let Some(knowing) = running(view).into_iter().max_by_key(|server| server.chosen_through()) else {
+                return Ok(());
+            };
+            let slot = knowing.chosen_through();
+            let holds = |id: &NodeId| view.disk(*id).is_some_and(|disk| is_on_disk(&disk, slot));
+            let holding = NodeId::servers(count).iter().filter(|id| holds(id)).count();
+            if slot == Slot::ZERO || holding > count as usize / 2 {
+                return Ok(());
+            }
+            Err(format!("{} knows {slot} to be chosen, and {holding} disks have it", knowing.id()))
+        },
+    )
+}
+
+fn is_on_disk(disk: &Durable<Node>, slot: Slot) -> bool {
+    let is_in = |run: &Run<KvCommand>| run.first() <= slot && slot <= run.last();
+    let is_saved = disk.checkpoint.as_ref().is_some_and(|checkpoint| {
+        checkpoint.replica.through() >= slot || checkpoint.accepted.iter().any(is_in)
+    });
+    is_saved
+        || disk.records.iter().any(|record| match record {
+            Record::Accepted { run, .. } => is_in(run),
+            Record::Promised { .. } | Record::Rejoined { .. } => false,
+        })
+}
+
 /// A server leads, and so many others know.
-pub fn leads(leader: u32, count: u32, followers: usize) -> Claim {
-    Property::when(format!("n{leader} leads {followers} others"), all(count), move |view| {
-        let id = NodeId::server(leader);
-        let servers = running(view);
-        let leads = servers.iter().any(|server| server.id() == id && server.is_leader());
-        let follows = |server: &&&Server<KvStore>| server.id() != id && server.leader() == Some(id);
-        leads && servers.iter().filter(follows).count() >= followers
+pub fn leads(leader: u32, followers: usize) -> Claim {
+    Property::when(
+        format!("n{leader} leads {followers} others"),
+        Reads::Everything,
+        move |view: &Sight<'_>| {
+            let id = NodeId::server(leader);
+            let servers = running(view);
+            let leads = servers.iter().any(|server| server.id() == id && server.is_leader());
+            let follows = |server: &&&Server<KvStore>| server.id() != id && server.leader() == Some(id);
+            leads && servers.iter().filter(follows).count() >= followers
+        },
+    )
+}
+
+/// A server asks for votes.
+pub fn asks_for_votes(server: u32) -> Claim {
+    has_role(server, "candidate")
+}
+
+fn has_role(server: u32, role: &'static str) -> Claim {
+    let id = NodeId::server(server);
+    Property::when(format!("n{server} is {role}"), Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
+        view.node(id).and_then(Process::server).is_some_and(|server| server.role_name() == role)
     })
 }
 

@@ -1,5 +1,6 @@
 //! The searches of all modules: claims that the model checker shows.
 
+pub mod beyond;
 pub mod clientserver;
 pub mod group;
 pub mod paxos;
@@ -9,5 +10,5 @@ use synod_testkit::Search;
 
 /// Every search of every module, in order.
 pub fn all() -> Vec<Search> {
-    [pingpong::SEARCHES, clientserver::SEARCHES, paxos::SEARCHES].concat()
+    [pingpong::SEARCHES, clientserver::SEARCHES, paxos::SEARCHES, beyond::SEARCHES].concat()
 }

@@ -1,8 +1,8 @@
 //! Searches of `paxos`: the rows of the module's list.
 
 use super::group::{
-    BUDGET, Caller, Claim, Group, Plan, Sight, Stand, append, clients, holds, is_answered, lacks, leads, not,
-    only, rounds_above, sound, wants_to_lead, with_timers_of, without_timers,
+    BUDGET, Caller, Claim, Group, Plan, Sight, Stand, append, asks_for_votes, clients, holds, is_answered,
+    lacks, leads, not, only, rounds_above, sound, wants_to_lead, with_timers_of, without_timers,
 };
 use crate::kv::own_appends;
 use synod_checker::{Property, Reads, State, Walks};
@@ -45,7 +45,25 @@ fn put_then_get() -> Caller {
 pub fn led(bench: &mut Stand<'_, '_>, (count, followers): (u32, usize)) -> Staged<State> {
     let start = bench.start();
     let plan = with_timers_of(sound(count), bench, (&[1], &[]));
-    bench.must_reach("server 1 leads", &start, plan.goal(leads(1, count, followers)))
+    bench.must_reach("server 1 leads", &start, plan.goal(leads(1, followers)))
+}
+
+/// From `from` on, server `leader` becomes the leader of those that hear each other. The others tick only to find that
+/// their leader is gone. First it asks for votes, then it gets them: two short ways instead of a long one.
+pub fn elected(
+    bench: &mut Stand<'_, '_>,
+    from: &State,
+    leader: u32,
+    among: &[u32],
+    plan: &Plan,
+) -> Staged<State> {
+    let others = among.iter().filter(|server| **server != leader);
+    let plan = others.fold(plan.clone(), |plan, server| plan.prune(wants_to_lead(*server)));
+    let plan = with_timers_of(only(plan, bench, (among, &[])), bench, (among, &[]));
+    let asks = format!("server {leader} asks for votes");
+    // It may have led before: then it asks anew, in a higher round.
+    let state = bench.must_reach(&asks, from, plan.clone().goal(asks_for_votes(leader)))?;
+    bench.must_reach(&format!("server {leader} leads again"), &state, plan.goal(leads(leader, 1)))
 }
 
 fn put_and_get(desk: &mut Desk<'_>) -> Staged {
@@ -87,12 +105,14 @@ fn two_majorities(desk: &mut Desk<'_>) -> Staged {
     for others in [[1, 3], [2, 3]] {
         let name = |what: &str| format!("{what} from n{} and n{}", others[0], others[1]);
         let plan = |bench: &Stand<'_, '_>| only(sound(3), bench, (&others, &[2]));
-        // Only server 3 asks to lead, so that the way there is short.
-        let way = with_timers_of(plan(&bench), &bench, (&[3], &[]));
-        let all = bench.must_reach(&name("the second"), &first, way.goal(done(&[1, 2])))?;
+        // Server 1 leads already; without it server 3 must be elected.
+        let led =
+            if others[0] == 1 { first.clone() } else { elected(&mut bench, &first, 3, &others, &sound(3))? };
+        let way = with_timers_of(plan(&bench), &bench, (&[3], &[2]));
+        let all = bench.must_reach(&name("the second"), &led, way.goal(done(&[1, 2])))?;
         bench.explore(&name("every way"), &first, plan(&bench).prune(done(&[1, 2])).states(BUDGET))?;
         let still = without_timers(plan(&bench), &bench).prune(done(&[1, 2])).states(BUDGET);
-        bench.explore(&name("every way without timers"), &first, still)?;
+        bench.explore(&name("every way without timers"), &led, still)?;
         let still = without_timers(sound(3), &bench).states(BUDGET);
         bench.explore(&name("every way on with all, without timers,"), &all, still)?;
     }
@@ -116,31 +136,34 @@ fn quorum_hunt(desk: &mut Desk<'_>) -> Staged {
     let callers = vec![Caller::new(4, &[append("k", "X")]), Caller::new(5, &[append("k", "Y")])];
     let mut bench = Group::new(5, callers).bench(desk)?;
     let accepted = |server, client| holds(server, client, 1, SlotStatus::Accepted);
-    // One server wants to lead; the others tick only to find that their leader is gone.
-    let led_by = |bench: &Stand<'_, '_>, leader: u32, (servers, client): (&[u32], u32), empty: &[u32]| {
-        let others = servers.iter().filter(|server| **server != leader);
-        let plan = others.fold(hunted(empty), |plan, server| plan.prune(wants_to_lead(*server)));
-        with_timers_of(only(plan, bench, (servers, &[client])), bench, (servers, &[]))
-    };
     let start = bench.start();
     // Server 4 leads by the votes of 2 and 3 and proposes; only server 3 hears it.
-    let plan = led_by(&bench, 4, (&[2, 3, 4], 1), &[1, 2]);
-    let state = bench.must_reach("server 4 has the first", &start, plan.clone().goal(accepted(4, 1)))?;
+    let state = elected(&mut bench, &start, 4, &[2, 3, 4], &hunted(&[1, 2]))?;
+    let plan = only(hunted(&[1, 2]), &bench, (&[2, 3, 4], &[1])).without_timers(&NodeId::servers(5));
+    let state = bench.must_reach("server 4 has the first", &state, plan.clone().goal(accepted(4, 1)))?;
     let state = bench.must_reach("server 3 has the first", &state, plan.goal(accepted(3, 1)))?;
     // Server 5 leads by the votes of 1 and 2, which know nothing of it.
-    let plan = led_by(&bench, 5, (&[1, 2, 5], 2), &[1, 2]);
+    let state = elected(&mut bench, &state, 5, &[1, 2, 5], &hunted(&[1, 2]))?;
+    let plan = only(hunted(&[1, 2]), &bench, (&[1, 2, 5], &[2])).without_timers(&NodeId::servers(5));
     let state = bench.must_reach("server 5 has the second", &state, plan.goal(accepted(5, 2)))?;
-    let plan = led_by(&bench, 5, (&[1, 2, 3, 5], 2), &[1, 2]);
+    let plan = only(hunted(&[1, 2]), &bench, (&[3, 5], &[])).without_timers(&NodeId::servers(5));
     let state = bench.must_reach("server 3 has the second", &state, plan.goal(accepted(3, 2)))?;
     // What was said so far is on its way no longer. Server 4 leads anew by the votes of 1 and 2.
     let state = bench
         .by_hand("forget", &state, |checker, state| Some(checker.drop_pending(&state, |_, _, _| true)))?;
-    let plan = led_by(&bench, 4, (&[1, 2, 4], 1), &[]);
+    let state = elected(&mut bench, &state, 4, &[1, 2, 4], &hunted(&[]))?;
+    let plan = only(hunted(&[]), &bench, (&[1, 2, 4], &[1])).without_timers(&NodeId::servers(5));
     let state = bench.must_reach("server 1 has the first", &state, plan.clone().goal(accepted(1, 1)))?;
+    // What server 3 said of the first ballot arrives while the value is not chosen: it must not count.
+    let three = NodeId::server(3);
+    let early = bench.by_hand("remember early", &state, |checker, state| {
+        Some(checker.undrop(&state, |from, _, _| from == three))
+    })?;
+    let still = without_timers(hunted(&[]), &bench).states(BUDGET);
+    bench.explore("whatever server 3 said, too early", &early, still)?;
     let chosen = holds(4, 1, 1, SlotStatus::Chosen);
     let state = bench.must_reach("the first is chosen", &state, plan.goal(chosen))?;
-    // What server 3 said of old ballots arrives now.
-    let three = NodeId::server(3);
+    // Or it arrives now.
     let state = bench.by_hand("remember", &state, |checker, state| {
         Some(checker.undrop(&state, |from, _, _| from == three))
     })?;

@@ -36,8 +36,9 @@ fn survives() -> Survives<Process> {
 }
 
 /// One server, and clients whose users ask `pings` times each.
-fn system(network: Network, clients: u32, pings: u64) -> System<Process> {
+fn system(desk: &Desk<'_>, network: Network, clients: u32, pings: u64) -> System<Process> {
     let mut system = System::new(network);
+    system.mutant = desk.mutant().and_then(crate::mutants::of_pingpong);
     system.add(SERVER, Process::Server(Server));
     for id in NodeId::clients(clients) {
         let values = (0..pings).map(|n| u64::from(id.number()) * 1000 + n);
@@ -48,7 +49,8 @@ fn system(network: Network, clients: u32, pings: u64) -> System<Process> {
 }
 
 fn pings(desk: &mut Desk<'_>, clients: u32, pings: u64, pinned: Pinned) -> Staged {
-    let mut bench = desk.bench(system(Network::Set, clients, pings), Blind, Some(survives()))?;
+    let system = system(desk, Network::Set, clients, pings);
+    let mut bench = desk.bench(system, Blind, Some(survives()))?;
     let users = NodeId::clients(clients);
     let done = Property::users_are_done(&users);
     let start = bench.start();
