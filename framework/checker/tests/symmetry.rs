@@ -190,6 +190,26 @@ fn messages_on_one_link_keep_their_order() {
     assert!(fast.unique * 2 >= whole.unique && fast.unique * 10 < whole.unique * 6);
 }
 
+#[test]
+fn who_is_paused_or_cut_off_is_renamed() {
+    let size = Size { servers: 2, clients: 0, retries: 0, is_hasty: false };
+    let [n1, n2, n3] = [1, 2, 3].map(NodeId::server);
+    let count = |budgets: Budgets, groups: &[Vec<NodeId>]| {
+        let mut system = ledger::system(size, Network::Set, budgets);
+        system.partitions = vec![vec![(n3, n1)], vec![(n3, n2)]];
+        let settings =
+            Settings { reductions: up_to(Symmetry::new(&system, groups).unwrap()), ..Settings::default() };
+        let checker = Checker::new(system, Blind).unwrap();
+        checker.breadth_first(&checker.start(), &settings, &Alone).stats.unique
+    };
+    let (pauses, cuts) =
+        (Budgets { pauses: 1, ..Budgets::default() }, Budgets { cuts: 1, ..Budgets::default() });
+    let both = [vec![n1, n2]];
+    // Nobody, either, and nobody any more.
+    assert_eq!((count(pauses.clone(), &[]), count(pauses, &both)), (4, 3));
+    assert_eq!((count(cuts.clone(), &[]), count(cuts, &both)), (3, 2));
+}
+
 fn ledger_report(budgets: Budgets, is_hasty: bool, (groups, is_exact): (&[Vec<NodeId>], bool)) -> Report {
     let size = Size { servers: 2, clients: 1, retries: 1, is_hasty };
     let mut system = ledger::system(size, Network::Bag, budgets);
