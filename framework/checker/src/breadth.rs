@@ -205,7 +205,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         let state = from.vector.to_vec();
         let fingerprint = seat.worker.fingerprint(&state);
         let identity = seat.worker.identity(&state, fingerprint);
-        self.visited.insert(identity, &state);
+        self.visited.insert(identity, &seat.worker.whole_identity(&state));
         self.unique.fetch_add(1, Ordering::Relaxed);
         let mut found = Vec::new();
         seat.judge.judge(&mut seat.worker, &self.docket, &state, &mut found);
@@ -311,7 +311,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
             seat.worker.build(state, next, &mut built);
             identity = seat.worker.identity(&built, next.fingerprint);
         }
-        if self.visited.insert(identity, &built) {
+        if self.visited.insert(identity, &seat.worker.whole_identity(&built)) {
             if !is_whole {
                 seat.worker.build(state, next, &mut built);
             }

@@ -151,7 +151,7 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         let identity = self.worker.identity(&state, fingerprint);
         let depth = self.path.len() as u32;
         let (is_new, is_shorter) = match &mut self.seen {
-            Seen::Table(visited) => (visited.insert(identity, &state), false),
+            Seen::Table(visited) => (visited.insert(identity, &self.worker.whole_identity(&state)), false),
             Seen::Depths { depths, .. } => match depths.insert(identity, depth) {
                 None => (true, false),
                 Some(before) if depth < before => (false, true),

@@ -13,6 +13,7 @@ mod intern;
 mod judge;
 mod local;
 mod observer;
+mod orbit;
 mod path;
 mod place;
 mod property;

@@ -8,10 +8,12 @@ use crate::Checkable;
 use crate::extras::Extras;
 use crate::hash::{Salt, content_hash};
 use crate::observer::Observer;
+use crate::orbit::Orbit;
 use crate::settings::Settings;
 use crate::shared::{NOTHING_SEEN, Shared};
 use crate::stim::{Choice, Stim};
 use crate::system::{Budgets, Network};
+use std::borrow::Cow;
 use std::sync::Arc;
 use synod_stdx::LookupMap;
 
@@ -110,6 +112,7 @@ pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
     pub(crate) objections: Vec<Arc<str>>,
     pub(crate) counts: Counts,
     scratch: Vec<u32>,
+    orbit: Option<Orbit<N>>,
 }
 
 impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
@@ -133,6 +136,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             objections: Vec::new(),
             counts: Counts::default(),
             scratch: Vec::new(),
+            orbit: Orbit::new(shared, settings),
         }
     }
 
@@ -149,9 +153,17 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
 
     /// What a state is known by: its fingerprint, or that of the first of all states that are symmetric to it.
     pub(crate) fn identity(&mut self, state: &[u32], fingerprint: u64) -> u64 {
-        match &self.settings.reductions.symmetry {
+        match &mut self.orbit {
             None => fingerprint,
-            Some(symmetry) => symmetry.canonical(self.shared, state, fingerprint),
+            Some(orbit) => orbit.fingerprint(self.shared, state, fingerprint),
+        }
+    }
+
+    /// What a state is known by where whole states are kept: as [`identity`](Worker::identity).
+    pub(crate) fn whole_identity<'s>(&mut self, state: &'s [u32]) -> Cow<'s, [u32]> {
+        match self.orbit.as_mut().filter(|_| self.settings.is_exact) {
+            None => Cow::Borrowed(state),
+            Some(orbit) => Cow::Owned(orbit.least(self.shared, state)),
         }
     }
 
@@ -238,7 +250,8 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         let step = self.shared.step(place, stim);
         let first = self.sends.len() as u32;
         self.sends.extend_from_slice(&step.sends);
-        let objection = step.objection.as_ref().map_or(NONE, |words| self.object(Arc::clone(words)));
+        let differs = || self.orbit.as_ref()?.difference(self.shared, (place, stim), &step).map(Arc::from);
+        let objection = step.objection.clone().or_else(differs).map_or(NONE, |words| self.object(words));
         let number = self.known.len() as u32;
         self.known.push(Known {
             after: step.after,
