@@ -8,6 +8,7 @@ pub mod clientserver;
 pub mod kv;
 pub mod paxos;
 pub mod pingpong;
+pub mod searches;
 
 use synod_testkit::Scenario;
 

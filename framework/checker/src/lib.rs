@@ -27,6 +27,7 @@ mod stim;
 mod symmetry;
 mod system;
 mod tally;
+mod trace;
 mod user;
 mod visited;
 mod walks;
@@ -41,7 +42,8 @@ pub use report::{Finding, Report, Spent, Stats, Subject, Verdict};
 pub use settings::{Reductions, Settings, Until};
 pub use state::State;
 pub use symmetry::Symmetry;
-pub use system::{Budgets, Network, System};
+pub use system::{Budgets, Handler, Network, System};
+pub use trace::Unfit;
 pub use user::{Ask, User};
 pub use walks::Walks;
 

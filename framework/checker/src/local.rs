@@ -6,6 +6,7 @@
 use crate::observer::Seen;
 use crate::place::{Envelope, Side, Waiting};
 use crate::stim::Act;
+use crate::system::Handler;
 use crate::user::{Position, User};
 use crate::{Checkable, quiet};
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ pub(crate) struct Local<'a, N: Checkable> {
     pub(crate) id: NodeId,
     pub(crate) index: usize,
     pub(crate) built: &'a N,
+    pub(crate) mutant: Option<&'a Handler<N>>,
     pub(crate) user: Option<&'a User<N>>,
     /// Whether a crash can come: only then what is durable matters.
     pub(crate) keeps_disk: bool,
@@ -105,7 +107,12 @@ impl<N: Checkable> Local<'_, N> {
     fn step(&mut self, stimulus: Stimulus<N>) {
         let Some(node) = &mut self.node else { return };
         let mut ctx = Context::new(self.id);
-        if let Err(panic) = quiet::catch(|| step(node, stimulus, &mut ctx)) {
+        let mutant = self.mutant;
+        let taken = quiet::catch(|| match mutant {
+            None => step(node, stimulus, &mut ctx),
+            Some(mutant) => mutant(node, stimulus, &mut ctx),
+        });
+        if let Err(panic) = taken {
             self.object(format!("{} panicked: {panic}", self.id));
             return;
         }
