@@ -132,6 +132,16 @@ impl Judge {
         }
     }
 
+    /// Whether the first of the goals holds.
+    pub(crate) fn is_goal<N: Checkable, O: Observer<N>>(
+        &mut self,
+        worker: &mut Worker<'_, N, O>,
+        state: &[u32],
+    ) -> bool {
+        let settings = worker.settings;
+        self.holds(worker, (settings.invariants.len(), &settings.goals[0]), state)
+    }
+
     /// Whether a state is not to be left.
     pub(crate) fn is_pruned<N: Checkable, O: Observer<N>>(
         &mut self,

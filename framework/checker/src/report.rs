@@ -54,6 +54,8 @@ pub enum Subject {
     Invariant(String),
     /// A goal, by its name.
     Goal(String),
+    /// Something that must be in the end, by the goal's name.
+    Eventually(String),
     /// A step itself: a panic, a wrong answer, or what the observer objects to.
     Step,
 }
