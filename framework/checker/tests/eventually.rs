@@ -118,7 +118,7 @@ fn an_invariant_on_the_way_is_judged() {
     assert_eq!(report.violation().unwrap().subject, Subject::Invariant("it is never at 1".to_owned()));
 }
 
-fn is_answered(size: Size, network: Network, budgets: Budgets) -> [Verdict; 2] {
+fn is_answered(size: Size, network: Network, budgets: &Budgets) -> [Verdict; 2] {
     let clients = NodeId::clients(size.clients);
     [Fairness::Possible, Fairness::Weak].map(|fairness| {
         let mut system = ledger::system(size, network, budgets.clone());
@@ -135,23 +135,23 @@ fn faults_are_not_owed_and_repairs_are() {
     let size = |retries| Size { servers: 1, clients: 1, retries, is_hasty: false };
     let none = Budgets::default();
     for network in [Network::Bag, Network::Ordered] {
-        assert_eq!(is_answered(size(0), network, none.clone()), [holds, holds]);
+        assert_eq!(is_answered(size(0), network, &none), [holds, holds]);
         let drops = Budgets { drops: 1, ..none.clone() };
-        assert_eq!(is_answered(size(0), network, drops.clone()), [violated, violated]);
-        assert_eq!(is_answered(size(1), network, drops), [holds, holds]);
+        assert_eq!(is_answered(size(0), network, &drops), [violated, violated]);
+        assert_eq!(is_answered(size(1), network, &drops), [holds, holds]);
         let pauses = Budgets { pauses: 1, ..none.clone() };
-        assert_eq!(is_answered(size(0), network, pauses), [holds, holds]);
+        assert_eq!(is_answered(size(0), network, &pauses), [holds, holds]);
         let crashes = Budgets { crashes: 1, ..none.clone() };
-        assert_eq!(is_answered(size(0), network, crashes), [holds, holds]);
+        assert_eq!(is_answered(size(0), network, &crashes), [holds, holds]);
         let late = Budgets { late_writes: 1, ..none.clone() };
-        assert_eq!(is_answered(size(0), network, late), [holds, holds]);
+        assert_eq!(is_answered(size(0), network, &late), [holds, holds]);
         // What waits for the disk is lost with it, and nobody asks again.
         let both = Budgets { crashes: 1, late_writes: 1, ..none.clone() };
-        assert_eq!(is_answered(size(0), network, both), [violated, violated]);
+        assert_eq!(is_answered(size(0), network, &both), [violated, violated]);
         // A cut may last; a second change of the partition may heal it, but need not.
         let cuts = |cuts| Budgets { cuts, ..none.clone() };
-        assert_eq!(is_answered(size(0), network, cuts(1)), [violated, violated]);
+        assert_eq!(is_answered(size(0), network, &cuts(1)), [violated, violated]);
     }
     // A client that is told to give up is done without an answer.
-    assert_eq!(is_answered(size(0), Network::Set, Budgets { give_ups: 1, ..none }), [holds, holds]);
+    assert_eq!(is_answered(size(0), Network::Set, &Budgets { give_ups: 1, ..none }), [holds, holds]);
 }
