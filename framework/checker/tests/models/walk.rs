@@ -16,18 +16,27 @@ pub struct Walk {
     /// Where it is.
     pub at: u8,
     edges: Vec<Edge>,
+    /// Whether it sends itself the messages of all edges at once, when it starts.
+    sends_all: bool,
 }
 
 /// A walk from 0.
 pub fn walk(network: Network, edges: &[Edge]) -> System<Walk> {
     let mut system = System::new(network);
-    system.add(WALKER, Walk { at: 0, edges: edges.to_vec() });
+    system.add(WALKER, Walk { at: 0, edges: edges.to_vec(), sends_all: false });
+    system
+}
+
+/// A walk from 0 whose states are the graph's places, and nothing else: every message is in flight for ever.
+pub fn graph(edges: &[Edge]) -> System<Walk> {
+    let mut system = System::new(Network::Set);
+    system.add(WALKER, Walk { at: 0, edges: edges.to_vec(), sends_all: true });
     system
 }
 
 impl Walk {
     fn look(&self, ctx: &mut Context<Self>) {
-        for edge in self.edges.iter().filter(|(from, _)| *from == self.at) {
+        for edge in self.edges.iter().filter(|(from, _)| *from == self.at || self.sends_all) {
             ctx.send(ctx.me(), *edge);
         }
     }
@@ -48,7 +57,9 @@ impl Node for Walk {
     fn on_message(&mut self, _from: NodeId, (from, to): Edge, ctx: &mut Context<Self>) {
         if self.at == from {
             self.at = to;
-            self.look(ctx);
+            if !self.sends_all {
+                self.look(ctx);
+            }
         }
     }
 
