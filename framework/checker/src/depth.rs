@@ -14,10 +14,11 @@ use crate::state::State;
 use crate::stim::Stim;
 use crate::visited::Visited;
 use crate::worker::{NONE, Successor, Worker};
-use synod_stdx::LookupMap;
+use synod_stdx::{LookupMap, LookupSet};
 
-/// The watcher is asked once in so many states.
-const POLL_STATES: u64 = 256;
+/// The watcher is asked once in so many transitions: with a depth limit, known states are left again, and a search
+/// may go on for long without a new one.
+const POLL_TRANSITIONS: u64 = 1024;
 
 /// One state on the path: where it lies among the path's states, and what is still to be tried.
 struct Frame {
@@ -28,7 +29,12 @@ struct Frame {
 /// States that were seen, and how deep each was when it was left last.
 enum Seen {
     Table(Visited),
-    Depths { depths: LookupMap<u64, u32>, limit: u32 },
+    /// `cut` has those that were reached at the limit, and by no shorter way.
+    Depths {
+        depths: LookupMap<u64, u32>,
+        cut: LookupSet<u64>,
+        limit: u32,
+    },
 }
 
 struct Depth<'a, N: Checkable, O: Observer<N>> {
@@ -44,7 +50,6 @@ struct Depth<'a, N: Checkable, O: Observer<N>> {
     states: Vec<u32>,
     frames: Vec<Frame>,
     spent: Option<Spent>,
-    was_cut: bool,
 }
 
 pub(crate) fn search<N: Checkable, O: Observer<N>>(
@@ -57,7 +62,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     let handled_before = shared.handled_so_far();
     let seen = match settings.depth_max {
         None => Seen::Table(Visited::new(settings.is_exact)),
-        Some(limit) => Seen::Depths { depths: LookupMap::default(), limit },
+        Some(limit) => Seen::Depths { depths: LookupMap::default(), cut: LookupSet::default(), limit },
     };
     let mut depth = Depth {
         settings,
@@ -72,16 +77,16 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         states: Vec::new(),
         frames: Vec::new(),
         spent: None,
-        was_cut: false,
     };
     depth.run(crew);
-    let Depth { mut stats, findings, spent, seen, worker, was_cut, .. } = depth;
+    let Depth { mut stats, findings, spent, seen, worker, .. } = depth;
     stats.generated += worker.counts.generated;
     stats.table_bytes = match &seen {
         Seen::Table(visited) => visited.bytes(),
         Seen::Depths { depths, .. } => depths.capacity() as u64 * 13,
     };
     shared.fill(&mut stats, &worker.counts, handled_before);
+    let was_cut = matches!(&seen, Seen::Depths { cut, .. } if !cut.is_empty());
     let spent = spent.or(was_cut.then_some(Spent::Depth));
     Report { verdict: Verdict::of(&findings, spent), findings, stats }
 }
@@ -91,7 +96,7 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         let first = self.from.vector.to_vec();
         let fingerprint = self.worker.fingerprint(&first);
         self.enter(first, fingerprint);
-        let mut polled = 0;
+        let mut followed = 0u64;
         while let Some(frame) = self.frames.last_mut() {
             if self.docket.is_over.load(std::sync::atomic::Ordering::Relaxed) || self.spent.is_some() {
                 break;
@@ -104,8 +109,8 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
             };
             let state = self.states[frame.from..].to_vec();
             self.follow(&state, &next);
-            if self.stats.unique - polled >= POLL_STATES {
-                polled = self.stats.unique;
+            followed += 1;
+            if followed % POLL_TRANSITIONS == 0 {
                 self.poll(crew);
             }
         }
@@ -176,11 +181,12 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         if !(is_new || is_shorter) || self.judge.is_pruned(&mut self.worker, &state) {
             return false;
         }
-        if let Seen::Depths { limit, .. } = self.seen
-            && depth >= limit
-        {
-            self.was_cut = true;
-            return false;
+        if let Seen::Depths { cut, limit, .. } = &mut self.seen {
+            if depth >= *limit {
+                cut.insert(identity);
+                return false;
+            }
+            cut.remove(&identity);
         }
         let mut rest = Vec::new();
         self.worker.successors(&state, fingerprint, &mut rest);

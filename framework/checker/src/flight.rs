@@ -44,10 +44,17 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
         sum
     }
 
+    #[inline]
     pub(crate) fn route(&mut self, envelope: u32) -> Route {
-        if let Some(Some(route)) = self.routes.get(envelope as usize) {
-            return *route;
+        match self.routes.get(envelope as usize) {
+            Some(Some(route)) => *route,
+            Some(None) | None => self.meet(envelope),
         }
+    }
+
+    /// An envelope that this worker does not know.
+    #[cold]
+    fn meet(&mut self, envelope: u32) -> Route {
         let value = self.shared.envelopes.value(envelope);
         let index = |id| self.shared.index(id).expect("envelopes go between nodes that are there") as u8;
         let (from, to) = (index(value.from), index(value.to));
@@ -68,7 +75,29 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
         route
     }
 
-    /// What the fingerprint changes by, for what is in flight.
+    /// Marks what is in flight, for [`flight_delta`](Worker::flight_delta): where it is a set, whether something is in
+    /// it is asked for all that each successor sends.
+    pub(crate) fn mark_flight(&mut self, state: &[u32]) {
+        if self.network != Network::Set {
+            return;
+        }
+        self.mark = self.mark.wrapping_add(1);
+        if self.mark == 0 {
+            self.marks.fill(0);
+            self.mark = 1;
+        }
+        let flight = &state[self.places + 2..];
+        // In a set they are in order.
+        let len = flight.last().map_or(0, |last| *last as usize + 1);
+        if self.marks.len() < len {
+            self.marks.resize(len, 0);
+        }
+        for envelope in flight {
+            self.marks[*envelope as usize] = self.mark;
+        }
+    }
+
+    /// What the fingerprint changes by, for what is in flight; it must be marked.
     pub(crate) fn flight_delta(&mut self, state: &[u32], next: &Successor) -> u64 {
         let flight = &state[self.places + 2..];
         let (first, end) = if next.step == NONE { (0, 0) } else { self.known[next.step as usize].sends };
@@ -76,7 +105,7 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
         match self.network {
             Network::Set => {
                 for (envelope, hash) in &self.sends[first as usize..end as usize] {
-                    if flight.binary_search(envelope).is_err() {
+                    if self.marks.get(*envelope as usize) != Some(&self.mark) {
                         sum = sum.wrapping_add(*hash);
                     }
                 }

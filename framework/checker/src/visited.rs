@@ -12,7 +12,8 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 const EMPTY: u64 = 0;
 /// A table that is smaller doubles; a larger one grows by two fifths.
 const LARGE: usize = 1 << 20;
-const LEN_MIN: usize = 1 << 10;
+/// 32 KiB.
+const SEGMENT: usize = 1 << 12;
 
 /// A set of states, shared by threads.
 pub(crate) enum Visited {
@@ -22,61 +23,91 @@ pub(crate) enum Visited {
     Exact(Mutex<BTreeSet<Box<[u32]>>>),
 }
 
-/// Fingerprints in open addressing. A fingerprint's home is its share of the whole range.
+/// Fingerprints in open addressing. A fingerprint's home is its share of the whole range. The slots lie in segments, so
+/// that a table grows by what it lacks and copies nothing.
 pub(crate) struct Table {
-    slots: Vec<AtomicU64>,
+    segments: Vec<Box<[AtomicU64]>>,
+    len: usize,
     /// Slots that are full, or claimed.
     used: AtomicUsize,
 }
 
 impl Table {
-    fn new(len: usize) -> Self {
-        let slots = (0..len).map(|_| AtomicU64::new(EMPTY)).collect();
-        Table { slots, used: AtomicUsize::new(0) }
+    fn new() -> Self {
+        let mut table = Table { segments: Vec::new(), len: 0, used: AtomicUsize::new(0) };
+        table.add_segments(1);
+        table
+    }
+
+    fn add_segments(&mut self, count: usize) {
+        let segment = || (0..SEGMENT).map(|_| AtomicU64::new(EMPTY)).collect();
+        self.segments.extend((0..count).map(|_| segment()));
+        self.len = self.segments.len() * SEGMENT;
     }
 
     fn used_max(&self) -> usize {
-        self.slots.len() / 4 * 3
+        self.len / 4 * 3
     }
 
     fn home(&self, fingerprint: u64) -> usize {
-        ((u128::from(fingerprint) * self.slots.len() as u128) >> 64) as usize
+        ((u128::from(fingerprint) * self.len as u128) >> 64) as usize
+    }
+
+    fn slot(&self, at: usize) -> &AtomicU64 {
+        &self.segments[at / SEGMENT][at % SEGMENT]
     }
 
     fn insert(&self, fingerprint: u64) -> bool {
         let mut at = self.home(fingerprint);
         loop {
-            let mut slot = self.slots[at].load(Ordering::Relaxed);
-            if slot == EMPTY {
-                let put =
-                    self.slots[at].compare_exchange(EMPTY, fingerprint, Ordering::Relaxed, Ordering::Relaxed);
-                match put {
+            let slot = self.slot(at);
+            let mut found = slot.load(Ordering::Relaxed);
+            if found == EMPTY {
+                match slot.compare_exchange(EMPTY, fingerprint, Ordering::Relaxed, Ordering::Relaxed) {
                     Ok(_) => return true,
                     // Another thread was quicker.
-                    Err(other) => slot = other,
+                    Err(other) => found = other,
                 }
             }
-            if slot == fingerprint {
+            if found == fingerprint {
                 return false;
             }
-            at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
+            at = if at + 1 == self.len { 0 } else { at + 1 };
         }
     }
 
-    /// Grows until `count` more fit in.
+    fn take(&mut self, at: usize) -> u64 {
+        std::mem::replace(self.segments[at / SEGMENT][at % SEGMENT].get_mut(), EMPTY)
+    }
+
+    /// Grows until `count` more fit in, in place. Homes only move to the right, so runs of full slots are taken out and
+    /// put in again from the right to the left: what a run meets on its way stands where it belongs already. Only the
+    /// run that goes around the end waits until all others stand.
     fn grow(&mut self, count: usize) {
-        let len = self.slots.len();
-        let larger = if len < LARGE { len * 2 } else { len / 5 * 7 };
+        let old = self.len;
+        let larger = if old < LARGE { old * 2 } else { old / 5 * 7 };
         let needed = (*self.used.get_mut() + count).div_ceil(3) * 4 + 4;
-        let old = std::mem::replace(self, Table::new(larger.max(needed)));
-        // In order, so that memory is written from one end to the other.
-        for slot in old.slots {
-            let fingerprint = slot.into_inner();
-            if fingerprint != EMPTY {
-                self.insert(fingerprint);
+        self.add_segments((larger.max(needed) - old).div_ceil(SEGMENT));
+        let mut around = Vec::new();
+        let mut first = 0;
+        while first < old {
+            let fingerprint = self.take(first);
+            if fingerprint == EMPTY {
+                break;
+            }
+            around.push(fingerprint);
+            first += 1;
+        }
+        let mut run = Vec::new();
+        for at in (first..old).rev() {
+            let fingerprint = self.take(at);
+            if fingerprint == EMPTY {
+                run.drain(..).for_each(|fingerprint| _ = self.insert(fingerprint));
+            } else {
+                run.push(fingerprint);
             }
         }
-        self.used = old.used;
+        run.into_iter().chain(around).for_each(|fingerprint| _ = self.insert(fingerprint));
     }
 }
 
@@ -98,7 +129,7 @@ impl Room<'_> {
     pub(crate) fn prefetch(&self, fingerprints: impl Iterator<Item = u64>) {
         if let Room::Fingerprints { table, .. } = self {
             let load = |sum: u64, fingerprint| {
-                sum ^ table.slots[table.home(key(fingerprint))].load(Ordering::Relaxed)
+                sum ^ table.slot(table.home(key(fingerprint))).load(Ordering::Relaxed)
             };
             std::hint::black_box(fingerprints.fold(0, load));
         }
@@ -134,7 +165,7 @@ impl Visited {
         if is_exact {
             Visited::Exact(Mutex::default())
         } else {
-            Visited::Fingerprints(RwLock::new(Table::new(LEN_MIN)))
+            Visited::Fingerprints(RwLock::new(Table::new()))
         }
     }
 
@@ -173,7 +204,7 @@ impl Visited {
     pub(crate) fn bytes(&self) -> u64 {
         match self {
             Visited::Fingerprints(table) => {
-                table.read().unwrap_or_else(PoisonError::into_inner).slots.capacity() as u64 * 8
+                table.read().unwrap_or_else(PoisonError::into_inner).len as u64 * 8
             }
             Visited::Exact(states) => {
                 let states = states.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use synod_stdx::Rng;
 
+/// The watcher is asked after each walk, and once in so many steps of a long one.
+const POLL_STEPS: usize = 1024;
+
 /// How random walks go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Walks {
@@ -32,6 +35,7 @@ struct Outing<'a, N: Checkable, O: Observer<N>> {
     settings: &'a Settings<N, O>,
     from: &'a State,
     walks: Walks,
+    crew: &'a dyn Crew,
     docket: Docket,
     visited: Visited,
     next: AtomicU64,
@@ -61,6 +65,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         settings,
         from,
         walks,
+        crew,
         docket: Docket::new(settings.invariants.len() + settings.goals.len(), settings.until),
         visited: Visited::new(settings.is_exact),
         next: AtomicU64::new(0),
@@ -81,7 +86,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
                 break;
             }
             walker.walk(number);
-            outing.poll(crew);
+            outing.poll();
         }
         outing.counts.lock().unwrap_or_else(PoisonError::into_inner).add(&walker.worker.counts);
     });
@@ -107,7 +112,7 @@ impl<N: Checkable, O: Observer<N>> Outing<'_, N, O> {
             || self.spent.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    fn poll(&self, crew: &dyn Crew) {
+    fn poll(&self) {
         let progress = Progress {
             unique: self.unique.load(Ordering::Relaxed),
             generated: self.generated.load(Ordering::Relaxed),
@@ -115,7 +120,7 @@ impl<N: Checkable, O: Observer<N>> Outing<'_, N, O> {
             frontier: self.walks.count.saturating_sub(self.next.load(Ordering::Relaxed)),
         };
         let is_full = self.settings.states_max.is_some_and(|max| progress.unique >= max);
-        if let Some(spent) = if is_full { Some(Spent::States) } else { crew.poll(&progress) } {
+        if let Some(spent) = if is_full { Some(Spent::States) } else { self.crew.poll(&progress) } {
             self.spent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(spent);
         }
     }
@@ -150,6 +155,9 @@ impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
                 self.note(number, found, &built, &path);
             }
             (state, fingerprint) = (built, next.fingerprint);
+            if path.len().is_multiple_of(POLL_STEPS) {
+                self.outing.poll();
+            }
         }
         self.outing.deepest.fetch_max(path.len() as u64, Ordering::Relaxed);
     }

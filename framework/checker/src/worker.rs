@@ -126,6 +126,9 @@ pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
     pub(crate) routes: Vec<Option<Route>>,
     /// How many envelopes to each place were met.
     pub(crate) ranks: Vec<u32>,
+    /// By envelope: `mark` if it is in flight in the state that is being left.
+    pub(crate) marks: Vec<u32>,
+    pub(crate) mark: u32,
     facts: Vec<Option<Facts>>,
     fireable: Vec<Ready>,
     timers: Vec<Option<(u64, u32)>>,
@@ -133,7 +136,6 @@ pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
     cover: Option<Cover>,
     pub(crate) fresh: Vec<u32>,
     observed: LookupMap<u64, (u32, u64, u32)>,
-    extras: Vec<Option<(Arc<Extras>, u64)>>,
     pub(crate) objections: Vec<Arc<str>>,
     pub(crate) counts: Counts,
     pub(crate) scratch: Vec<u32>,
@@ -155,13 +157,14 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             sends: Vec::new(),
             routes: Vec::new(),
             ranks: vec![0; shared.names.len()],
+            marks: Vec::new(),
+            mark: 0,
             facts: Vec::new(),
             fireable: Vec::new(),
             timers: Vec::new(),
             cover: None,
             fresh: Vec::new(),
             observed: LookupMap::default(),
-            extras: Vec::new(),
             objections: Vec::new(),
             counts: Counts::default(),
             scratch: Vec::new(),
@@ -197,10 +200,17 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     }
 
     /// What of a place matters for what may happen there.
+    #[inline]
     pub(crate) fn facts(&mut self, place: u32) -> Facts {
-        if let Some(Some(facts)) = self.facts.get(place as usize) {
-            return *facts;
+        match self.facts.get(place as usize) {
+            Some(Some(facts)) => *facts,
+            Some(None) | None => self.look_at(place),
         }
+    }
+
+    /// The facts of a place that this worker does not know.
+    #[cold]
+    fn look_at(&mut self, place: u32) -> Facts {
         let value = self.shared.places.value(place);
         let first = self.fireable.len() as u32;
         for timer in self.shared.fireable(place) {
@@ -226,15 +236,8 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         facts
     }
 
-    fn extras(&mut self, id: u32) -> Arc<Extras> {
-        let at = id as usize;
-        if self.extras.len() <= at {
-            self.extras.resize(at + 1, None);
-        }
-        let shared = self.shared;
-        let (extras, _) =
-            self.extras[at].get_or_insert_with(|| (shared.extras.value(id), shared.extras.hash(id)));
-        Arc::clone(extras)
+    fn extras(&self, id: u32) -> &'a Extras {
+        self.shared.extras.value(id)
     }
 
     /// The order of a timer among steps that commute, and its place.
@@ -254,6 +257,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     }
 
     /// The step at a place that a stimulus names: taken, if it never was.
+    #[cold]
     fn cell(&mut self, place: u32, stim: Stim) -> u32 {
         let rank = match stim.choice() {
             Choice::Deliver { envelope, is_late: false } => Some(self.route(envelope).rank),
@@ -341,11 +345,12 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     }
 
     fn add_successors(&mut self, state: &[u32], fingerprint: u64, out: &mut Vec<Successor>) {
+        self.mark_flight(state);
         let before = out.len();
         let extras = state[self.places + 1];
         let now = self.has_faults.then(|| self.extras(extras));
-        let paused = now.as_ref().map_or(0, |now| now.paused);
-        self.add_deliveries(state, fingerprint, now.as_deref(), out);
+        let paused = now.map_or(0, |now| now.paused);
+        self.add_deliveries(state, fingerprint, now, out);
         for place in 0..self.places {
             let facts = self.facts(state[place]);
             if !facts.has_more || paused >> place & 1 == 1 {
@@ -364,7 +369,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             }
         }
         if let Some(now) = now {
-            self.add_faults(state, fingerprint, &now, out);
+            self.add_faults(state, fingerprint, now, out);
         }
         self.counts.generated += (out.len() - before) as u64;
     }
@@ -453,7 +458,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             self.add_taken(state, fingerprint, (place, stim, number), (envelope, extras), out);
         }
         if wrote && stim != late && self.has_faults {
-            let mut now = (*self.extras(extras)).clone();
+            let mut now = self.extras(extras).clone();
             if now.left.late_writes > 0 {
                 now.left.late_writes -= 1;
                 let extras = self.shared.extras.intern(now).0;

@@ -8,3 +8,4 @@ pub mod paxos;
 pub mod recorder;
 pub mod register;
 pub mod two_phase;
+pub mod walk;
