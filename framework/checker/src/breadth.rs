@@ -18,6 +18,7 @@ use crate::state::State;
 use crate::stim::Stim;
 use crate::visited::Visited;
 use crate::worker::{Counts, NONE, Successor, Worker};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -53,11 +54,11 @@ impl Ancestry {
     }
 }
 
-/// A state of a batch: where it begins in its page, its number, and where its successors end.
+/// A state of a batch: its number, and where its words and its successors end.
 struct Origin {
-    at: usize,
     number: u32,
-    end: usize,
+    words: usize,
+    successors: usize,
 }
 
 /// What one thread has.
@@ -75,8 +76,8 @@ struct Seat<'a, N: Checkable, O: Observer<N>> {
     page_bytes: u64,
     origins: Vec<Origin>,
     successors: Vec<Successor>,
-    /// The state that is being left.
-    state: Vec<u32>,
+    /// The batch's states, one after the other.
+    states: Vec<u32>,
     built: Vec<u32>,
     fresh: Vec<u32>,
     /// Where something was found: the state before, the step, the state after.
@@ -120,7 +121,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
             page_bytes: 0,
             origins: Vec::new(),
             successors: Vec::new(),
-            state: Vec::new(),
+            states: Vec::new(),
             built: Vec::new(),
             fresh: Vec::new(),
             found: Vec::new(),
@@ -255,12 +256,13 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         while at < page.end() && !self.is_over() {
             let generated = seat.worker.counts.generated;
             seat.successors.clear();
+            seat.states.clear();
             seat.origins.clear();
             while at < page.end() && seat.origins.len() < BATCH {
                 at = self.list(seat, page, (at, number));
                 number += 1;
             }
-            self.arrive(seat, page);
+            self.arrive(seat);
             let new = std::mem::take(&mut seat.unique);
             let unique = self.unique.fetch_add(new, Ordering::Relaxed) + new;
             let more = seat.worker.counts.generated - generated;
@@ -282,71 +284,66 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
 
     /// Lists what follows one state. Returns where the next one begins.
     fn list(&self, seat: &mut Seat<'_, N, O>, page: &Page, (at, number): (usize, u32)) -> usize {
-        let Seat { worker, successors, state, .. } = seat;
-        let (waiting, next_at) = page.read(at, worker.places + 2, state, &mut worker.fresh);
-        let first = successors.len();
+        let Seat { worker, successors, states, .. } = seat;
+        let (from, first) = (states.len(), successors.len());
+        let (waiting, next_at) = page.read(at, worker.places + 2, states, &mut worker.fresh);
         let reach = seat.pruned_by.map_or((Arrival::START, 0), |pruned_by| (waiting.arrival, pruned_by));
-        worker.add_uncovered(state, waiting.fingerprint, reach, successors);
+        worker.add_uncovered(&states[from..], waiting.fingerprint, reach, successors);
         for index in first..seat.successors.len() {
             let next = seat.successors[index];
             if next.objection != NONE {
-                self.object(seat, number, &next);
+                self.object(seat, (from, number), &next);
             }
         }
-        seat.origins.push(Origin { at, number, end: seat.successors.len() });
+        seat.origins.push(Origin { number, words: seat.states.len(), successors: seat.successors.len() });
         next_at
     }
 
-    fn object(&self, seat: &mut Seat<'_, N, O>, number: u32, next: &Successor) {
+    fn object(&self, seat: &mut Seat<'_, N, O>, (from, number): (usize, u32), next: &Successor) {
         let mut found = Vec::new();
         let words = std::sync::Arc::clone(&seat.worker.objections[next.objection as usize]);
         seat.judge.object(&self.docket, &words, &mut found);
         for one in found {
             let mut after = Vec::new();
-            seat.worker.build(&seat.state, next, &mut after);
+            seat.worker.build(&seat.states[from..], next, &mut after);
             seat.found.push((one, number, Some(next.stim), after));
         }
     }
 
     /// Everything that follows a batch of states: what is new is counted, judged, and kept for the next level.
-    fn arrive(&self, seat: &mut Seat<'_, N, O>, page: &Page) {
+    fn arrive(&self, seat: &mut Seat<'_, N, O>) {
         let is_whole = self.visited.is_exact() || self.settings.reductions.symmetry.is_some();
         let mut room = self.visited.room(seat.successors.len());
         if !is_whole {
             room.prefetch(seat.successors.iter().map(|next| next.fingerprint));
         }
         let origins = std::mem::take(&mut seat.origins);
-        let mut index = 0;
+        let (mut from, mut first) = (0, 0);
         for origin in &origins {
-            let mut is_read = false;
-            for index in index..origin.end {
+            for index in first..origin.successors {
                 let next = seat.successors[index];
                 if !is_whole && !room.insert(next.fingerprint, &[]) {
                     continue;
                 }
-                if !is_read {
-                    is_read = true;
-                    page.read(origin.at, seat.worker.places + 2, &mut seat.state, &mut seat.fresh);
-                }
                 seat.built.clear();
-                seat.worker.build(&seat.state, &next, &mut seat.built);
+                seat.worker.build(&seat.states[from..origin.words], &next, &mut seat.built);
                 if is_whole {
                     let identity = seat.worker.identity(&seat.built, next.fingerprint);
                     if !room.insert(identity, &seat.worker.whole_identity(&seat.built)) {
                         continue;
                     }
                 }
-                self.keep(seat, (origin.number, &next));
+                self.keep(seat, (from..origin.words, origin.number), &next);
             }
-            index = origin.end;
+            (from, first) = (origin.words, origin.successors);
         }
         seat.origins = origins;
     }
 
     /// A new state: what was just built.
-    fn keep(&self, seat: &mut Seat<'_, N, O>, (number, next): (u32, &Successor)) {
+    fn keep(&self, seat: &mut Seat<'_, N, O>, (span, number): (Range<usize>, u32), next: &Successor) {
         seat.unique += 1;
-        let Seat { worker, judge, state, built, fresh, .. } = seat;
+        let Seat { worker, judge, states, built, fresh, .. } = seat;
         let mut found = Vec::new();
         judge.judge(worker, &self.docket, built, &mut found);
         seat.found.extend(found.into_iter().map(|one| (one, number, Some(next.stim), built.clone())));
@@ -357,7 +354,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         seat.parents.push((number, next.stim));
         fresh.clear();
         if seat.pruned_by.is_some() {
-            worker.add_fresh(state, next, fresh);
+            worker.add_fresh(&states[span], next, fresh);
         }
         if seat.next.last().is_none_or(|page| !page.has_room(built.len())) {
             let page = seat.free.pop().unwrap_or_else(|| {

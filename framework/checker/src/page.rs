@@ -67,20 +67,20 @@ impl Page {
         self.count += 1;
     }
 
-    /// Reads the state that begins at word `at`, and where the next one begins.
+    /// Appends the state that begins at word `at` to `states`, and says where the next one begins.
     pub(crate) fn read(
         &self,
         at: usize,
         flight: usize,
-        state: &mut Vec<u32>,
+        states: &mut Vec<u32>,
         fresh: &mut Vec<u32>,
     ) -> (Waiting, usize) {
         let [first, stim, low, high] = [0, 1, 2, 3].map(|word| self.words[at + word]);
         let end = at + HEAD + (first & !SHOWED) as usize;
-        state.clear();
+        let from = states.len() + flight;
+        states.extend_from_slice(&self.words[at + HEAD..end]);
         fresh.clear();
-        state.extend_from_slice(&self.words[at + HEAD..end]);
-        for word in &mut state[flight..] {
+        for word in &mut states[from..] {
             if *word & FRESH != 0 {
                 *word &= !FRESH;
                 fresh.push(*word);
