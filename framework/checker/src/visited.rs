@@ -76,6 +76,17 @@ impl Table {
         }
     }
 
+    fn has(&self, fingerprint: u64) -> bool {
+        let mut at = self.home(fingerprint);
+        loop {
+            match self.slot(at).load(Ordering::Relaxed) {
+                EMPTY => return false,
+                found if found == fingerprint => return true,
+                _ => at = if at + 1 == self.len { 0 } else { at + 1 },
+            }
+        }
+    }
+
     fn take(&mut self, at: usize) -> u64 {
         std::mem::replace(self.segments[at / SEGMENT][at % SEGMENT].get_mut(), EMPTY)
     }
@@ -195,6 +206,16 @@ impl Visited {
         }
     }
 
+    /// Whether the state with this fingerprint is surely known. Where whole states are kept, none is.
+    pub(crate) fn knows(&self, fingerprint: u64) -> bool {
+        match self {
+            Visited::Exact(_) => false,
+            Visited::Fingerprints(table) => {
+                table.read().unwrap_or_else(PoisonError::into_inner).has(key(fingerprint))
+            }
+        }
+    }
+
     /// As [`Room::insert`], for one state.
     pub(crate) fn insert(&self, fingerprint: u64, state: &[u32]) -> bool {
         self.room(1).insert(fingerprint, state)
@@ -211,5 +232,32 @@ impl Visited {
                 states.iter().map(|state| size_of_val::<[u32]>(state) as u64 + 16).sum()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fingerprints that crowd at both ends of the range, so that runs go around the end while the table grows.
+    fn crowded(number: u64) -> u64 {
+        let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        match number % 3 {
+            0 => u64::MAX - (spread >> 50),
+            1 => spread >> 50,
+            _ => spread,
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_while_the_table_grows() {
+        let visited = Visited::new(false);
+        let mut twin = BTreeSet::new();
+        for number in 0..60_000 {
+            let fingerprint = crowded(number);
+            assert_eq!(visited.insert(fingerprint, &[]), twin.insert(key(fingerprint)), "{fingerprint:x}");
+        }
+        assert!(twin.iter().all(|fingerprint| visited.knows(*fingerprint)));
+        assert!(visited.bytes() as usize * 3 / 4 >= twin.len() * 8, "never more than three quarters full");
     }
 }
