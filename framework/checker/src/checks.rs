@@ -52,6 +52,24 @@ impl<N: Checkable> Checks<N> {
         }
     }
 
+    /// Compares what a step came to with what is kept as the same: what equality leaves out, a state does not have.
+    pub(crate) fn compare_kept<O: Observer<N>>(&self, shared: &Shared<N, O>, local: &mut Local<'_, N>) {
+        let node = local.node.as_ref().and_then(|node| {
+            let kept = shared.nodes.value(shared.nodes.intern(node.clone()).0);
+            alike(&*kept, node)
+        });
+        let message = || {
+            local.done.sends.iter().find_map(|envelope| {
+                let kept = shared.envelopes.value(shared.envelopes.intern(envelope.clone()).0);
+                alike(&kept.message, &envelope.message)
+            })
+        };
+        if let Some(words) = node.or_else(message) {
+            let id = local.id;
+            local.done.objection.get_or_insert(format!("{id}: {words}"));
+        }
+    }
+
     /// Delivers the same message to the place that just took it.
     pub(crate) fn redeliver<O: Observer<N>>(
         &self,

@@ -14,21 +14,27 @@ use crate::state::State;
 use crate::stim::Stim;
 use crate::visited::Visited;
 use crate::worker::{NONE, Successor, Worker};
-use synod_stdx::LookupMap;
+use synod_stdx::{LookupMap, LookupSet};
 
-/// The watcher is asked once in so many states.
-const POLL_STATES: u64 = 256;
+/// The watcher is asked once in so many transitions: with a depth limit, known states are left again, and a search
+/// may go on for long without a new one.
+const POLL_TRANSITIONS: u64 = 1024;
 
-/// One state on the path: where it lies among the path's states, and what is still to be tried.
+/// One state on the path: where it lies among the path's states, and where what is still to be tried begins.
 struct Frame {
-    from: usize,
-    rest: Vec<Successor>,
+    state: usize,
+    rest: usize,
 }
 
 /// States that were seen, and how deep each was when it was left last.
 enum Seen {
     Table(Visited),
-    Depths { depths: LookupMap<u64, u32>, limit: u32 },
+    /// `cut` has those that were reached at the limit, and by no shorter way.
+    Depths {
+        depths: LookupMap<u64, u32>,
+        cut: LookupSet<u64>,
+        limit: u32,
+    },
 }
 
 struct Depth<'a, N: Checkable, O: Observer<N>> {
@@ -43,8 +49,13 @@ struct Depth<'a, N: Checkable, O: Observer<N>> {
     path: Vec<Stim>,
     states: Vec<u32>,
     frames: Vec<Frame>,
+    /// What is still to be tried, of all frames.
+    rest: Vec<Successor>,
+    listed: Vec<Successor>,
+    /// Scratch: the state that is left, and the one that is reached.
+    before: Vec<u32>,
+    built: Vec<u32>,
     spent: Option<Spent>,
-    was_cut: bool,
 }
 
 pub(crate) fn search<N: Checkable, O: Observer<N>>(
@@ -57,7 +68,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     let handled_before = shared.handled_so_far();
     let seen = match settings.depth_max {
         None => Seen::Table(Visited::new(settings.is_exact)),
-        Some(limit) => Seen::Depths { depths: LookupMap::default(), limit },
+        Some(limit) => Seen::Depths { depths: LookupMap::default(), cut: LookupSet::default(), limit },
     };
     let mut depth = Depth {
         settings,
@@ -71,17 +82,21 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         path: Vec::new(),
         states: Vec::new(),
         frames: Vec::new(),
+        rest: Vec::new(),
+        listed: Vec::new(),
+        before: Vec::new(),
+        built: Vec::new(),
         spent: None,
-        was_cut: false,
     };
     depth.run(crew);
-    let Depth { mut stats, findings, spent, seen, worker, was_cut, .. } = depth;
+    let Depth { mut stats, findings, spent, seen, worker, .. } = depth;
     stats.generated += worker.counts.generated;
     stats.table_bytes = match &seen {
         Seen::Table(visited) => visited.bytes(),
         Seen::Depths { depths, .. } => depths.capacity() as u64 * 13,
     };
     shared.fill(&mut stats, &worker.counts, handled_before);
+    let was_cut = matches!(&seen, Seen::Depths { cut, .. } if !cut.is_empty());
     let spent = spent.or(was_cut.then_some(Spent::Depth));
     Report { verdict: Verdict::of(&findings, spent), findings, stats }
 }
@@ -90,22 +105,21 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
     fn run(&mut self, crew: &dyn Crew) {
         let first = self.from.vector.to_vec();
         let fingerprint = self.worker.fingerprint(&first);
-        self.enter(first, fingerprint);
-        let mut polled = 0;
-        while let Some(frame) = self.frames.last_mut() {
+        self.enter(&first, fingerprint);
+        let mut followed = 0u64;
+        while let Some(frame) = self.frames.last() {
             if self.docket.is_over.load(std::sync::atomic::Ordering::Relaxed) || self.spent.is_some() {
                 break;
             }
-            let Some(next) = frame.rest.pop() else {
-                self.states.truncate(frame.from);
+            if self.rest.len() == frame.rest {
+                self.states.truncate(frame.state);
                 self.frames.pop();
                 self.path.pop();
                 continue;
-            };
-            let state = self.states[frame.from..].to_vec();
-            self.follow(&state, &next);
-            if self.stats.unique - polled >= POLL_STATES {
-                polled = self.stats.unique;
+            }
+            self.follow();
+            followed += 1;
+            if followed % POLL_TRANSITIONS == 0 {
                 self.poll(crew);
             }
         }
@@ -124,9 +138,14 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         }
     }
 
-    fn follow(&mut self, state: &[u32], next: &Successor) {
-        let mut built = Vec::with_capacity(state.len() + 4);
-        self.worker.build(state, next, &mut built);
+    /// Tries the next thing.
+    fn follow(&mut self) {
+        let (Some(frame), Some(next)) = (self.frames.last(), self.rest.pop()) else { return };
+        let (mut before, mut built) = (std::mem::take(&mut self.before), std::mem::take(&mut self.built));
+        before.clear();
+        before.extend_from_slice(&self.states[frame.state..]);
+        built.clear();
+        self.worker.build(&before, &next, &mut built);
         self.path.push(next.stim);
         if next.objection != NONE {
             let words = std::sync::Arc::clone(&self.worker.objections[next.objection as usize]);
@@ -134,9 +153,34 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
             self.judge.object(&self.docket, &words, &mut found);
             self.note(found, &built);
         }
-        if !self.enter(built, next.fingerprint) {
+        if !self.enter(&built, next.fingerprint) {
             self.path.pop();
         }
+        (self.before, self.built) = (before, built);
+    }
+
+    /// Lists what is to be tried from a state. What leads to a known state only is left out at once.
+    fn list(&mut self, state: &[u32], fingerprint: u64) {
+        self.frames.push(Frame { state: self.states.len(), rest: self.rest.len() });
+        self.states.extend_from_slice(state);
+        let mut listed = std::mem::take(&mut self.listed);
+        self.worker.successors(state, fingerprint, &mut listed);
+        let is_plain = self.settings.reductions.symmetry.is_none();
+        let table = match &self.seen {
+            Seen::Table(visited) if is_plain => Some(visited),
+            Seen::Table(_) | Seen::Depths { .. } => None,
+        };
+        if let Some(table) = table {
+            table.room(0).prefetch(listed.iter().map(|next| next.fingerprint));
+        }
+        let is_known = |next: &Successor| {
+            next.objection == NONE && table.is_some_and(|table| table.knows(next.fingerprint))
+        };
+        self.rest.extend(listed.iter().rev().filter(|next| !is_known(next)));
+        self.listed = listed;
+        let path = self.states.len() * 4 + self.frames.len() * size_of::<Frame>();
+        let held = path + self.rest.len() * size_of::<Successor>();
+        self.stats.frontier_bytes = self.stats.frontier_bytes.max(held as u64);
     }
 
     fn note(&mut self, found: Vec<Found>, state: &[u32]) {
@@ -147,11 +191,11 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
     }
 
     /// A state was reached. Returns whether it is now on the path, to be left.
-    fn enter(&mut self, state: Vec<u32>, fingerprint: u64) -> bool {
-        let identity = self.worker.identity(&state, fingerprint);
+    fn enter(&mut self, state: &[u32], fingerprint: u64) -> bool {
+        let identity = self.worker.identity(state, fingerprint);
         let depth = self.path.len() as u32;
         let (is_new, is_shorter) = match &mut self.seen {
-            Seen::Table(visited) => (visited.insert(identity, &state), false),
+            Seen::Table(visited) => (visited.insert(identity, &self.worker.whole_identity(state)), false),
             Seen::Depths { depths, .. } => match depths.insert(identity, depth) {
                 None => (true, false),
                 Some(before) if depth < before => (false, true),
@@ -170,25 +214,20 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
             self.stats.by_depth[at] += 1;
             self.stats.depth = self.stats.depth.max(depth);
             let mut found = Vec::new();
-            self.judge.judge(&mut self.worker, &self.docket, &state, &mut found);
-            self.note(found, &state);
+            self.judge.judge(&mut self.worker, &self.docket, state, &mut found);
+            self.note(found, state);
         }
-        if !(is_new || is_shorter) || self.judge.is_pruned(&mut self.worker, &state) {
+        if !(is_new || is_shorter) || self.judge.is_pruned(&mut self.worker, state) {
             return false;
         }
-        if let Seen::Depths { limit, .. } = self.seen
-            && depth >= limit
-        {
-            self.was_cut = true;
-            return false;
+        if let Seen::Depths { cut, limit, .. } = &mut self.seen {
+            if depth >= *limit {
+                cut.insert(identity);
+                return false;
+            }
+            cut.remove(&identity);
         }
-        let mut rest = Vec::new();
-        self.worker.successors(&state, fingerprint, &mut rest);
-        rest.reverse();
-        self.frames.push(Frame { from: self.states.len(), rest });
-        self.states.extend(state);
-        let held = self.states.len() * 4 + self.frames.len() * size_of::<Frame>();
-        self.stats.frontier_bytes = self.stats.frontier_bytes.max(held as u64);
+        self.list(state, fingerprint);
         true
     }
 }

@@ -139,7 +139,8 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
         let same = |other: &Finding| match (&finding.subject, &other.subject) {
             (Subject::Step, Subject::Step) => true,
             (Subject::Invariant(a), Subject::Invariant(b)) | (Subject::Goal(a), Subject::Goal(b)) => a == b,
-            (Subject::Step | Subject::Invariant(_) | Subject::Goal(_), _) => false,
+            // What never happens is no end of a path: it is left as it is.
+            (Subject::Step | Subject::Invariant(_) | Subject::Goal(_) | Subject::Eventually(_), _) => false,
         };
         let mut best = finding.clone();
         let mut width = (best.state.path.len() / 2).max(1);

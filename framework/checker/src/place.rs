@@ -58,7 +58,7 @@ impl<N: Checkable> Side<N> {
         self.sort_timers();
     }
 
-    fn sort_timers(&mut self) {
+    pub(crate) fn sort_timers(&mut self) {
         let mut rest: Vec<(u64, Waiting<N>)> =
             self.timers.drain(..).map(|timer| (content_hash(Salt::Timer, &timer), timer)).collect();
         while !rest.is_empty() {

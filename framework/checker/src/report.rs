@@ -54,6 +54,8 @@ pub enum Subject {
     Invariant(String),
     /// A goal, by its name.
     Goal(String),
+    /// Something that must be in the end, by the goal's name.
+    Eventually(String),
     /// A step itself: a panic, a wrong answer, or what the observer objects to.
     Step,
 }
@@ -61,7 +63,7 @@ pub enum Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Subject::Invariant(name) | Subject::Goal(name) => f.write_str(name),
+            Subject::Invariant(name) | Subject::Goal(name) | Subject::Eventually(name) => f.write_str(name),
             Subject::Step => f.write_str("a step"),
         }
     }

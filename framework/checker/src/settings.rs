@@ -19,7 +19,7 @@ pub enum Until {
 }
 
 /// What spares work and keeps every verdict. Each can be switched off.
-pub struct Reductions<N: Checkable, O: Observer<N>> {
+pub struct Reductions<N: Checkable> {
     /// A stimulus that changes nothing and sends nothing does not happen: where messages are delivered once, it stays
     /// in flight.
     pub no_ops: bool,
@@ -27,22 +27,22 @@ pub struct Reductions<N: Checkable, O: Observer<N>> {
     /// depths are the same; only transitions are spared. See `commute.rs` for where it applies.
     pub commuting: bool,
     /// States that differ by a renaming of nodes are one.
-    pub symmetry: Option<Arc<Symmetry<N, O>>>,
+    pub symmetry: Option<Arc<Symmetry<N>>>,
 }
 
-impl<N: Checkable, O: Observer<N>> Clone for Reductions<N, O> {
+impl<N: Checkable> Clone for Reductions<N> {
     fn clone(&self) -> Self {
         Reductions { no_ops: self.no_ops, commuting: self.commuting, symmetry: self.symmetry.clone() }
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Default for Reductions<N, O> {
+impl<N: Checkable> Default for Reductions<N> {
     fn default() -> Self {
         Reductions { no_ops: true, commuting: true, symmetry: None }
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Reductions<N, O> {
+impl<N: Checkable> Reductions<N> {
     /// None of them.
     pub fn none() -> Self {
         Reductions { no_ops: false, commuting: false, symmetry: None }
@@ -68,7 +68,7 @@ pub struct Settings<N: Checkable, O: Observer<N>> {
     /// When the search ends early.
     pub until: Until,
     /// What spares work.
-    pub reductions: Reductions<N, O>,
+    pub reductions: Reductions<N>,
     /// Whole states are kept and compared, instead of fingerprints: slow, and beyond doubt.
     pub is_exact: bool,
 }

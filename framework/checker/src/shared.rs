@@ -135,6 +135,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             let again = self.run(place, stim);
             checks.compare(&mut local, &again);
             checks.redeliver(self, place, stim, &local);
+            checks.compare_kept(self, &mut local);
         }
         let before = self.places.value(place);
         let after = self.settle(&mut local);

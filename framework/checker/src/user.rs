@@ -52,6 +52,10 @@ impl<N: Checkable> User<N> {
         (self.script)(index)
     }
 
+    pub(crate) fn window(&self) -> usize {
+        self.window
+    }
+
     /// The next request of a user that got so far, if it may ask now.
     pub(crate) fn next(&self, position: &Position) -> Option<Ask<N>> {
         if position.outstanding.len() >= self.window { None } else { self.ask(position.asked) }

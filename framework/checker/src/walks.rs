@@ -16,6 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use synod_stdx::Rng;
 
+/// The watcher is asked after each walk, and once in so many steps of a long one.
+const POLL_STEPS: usize = 1024;
+
 /// How random walks go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Walks {
@@ -28,10 +31,11 @@ pub struct Walks {
 }
 
 /// What all walks share.
-struct Common<'a, N: Checkable, O: Observer<N>> {
+struct Outing<'a, N: Checkable, O: Observer<N>> {
     settings: &'a Settings<N, O>,
     from: &'a State,
     walks: Walks,
+    crew: &'a dyn Crew,
     docket: Docket,
     visited: Visited,
     next: AtomicU64,
@@ -45,7 +49,7 @@ struct Common<'a, N: Checkable, O: Observer<N>> {
 
 /// One thread that walks.
 struct Walker<'a, 'b, N: Checkable, O: Observer<N>> {
-    common: &'a Common<'b, N, O>,
+    outing: &'a Outing<'b, N, O>,
     worker: Worker<'b, N, O>,
     judge: Judge,
 }
@@ -57,10 +61,11 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     crew: &dyn Crew,
 ) -> Report {
     let handled_before = shared.handled_so_far();
-    let common = Common {
+    let outing = Outing {
         settings,
         from,
         walks,
+        crew,
         docket: Docket::new(settings.invariants.len() + settings.goals.len(), settings.until),
         visited: Visited::new(settings.is_exact),
         next: AtomicU64::new(0),
@@ -74,40 +79,40 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     crew.run(&|_| {
         let worker = Worker::new(shared, settings);
         let judge = Judge::new(&worker);
-        let mut walker = Walker { common: &common, worker, judge };
-        while !common.is_over() {
-            let number = common.next.fetch_add(1, Ordering::Relaxed);
+        let mut walker = Walker { outing: &outing, worker, judge };
+        while !outing.is_over() {
+            let number = outing.next.fetch_add(1, Ordering::Relaxed);
             if number >= walks.count {
                 break;
             }
             walker.walk(number);
-            common.poll(crew);
+            outing.poll();
         }
-        common.counts.lock().unwrap_or_else(PoisonError::into_inner).add(&walker.worker.counts);
+        outing.counts.lock().unwrap_or_else(PoisonError::into_inner).add(&walker.worker.counts);
     });
     let mut stats = Stats {
-        unique: common.unique.load(Ordering::Relaxed),
-        generated: common.generated.load(Ordering::Relaxed),
-        depth: common.deepest.load(Ordering::Relaxed) as u32,
-        table_bytes: common.visited.bytes(),
+        unique: outing.unique.load(Ordering::Relaxed),
+        generated: outing.generated.load(Ordering::Relaxed),
+        depth: outing.deepest.load(Ordering::Relaxed) as u32,
+        table_bytes: outing.visited.bytes(),
         ..Stats::default()
     };
-    let counts = *common.counts.lock().unwrap_or_else(PoisonError::into_inner);
+    let counts = *outing.counts.lock().unwrap_or_else(PoisonError::into_inner);
     shared.fill(&mut stats, &counts, handled_before);
-    let mut found = common.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut found = outing.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort_by_key(|(walk, _)| *walk);
     let findings: Vec<Finding> = found.into_iter().map(|(_, finding)| finding).collect();
-    let spent = common.spent.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let spent = outing.spent.into_inner().unwrap_or_else(PoisonError::into_inner);
     Report { verdict: Verdict::of(&findings, spent.or(Some(Spent::Walks))), findings, stats }
 }
 
-impl<N: Checkable, O: Observer<N>> Common<'_, N, O> {
+impl<N: Checkable, O: Observer<N>> Outing<'_, N, O> {
     fn is_over(&self) -> bool {
         self.docket.is_over.load(Ordering::Relaxed)
             || self.spent.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    fn poll(&self, crew: &dyn Crew) {
+    fn poll(&self) {
         let progress = Progress {
             unique: self.unique.load(Ordering::Relaxed),
             generated: self.generated.load(Ordering::Relaxed),
@@ -115,7 +120,7 @@ impl<N: Checkable, O: Observer<N>> Common<'_, N, O> {
             frontier: self.walks.count.saturating_sub(self.next.load(Ordering::Relaxed)),
         };
         let is_full = self.settings.states_max.is_some_and(|max| progress.unique >= max);
-        if let Some(spent) = if is_full { Some(Spent::States) } else { crew.poll(&progress) } {
+        if let Some(spent) = if is_full { Some(Spent::States) } else { self.crew.poll(&progress) } {
             self.spent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(spent);
         }
     }
@@ -123,15 +128,15 @@ impl<N: Checkable, O: Observer<N>> Common<'_, N, O> {
 
 impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
     fn walk(&mut self, number: u64) {
-        let mut dice = Rng::new(self.common.walks.seed).split("walks").split(&number.to_string());
-        let mut state = self.common.from.vector.to_vec();
+        let mut dice = Rng::new(self.outing.walks.seed).split("walks").split(&number.to_string());
+        let mut state = self.outing.from.vector.to_vec();
         let mut fingerprint = self.worker.fingerprint(&state);
         let mut path: Vec<Stim> = Vec::new();
         let mut successors: Vec<Successor> = Vec::new();
         loop {
             self.look(number, &state, fingerprint, &path);
-            let is_long = path.len() as u64 >= u64::from(self.common.walks.steps);
-            if is_long || self.common.is_over() || self.judge.is_pruned(&mut self.worker, &state) {
+            let is_long = path.len() as u64 >= u64::from(self.outing.walks.steps);
+            if is_long || self.outing.is_over() || self.judge.is_pruned(&mut self.worker, &state) {
                 break;
             }
             self.worker.successors(&state, fingerprint, &mut successors);
@@ -139,36 +144,39 @@ impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
                 break;
             }
             let next = successors[dice.below(successors.len() as u64) as usize];
-            self.common.generated.fetch_add(1, Ordering::Relaxed);
+            self.outing.generated.fetch_add(1, Ordering::Relaxed);
             let mut built = Vec::with_capacity(state.len() + 4);
             self.worker.build(&state, &next, &mut built);
             path.push(next.stim);
             if next.objection != NONE {
                 let words = std::sync::Arc::clone(&self.worker.objections[next.objection as usize]);
                 let mut found = Vec::new();
-                self.judge.object(&self.common.docket, &words, &mut found);
+                self.judge.object(&self.outing.docket, &words, &mut found);
                 self.note(number, found, &built, &path);
             }
             (state, fingerprint) = (built, next.fingerprint);
+            if path.len().is_multiple_of(POLL_STEPS) {
+                self.outing.poll();
+            }
         }
-        self.common.deepest.fetch_max(path.len() as u64, Ordering::Relaxed);
+        self.outing.deepest.fetch_max(path.len() as u64, Ordering::Relaxed);
     }
 
     /// Judges a state that no walk has seen.
     fn look(&mut self, number: u64, state: &[u32], fingerprint: u64, path: &[Stim]) {
         let identity = self.worker.identity(state, fingerprint);
-        if self.common.visited.insert(identity, state) {
-            self.common.unique.fetch_add(1, Ordering::Relaxed);
+        if self.outing.visited.insert(identity, &self.worker.whole_identity(state)) {
+            self.outing.unique.fetch_add(1, Ordering::Relaxed);
             let mut found = Vec::new();
-            self.judge.judge(&mut self.worker, &self.common.docket, state, &mut found);
+            self.judge.judge(&mut self.worker, &self.outing.docket, state, &mut found);
             self.note(number, found, state, path);
         }
     }
 
     fn note(&self, number: u64, found: Vec<Found>, state: &[u32], path: &[Stim]) {
         for Found { subject, words } in found {
-            let state = self.common.from.extended(state.to_vec(), path);
-            let mut all = self.common.found.lock().unwrap_or_else(PoisonError::into_inner);
+            let state = self.outing.from.extended(state.to_vec(), path);
+            let mut all = self.outing.found.lock().unwrap_or_else(PoisonError::into_inner);
             all.push((number, Finding { subject, words, state }));
         }
     }

@@ -16,7 +16,7 @@
 //! Gray and Lamport, "Consensus on transaction commit" (2006), section 3 and its appendix in TLA+.
 
 use std::collections::BTreeSet;
-use synod_node::{Context, Durable, Node, NodeId, RequestId};
+use synod_node::{Context, Durable, Node, NodeId, Rename, RequestId};
 
 /// The transaction manager's name. The resource managers come after it.
 pub const MANAGER: NodeId = NodeId::server(1);
@@ -189,4 +189,21 @@ impl Node for TwoPhase {
     fn on_recover(&mut self, _durable: Durable<Self>, _ctx: &mut Context<Self>) {
         unreachable!("nothing here is durable")
     }
+}
+
+impl Rename for TwoPhase {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        match self {
+            TwoPhase::Manager(Manager { resources, prepared, decision: _ }) => {
+                resources.rename(name);
+                resources.sort_unstable();
+                prepared.rename(name);
+            }
+            TwoPhase::Resource(_) => {}
+        }
+    }
+}
+
+impl Rename for Message {
+    fn rename(&mut self, _name: &dyn Fn(NodeId) -> NodeId) {}
 }
