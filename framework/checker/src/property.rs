@@ -164,6 +164,15 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
         ids.into_iter().map(open).collect()
     }
 
+    /// How many messages are in flight, each as often as it is.
+    ///
+    /// # Panics
+    /// If the property did not declare that it reads everything.
+    pub fn in_flight(&self) -> usize {
+        self.reads_everything();
+        self.state.len() - self.shared.names.len() - 2
+    }
+
     /// The timers of `id` that wait.
     ///
     /// # Panics

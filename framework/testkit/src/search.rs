@@ -8,8 +8,8 @@
 use crate::crew::{Threads, Watcher};
 use std::fmt;
 use synod_checker::{
-    CheckSettings, Checkable, Checker, Finding, Observer, Property, Reductions, Report, Settings, Spent,
-    State, Stats, Survives, System, Until, Verdict, Walks,
+    CheckSettings, Checkable, Checker, Fairness, Finding, Observer, Property, Reductions, Report, Settings,
+    Spent, State, Stats, Survives, System, Until, Verdict, Walks,
 };
 use synod_world::{Header, TRACE_VERSION, Trace};
 
@@ -208,14 +208,13 @@ impl Pinned {
 }
 
 /// What a stage must come to.
-enum Wanted<'p> {
+enum Wanted {
     Goal,
     NoGoal,
     /// All states, and these counts if they are pinned.
     Everything(Option<Pinned>),
     NoViolation,
     Anything,
-    Eventually(std::marker::PhantomData<&'p ()>),
 }
 
 /// A system under search.
@@ -349,6 +348,21 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         self.run(stage, from, settings, (How::Walks(walks), &Wanted::NoViolation)).map(|_| ())
     }
 
+    /// `goal` is reached in the end, in the sense of `fairness`, whatever happens: all states are seen.
+    ///
+    /// # Errors
+    /// If it need not be, something is violated, or the budget does not suffice.
+    pub fn eventually(
+        &mut self,
+        stage: &str,
+        from: &State,
+        settings: Settings<N, O>,
+        (goal, fairness): (&Property<N, O>, Fairness),
+    ) -> Staged {
+        let how = How::Eventually(goal, fairness);
+        self.run(stage, from, settings, (how, &Wanted::Everything(None))).map(|_| ())
+    }
+
     fn ordered(&self, mut settings: Settings<N, O>) -> Settings<N, O> {
         let orders = self.desk.orders;
         if orders.bare {
@@ -369,7 +383,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         stage: &str,
         from: &State,
         settings: Settings<N, O>,
-        (how, wanted): (How<'_, N, O>, &Wanted<'_>),
+        (how, wanted): (How<'_, N, O>, &Wanted),
     ) -> Staged<Option<State>> {
         let settings = self.ordered(settings);
         if let Some(trace) = &self.desk.orders.replay {
@@ -386,9 +400,8 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
             How::Breadth => self.checker.breadth_first(from, &settings, &crew),
             How::Depth => self.checker.depth_first(from, &settings, &crew),
             How::Walks(walks) => self.checker.walk(from, &settings, *walks, &crew),
-            How::Eventually(goal) => {
-                let _ = goal;
-                self.checker.breadth_first(from, &settings, &crew)
+            How::Eventually(goal, fairness) => {
+                self.checker.eventually(from, &settings, (goal, *fairness), &crew)
             }
         };
         let seconds = watcher.seconds() - begin;
@@ -420,7 +433,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     fn told(&self, stage: &str, finding: &Finding, settings: &Settings<N, O>, how: &How<'_, N, O>) -> Found {
         let shortest = match how {
             // It is a shortest one as it is.
-            How::Breadth | How::Eventually(_) => finding.clone(),
+            How::Breadth | How::Eventually(..) => finding.clone(),
             How::Depth | How::Walks(_) => self.checker.minimised(finding, settings),
         };
         let state = self.checker.in_causal_order(&shortest.state);
@@ -463,8 +476,7 @@ enum How<'p, N: Checkable, O: Observer<N>> {
     Breadth,
     Depth,
     Walks(Walks),
-    #[expect(dead_code, reason = "comes with the checker's graphs")]
-    Eventually(&'p Property<N, O>),
+    Eventually(&'p Property<N, O>, Fairness),
 }
 
 impl<N: Checkable, O: Observer<N>> How<'_, N, O> {
@@ -473,13 +485,13 @@ impl<N: Checkable, O: Observer<N>> How<'_, N, O> {
             How::Breadth => "breadth-first",
             How::Depth => "depth-first",
             How::Walks(_) => "walks",
-            How::Eventually(_) => "eventually",
+            How::Eventually(..) => "eventually",
         }
     }
 }
 
 /// Whether a report is what a stage must come to, and the words for it.
-fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String) {
+fn judge(wanted: &Wanted, report: &Report, orders: &Orders) -> (bool, String) {
     let words = report.to_string();
     let is_capped = orders.states_max.is_some() && report.verdict == Verdict::BudgetSpent(Spent::States);
     match (wanted, report.verdict) {
@@ -505,12 +517,7 @@ fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String
             Some(objection) => (false, format!("{words}; but {objection}")),
         },
         (
-            Wanted::Goal
-            | Wanted::NoGoal
-            | Wanted::Everything(_)
-            | Wanted::NoViolation
-            | Wanted::Anything
-            | Wanted::Eventually(_),
+            Wanted::Goal | Wanted::NoGoal | Wanted::Everything(_) | Wanted::NoViolation | Wanted::Anything,
             Verdict::Exhausted | Verdict::BudgetSpent(_) | Verdict::GoalReached,
         ) => (true, words),
     }

@@ -17,11 +17,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("runs_what_it_ran", "a request that arrives again runs again", "3.8"),
     mutant("forgets_sessions", "the session table is dropped while a result is not acknowledged", "3.8"),
     mutant("runs_early_requests", "a request runs before one that stands before it", "x1"),
-    mutant(
-        "answers_by_the_latest_number",
-        "a repeated request is answered under a later one's number",
-        "x1",
-    ),
+    mutant("answers_by_the_latest_number", "a repeated request is answered under a later one's number", "x1"),
     mutant("answers_once", "a repeated request is not answered: its result is kept no longer", "x3"),
     mutant("never_asks_again", "the client's timer fires, and nothing is sent again", "x3"),
 ];

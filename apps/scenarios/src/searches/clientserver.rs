@@ -2,7 +2,7 @@
 
 use crate::kv::{self, List};
 use std::sync::Arc;
-use synod_checker::{Network, Property, Settings, Survives, System, User, Walks};
+use synod_checker::{Fairness, Network, Property, Reads, Settings, Survives, System, User, Walks};
 use synod_clientserver::{Client, KvCommand, KvOutput, KvStore, Message, Outcome, Process, Server};
 use synod_history::{KvOp, KvRet};
 use synod_node::NodeId;
@@ -171,12 +171,19 @@ fn give_ups(desk: &mut Desk<'_>) -> Staged {
     bench.explore("every way", &start, Settings::default().states(BUDGET))
 }
 
-/// Liveness: where messages are delivered once, and some are lost, asking again is what saves the day.
+/// Liveness: where each message is delivered once at most, and some are lost, asking again is what saves the day.
 fn lost_messages(desk: &mut Desk<'_>) -> Staged {
     let mut system = system(desk, Network::Bag, vec![user(kv::own_appends("k", 2))]);
     system.budgets.drops = 2;
     let mut bench = desk.bench(system, Judge::default(), Some(survives()))?;
     let done = Property::users_are_done(&clients(1));
     let start = bench.start();
-    bench.explore("every way", &start, Settings::default().prune(done).states(BUDGET))
+    let plan = || Settings::default().prune(crowded(3));
+    bench.eventually("in every fair run", &start, plan(), (&done, Fairness::Weak))?;
+    bench.eventually("from every state", &start, plan(), (&done, Fairness::Possible))
+}
+
+/// More messages are in flight than are of interest: without an end to asking again there is no end to states.
+fn crowded(messages: usize) -> Property<Node, Judge> {
+    Property::when("many messages are in flight", Reads::Everything, move |view| view.in_flight() > messages)
 }
