@@ -246,6 +246,9 @@ pub struct Test {
     /// Let the searches find the seeded mistakes of the modules, and print which found what.
     #[arg(long, conflicts_with_all = ["search", "replay", "seed", "seeds"])]
     pub mutants: bool,
+    /// With --search or --replay: let this one of the seeded mistakes take the nodes' steps.
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Option<String>,
     /// Take the steps of a saved trace again, and say whether it still fails.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["search", "module", "test", "seed", "seeds"])]
     pub replay: Option<PathBuf>,

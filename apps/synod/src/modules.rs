@@ -13,7 +13,7 @@ use synod_testkit::{Played, Scenario, Verdict, play_all, play_one};
 /// Runs `synod test`.
 pub fn run_test(arguments: &Test) -> ExitCode {
     if let Some(file) = &arguments.replay {
-        return search::replay(file);
+        return search::replay(file, arguments.mutant.as_deref());
     }
     if arguments.search {
         return search::run(arguments);
@@ -21,8 +21,8 @@ pub fn run_test(arguments: &Test) -> ExitCode {
     if arguments.mutants {
         return search::run_mutants(arguments);
     }
-    if arguments.timers || arguments.checks || arguments.json {
-        return usage_error("--timers, --checks and --json belong to --search");
+    if arguments.timers || arguments.checks || arguments.json || arguments.mutant.is_some() {
+        return usage_error("--timers, --checks, --json and --mutant belong to --search");
     }
     let scenarios = match choose(arguments) {
         Ok(scenarios) => scenarios,

@@ -215,6 +215,10 @@ pub fn run(arguments: &Test) -> ExitCode {
     if arguments.states == Some(0) {
         return usage_error("--states: see at least one");
     }
+    let mutant = match known_mutant(arguments.mutant.as_deref()) {
+        Ok(mutant) => mutant,
+        Err(problem) => return usage_error(&problem),
+    };
     interrupt::listen();
     let orders = Orders {
         threads: threads(arguments),
@@ -224,7 +228,8 @@ pub fn run(arguments: &Test) -> ExitCode {
         exact: arguments.exact,
         states_max: arguments.states,
         memory_bytes_max: arguments.memory,
-        ..Orders::default()
+        mutant,
+        replay: None,
     };
     let onlooker = Onlooker::new(arguments);
     let is_wanted = |search: &&Search| arguments.full || arguments.test.is_some() || !search.is_long;
@@ -256,6 +261,16 @@ pub fn run(arguments: &Test) -> ExitCode {
         conclude(shown, &others, left_out, onlooker.seconds());
     }
     if others.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The name of a seeded mistake, if one is named.
+fn known_mutant(name: Option<&str>) -> Result<Option<&'static str>, String> {
+    let Some(name) = name else { return Ok(None) };
+    let all = synod_scenarios::mutants::all();
+    let known = all.iter().find(|mutant| mutant.name == name).map(|mutant| mutant.name);
+    let list =
+        || all.iter().map(|it| format!("  {:<12} {}", it.module, it.name)).collect::<Vec<_>>().join("\n");
+    known.map(Some).ok_or_else(|| format!("--mutant {name}: no such mistake; there are\n{}", list()))
 }
 
 /// As many threads as were asked for, or as there are cores.
@@ -358,7 +373,8 @@ fn print_hunted(hunted: &Hunted, seconds: f64, width: usize) {
                 "{module:<12} {name:<width$} {caught_by:<6} {states:>9} {:>5} {seconds:>6.2}  {what}",
                 found.steps
             );
-            println!("{:indent$}{}: {}", "", found.subject, synod_world::shorten(&found.words));
+            let words: Vec<&str> = found.words.split_whitespace().collect();
+            println!("{:indent$}{}: {}", "", found.subject, synod_world::shorten(&words.join(" ")));
         }
         None => println!(
             "{module:<12} {name:<width$} {caught_by:<6} {states:>9}     - {seconds:>6.2}  NOT CAUGHT: {what}"
@@ -382,8 +398,8 @@ fn hunted_json(hunted: &Hunted, seconds: f64) -> serde_json::Value {
 }
 
 /// Runs `synod test --replay`.
-pub fn replay(file: &Path) -> ExitCode {
-    match replayed(file) {
+pub fn replay(file: &Path, mutant: Option<&str>) -> ExitCode {
+    match known_mutant(mutant).and_then(|mutant| replayed(file, mutant)) {
         Err(problem) => usage_error(&format!("--replay {}: {problem}", file.display())),
         Ok(replayed) => {
             println!("{replayed}");
@@ -395,7 +411,7 @@ pub fn replay(file: &Path) -> ExitCode {
     }
 }
 
-fn replayed(file: &Path) -> Result<Replayed, String> {
+fn replayed(file: &Path, mutant: Option<&'static str>) -> Result<Replayed, String> {
     let text = fs::read(file).map_err(|error| format!("{error}; give a file that --save-traces wrote"))?;
     let text = String::from_utf8(text).map_err(|_| "it is no text: give a file that --save-traces wrote")?;
     let trace = Trace::from_text(&text).map_err(|error| error.to_string())?;
@@ -419,7 +435,7 @@ fn replayed(file: &Path) -> Result<Replayed, String> {
     let is_meant = |one: &&Search| one.module == header.module && one.name == header.scenario;
     let search = all.iter().find(is_meant).ok_or_else(unknown)?;
     let stage = header.stage.clone().ok_or("it says neither a seed nor which stage of a search it is of")?;
-    let orders = Orders { replay: Some(trace), ..Orders::default() };
+    let orders = Orders { replay: Some(trace), mutant, ..Orders::default() };
     match search_one(search, &orders, &synod_testkit::Unwatched).stop {
         Some(Stop::Replayed(replayed)) => Ok(replayed),
         Some(Stop::Failed(words)) => Ok(Replayed::StillFails(words)),
