@@ -240,9 +240,10 @@ pub struct Test {
     /// With --search: compare whole states instead of fingerprints.
     #[arg(long, requires = "search")]
     pub exact: bool,
-    /// With --search: take every transition, without reductions.
-    #[arg(long, requires = "search")]
-    pub no_reductions: bool,
+    /// With --search: switch these reductions off: no-ops, commuting, symmetry, or all.
+    #[arg(long, requires = "search", value_delimiter = ',', value_name = "REDUCTIONS")]
+    #[arg(value_parser = ["no-ops", "commuting", "symmetry", "all"])]
+    pub without: Vec<String>,
     /// Let the searches find the seeded mistakes of the modules, and print which found what.
     #[arg(long, conflicts_with_all = ["search", "replay", "seed", "seeds"])]
     pub mutants: bool,

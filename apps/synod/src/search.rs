@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use synod_checker::{Progress, Stats};
 use synod_testkit::{
-    Hunted, Mutant, Orders, Replayed, Search, Searched, StageReport, Stop, Watcher, hunt, play_one,
+    Hunted, Mutant, Orders, Replayed, Search, Searched, StageReport, Stop, Watcher, Without, hunt, play_one,
     resident_bytes, search_one,
 };
 use synod_world::Trace;
@@ -224,7 +224,7 @@ pub fn run(arguments: &Test) -> ExitCode {
         threads: threads(arguments),
         timers: arguments.timers,
         checks: arguments.checks,
-        bare: arguments.no_reductions,
+        without: without(arguments),
         exact: arguments.exact,
         states_max: arguments.states,
         memory_bytes_max: arguments.memory,
@@ -271,6 +271,11 @@ fn known_mutant(name: Option<&str>) -> Result<Option<&'static str>, String> {
     let list =
         || all.iter().map(|it| format!("  {:<12} {}", it.module, it.name)).collect::<Vec<_>>().join("\n");
     known.map(Some).ok_or_else(|| format!("--mutant {name}: no such mistake; there are\n{}", list()))
+}
+
+fn without(arguments: &Test) -> Without {
+    let is_off = |name: &str| arguments.without.iter().any(|off| off == name || off == "all");
+    Without { no_ops: is_off("no-ops"), commuting: is_off("commuting"), symmetry: is_off("symmetry") }
 }
 
 /// As many threads as were asked for, or as there are cores.

@@ -30,7 +30,7 @@ pub use play::{
 pub use scenario::{Failed, Kind, Outcome, Play, Scenario, Stage};
 pub use search::{
     Bench, Desk, Found, Hunted, Mutant, Orders, Pinned, Replayed, Search, Searched, StageReport, Staged,
-    Stop, hunt, search_one,
+    Stop, Without, hunt, search_one,
 };
 
 #[cfg(test)]

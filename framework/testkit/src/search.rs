@@ -8,8 +8,8 @@
 use crate::crew::{Threads, Watcher};
 use std::fmt;
 use synod_checker::{
-    CheckSettings, Checkable, Checker, Fairness, Finding, Observer, Property, Reductions, Report, Settings,
-    Spent, State, Stats, Survives, System, Until, Verdict, Walks,
+    CheckSettings, Checkable, Checker, Fairness, Finding, Observer, Property, Report, Settings, Spent, State,
+    Stats, Survives, System, Until, Verdict, Walks,
 };
 use synod_world::{Header, TRACE_VERSION, Trace};
 
@@ -37,8 +37,8 @@ pub struct Orders {
     pub timers: bool,
     /// With every local step checked for what a search relies on.
     pub checks: bool,
-    /// Without any reduction.
-    pub bare: bool,
+    /// Without these reductions.
+    pub without: Without,
     /// Whole states are compared, instead of fingerprints.
     pub exact: bool,
     /// No stage sees more states than so many.
@@ -51,13 +51,29 @@ pub struct Orders {
     pub replay: Option<Trace>,
 }
 
+/// Reductions that are switched off; none by default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Without {
+    /// A stimulus that changes nothing and sends nothing does not happen.
+    pub no_ops: bool,
+    /// Of steps at different nodes that commute one order is taken.
+    pub commuting: bool,
+    /// States that differ by a renaming of nodes are one, where a play states a symmetry.
+    pub symmetry: bool,
+}
+
+impl Without {
+    /// All of them.
+    pub const ALL: Without = Without { no_ops: true, commuting: true, symmetry: true };
+}
+
 impl Default for Orders {
     fn default() -> Self {
         Orders {
             threads: 1,
             timers: false,
             checks: false,
-            bare: false,
+            without: Without::default(),
             exact: false,
             states_max: None,
             memory_bytes_max: None,
@@ -242,6 +258,11 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         self.desk.orders.timers
     }
 
+    /// Whether a symmetry that a play states is used.
+    pub fn has_symmetry(&self) -> bool {
+        !self.desk.orders.without.symmetry
+    }
+
     /// The nearest state in which the goal of `settings` holds: it must be found.
     ///
     /// # Errors
@@ -365,9 +386,10 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
 
     fn ordered(&self, mut settings: Settings<N, O>) -> Settings<N, O> {
         let orders = self.desk.orders;
-        if orders.bare {
-            settings.reductions = Reductions::none();
-        }
+        let Without { no_ops, commuting, symmetry } = orders.without;
+        settings.reductions.no_ops &= !no_ops;
+        settings.reductions.commuting &= !commuting;
+        settings.reductions.symmetry = settings.reductions.symmetry.filter(|_| !symmetry);
         settings.is_exact |= orders.exact;
         // A stage comes to one thing, and the play ends with the first that is wrong.
         settings.until = Until::First;

@@ -9,7 +9,7 @@ use synod_checker::{Budgets, Property, Reads, State};
 use synod_clientserver::KvCommand;
 use synod_node::NodeId;
 use synod_paxos::{Message, Record, Slot};
-use synod_testkit::{Desk, Search, Staged};
+use synod_testkit::{Desk, Pinned, Search, Staged};
 
 /// Searches beyond the list.
 pub const SEARCHES: &[Search] = &[
@@ -21,6 +21,7 @@ pub const SEARCHES: &[Search] = &[
     row("x6", "a_snapshot_brings_the_sessions_along", snapshot),
     row("x7", "reads_around_the_log_are_never_stale", reads),
     row("x8", "a_deposed_leader_answers_no_read", stale_reads),
+    row("x10", "clients_that_ask_the_same_are_alike", alike),
     row("x9", "compaction_leaves_everything_to_those_that_lag", compaction),
 ];
 
@@ -259,4 +260,22 @@ fn has_executed(server: u32, slot: u64) -> Claim {
     Property::when(format!("n{server} executed s{slot}"), Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
         view.node(id).and_then(Node::server).is_some_and(|server| server.replica().through() >= Slot(slot))
     })
+}
+
+/// Two clients that differ in their names alone, and a led group without timers: a space with an end.
+fn alike(desk: &mut Desk<'_>) -> Staged {
+    let one = || Caller::new(1, &[append("k", "x")]);
+    let (mut bench, symmetry) = Group::new(3, vec![one(), one()]).bench_with_symmetry(desk)?;
+    // Servers 1 and 2 alone: all three make millions.
+    let led = led(&mut bench, (3, 1))?;
+    let plan = |bench: &Stand<'_, '_>| {
+        only(sound(3), bench, (&[1, 2], &[1, 2])).without_timers(bench.checker().names()).prune(done(&[1, 2]))
+    };
+    let pinned = Pinned::new(0, 0);
+    let apart = plan(&bench);
+    bench.exhaust("told apart", &led, apart, pinned)?;
+    let mut alike = plan(&bench);
+    alike.reductions.symmetry = Some(symmetry);
+    let pinned = if bench.has_symmetry() { Pinned::new(0, 0) } else { pinned };
+    bench.exhaust("up to their names", &led, alike, pinned)
 }

@@ -2,7 +2,7 @@
 
 use crate::kv::{self, List};
 use std::sync::Arc;
-use synod_checker::{Fairness, Network, Property, Reads, Settings, Survives, System, User, Walks};
+use synod_checker::{Fairness, Network, Property, Reads, Settings, Survives, Symmetry, System, User, Walks};
 use synod_clientserver::{Client, KvCommand, KvOutput, KvStore, Message, Outcome, Process, Server};
 use synod_history::{KvOp, KvRet};
 use synod_node::NodeId;
@@ -34,6 +34,7 @@ pub const SEARCHES: &[Search] = &[
     search("3.11", "puts_and_gets_without_end_give_the_right_results", endless),
     search("x1", "every_way_of_a_window_of_requests_runs_each_once_and_in_order", windows),
     search("x2", "a_client_that_gives_up_and_goes_on_stays_linearizable", give_ups),
+    search("x4", "clients_that_ask_the_same_are_alike", alike),
     search("x3", "a_lost_message_is_never_the_end", lost_messages),
 ];
 
@@ -186,4 +187,19 @@ fn lost_messages(desk: &mut Desk<'_>) -> Staged {
 /// More messages are in flight than are of interest: without an end to asking again there is no end to states.
 fn crowded(messages: usize) -> Property<Node, Judge> {
     Property::when("many messages are in flight", Reads::Everything, move |view| view.in_flight() > messages)
+}
+
+/// Two clients that differ in their names alone.
+fn alike(desk: &mut Desk<'_>) -> Staged {
+    let one = || user(vec![append("k", "x"), append("k", "x")]);
+    let system = system(desk, Network::Set, vec![one(), one()]);
+    let symmetry = Symmetry::new(&system, &[clients(2)]).map_err(Stop::Failed)?;
+    let mut bench = desk.bench(system, Judge::default(), Some(survives()))?;
+    let start = bench.start();
+    let plan = || Settings::default().prune(Property::users_are_done(&clients(2)));
+    bench.exhaust("told apart", &start, plan(), Pinned::new(29_213, 24))?;
+    let mut plan = plan();
+    plan.reductions.symmetry = Some(Arc::new(symmetry));
+    let pinned = if bench.has_symmetry() { Pinned::new(0, 0) } else { Pinned::new(29_213, 24) };
+    bench.exhaust("up to their names", &start, plan, pinned)
 }

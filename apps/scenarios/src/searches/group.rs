@@ -3,7 +3,7 @@
 use crate::kv;
 use crate::paxos::oracles;
 use std::sync::Arc;
-use synod_checker::{Budgets, Network, Property, Reads, Settings, Survives, System, User, View};
+use synod_checker::{Budgets, Network, Property, Reads, Settings, Survives, Symmetry, System, User, View};
 use synod_clientserver::{KvCommand, KvOutput, KvStore, Outcome};
 use synod_history::{KvOp, KvRet};
 use synod_node::{Durable, NodeId, StateMachine as _};
@@ -11,7 +11,7 @@ use synod_paxos::{
     Client, Message, Process, Proposal, Record, Request, Run, Server, Slot, SlotStatus, invariants,
 };
 use synod_stdx::Wire;
-use synod_testkit::{Bench, Desk, Linearizable, Staged, Translator};
+use synod_testkit::{Bench, Desk, Linearizable, Staged, Stop, Translator};
 
 /// A node of the group.
 pub type Node = Process<KvStore>;
@@ -103,6 +103,25 @@ impl Group {
     /// # Errors
     /// If the nodes cannot start.
     pub fn bench<'d, 'a>(self, desk: &'d mut Desk<'a>) -> Staged<Stand<'d, 'a>> {
+        let system = self.system(desk);
+        desk.bench(system, Judge::default(), Some(survives()))
+    }
+
+    /// A bench for it, and the symmetry of its clients, which must ask the same of the same server.
+    ///
+    /// # Errors
+    /// If the nodes cannot start, or the clients are not alike.
+    pub fn bench_with_symmetry<'d, 'a>(
+        self,
+        desk: &'d mut Desk<'a>,
+    ) -> Staged<(Stand<'d, 'a>, Arc<Symmetry<Node>>)> {
+        let clients = NodeId::clients(self.callers.len() as u32);
+        let system = self.system(desk);
+        let symmetry = Symmetry::new(&system, &[clients]).map_err(Stop::Failed)?;
+        Ok((desk.bench(system, Judge::default(), Some(survives()))?, Arc::new(symmetry)))
+    }
+
+    fn system(self, desk: &Desk<'_>) -> System<Node> {
         let mut system = System::new(Network::Set);
         system.budgets = self.budgets;
         system.mutant = desk.mutant().and_then(crate::mutants::of_paxos);
@@ -116,7 +135,7 @@ impl Group {
             let client = Client::new(id, 0, &servers).preferring(NodeId::server(caller.first));
             system.add_with_user(id, Process::Client(client), caller.user);
         }
-        desk.bench(system, Judge::default(), Some(survives()))
+        system
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use synod_checker::{
-    Blind, Fairness, Network, Property, Reads, Reductions, Settings, Survives, System, User,
+    Blind, Fairness, Network, Property, Reads, Reductions, Settings, Survives, Symmetry, System, User,
 };
 use synod_node::NodeId;
 use synod_pingpong::{Client, Message, Process, Server};
@@ -19,6 +19,7 @@ pub const SEARCHES: &[Search] = &[
     search("x1", "every_way_of_three_clients_ends_with_their_own_pongs", |desk| {
         pings(desk, 3, 3, Pinned::new(4_095, 26).with_transitions(67_056))
     }),
+    search("x3", "clients_that_ask_the_same_are_alike", alike),
     search("x2", "a_lost_ping_is_never_the_end", lost_pings),
 ];
 
@@ -80,4 +81,27 @@ fn lost_pings(desk: &mut Desk<'_>) -> Staged {
 /// More messages are in flight than are of interest: without an end to asking again there is no end to states.
 fn crowded(messages: usize) -> Property<Process, Blind> {
     Property::when("many messages are in flight", Reads::Everything, move |view| view.in_flight() > messages)
+}
+
+/// Three clients that differ in their names alone: six ways to name them, and one state for all.
+fn alike(desk: &mut Desk<'_>) -> Staged {
+    let mut system = System::new(Network::Set);
+    system.mutant = desk.mutant().and_then(crate::mutants::of_pingpong);
+    system.add(SERVER, Process::Server(Server));
+    let clients = NodeId::clients(3);
+    for id in &clients {
+        let asks = (0..3).map(|value| (value, Some(value))).collect();
+        system.add_with_user(*id, Process::Client(Client::new(SERVER)), User::asks(asks));
+    }
+    let symmetry = Symmetry::new(&system, std::slice::from_ref(&clients)).map_err(Stop::Failed)?;
+    let mut bench = desk.bench(system, Blind, Some(survives()))?;
+    let done = Property::users_are_done(&clients);
+    let start = bench.start();
+    // As many as of three clients with questions of their own, whose messages are told apart by their values.
+    let plan = || Settings::default().prune(done.clone());
+    bench.exhaust("told apart", &start, plan(), Pinned::new(4_095, 26))?;
+    let mut plan = plan();
+    plan.reductions.symmetry = Some(Arc::new(symmetry));
+    let pinned = if bench.has_symmetry() { Pinned::new(815, 26) } else { Pinned::new(4_095, 26) };
+    bench.exhaust("up to their names", &start, plan, pinned)
 }
