@@ -1,0 +1,98 @@
+//! Whatever spares work changes no verdict: each search whose space has an end sees the same states without each
+//! reduction, with whole states compared, and on two threads; and each mutant is found by as short a trace.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::ExitCode;
+use synod_scenarios::{mutants, searches};
+use synod_testkit::{Hunted, Mutant, Orders, Search, StageReport, Unwatched, Without, hunt, search_one, search_report};
+
+/// Searches whose spaces are small and have an end: of each module some.
+const FINITE: &[(&str, &str)] = &[
+    ("pingpong", "4"),
+    ("pingpong", "x1"),
+    ("pingpong", "x2"),
+    ("pingpong", "x3"),
+    ("clientserver", "3.7"),
+    ("clientserver", "3.8"),
+    ("clientserver", "x1"),
+    ("clientserver", "x3"),
+    ("clientserver", "x4"),
+    ("paxos", "x6"),
+    ("paxos", "x10"),
+];
+
+/// Mutants that are found late: without reductions their searches take too long for a test.
+const LATE: &[&str] = &[
+    "takes_accepted_for_chosen",
+    "counts_old_promises",
+    "adopts_the_oldest",
+    "speaks_before_it_is_durable",
+    "votes_before_it_is_durable",
+];
+
+fn main() -> ExitCode {
+    let is_finite = |search: &Search| FINITE.contains(&(search.module, search.number));
+    let finite: Vec<Search> = searches::all().into_iter().filter(is_finite).collect();
+    assert_eq!(finite.len(), FINITE.len(), "each of the list is there");
+    let is_early = |mutant: &Mutant| !LATE.contains(&mutant.name);
+    let mut trials = Vec::new();
+    for (name, orders) in variants() {
+        for search in &finite {
+            let (search, orders) = (*search, orders.clone());
+            let title = format!("{}::{}::{name}", search.module, search.number);
+            trials.push(Trial::test(title, move || agrees(&search, &orders)));
+        }
+        for mutant in mutants::all().into_iter().filter(is_early) {
+            let orders = orders.clone();
+            let title = format!("{}::{}::{name}", mutant.module, mutant.name);
+            trials.push(Trial::test(title, move || finds(&mutant, &orders)));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn variants() -> Vec<(&'static str, Orders)> {
+    let without = |without| Orders { without, ..Orders::default() };
+    vec![
+        ("without_no_ops", without(Without { no_ops: true, ..Without::default() })),
+        ("without_commuting", without(Without { commuting: true, ..Without::default() })),
+        ("without_symmetry", without(Without { symmetry: true, ..Without::default() })),
+        ("without_any", without(Without::ALL)),
+        ("exact", Orders { exact: true, ..Orders::default() }),
+        ("two_threads", Orders { threads: 2, ..Orders::default() }),
+    ]
+}
+
+/// What of a stage must be the same; transitions are what reductions spare.
+fn essence(report: &StageReport) -> (&str, &str, u64, u32, &[u64]) {
+    let stats = &report.stats;
+    (&report.stage, &report.verdict, stats.unique, stats.depth, &stats.by_depth)
+}
+
+fn agrees(search: &Search, orders: &Orders) -> Result<(), Failed> {
+    let plain = search_one(search, &Orders::default(), &Unwatched);
+    let other = search_one(search, orders, &Unwatched);
+    for searched in [&plain, &other] {
+        if !searched.is_shown() {
+            return Err(search_report(searched).into());
+        }
+    }
+    for (one, two) in plain.reports.iter().zip(&other.reports) {
+        let is_alike = one.stage != "up to their names" || !orders.without.symmetry;
+        if is_alike && essence(one) != essence(two) {
+            return Err(format!("{:?}\nand\n{:?}", essence(one), essence(two)).into());
+        }
+    }
+    Ok(())
+}
+
+fn finds(mutant: &Mutant, orders: &Orders) -> Result<(), Failed> {
+    let all = searches::all();
+    let steps = |hunted: &Hunted| hunted.found().map(|found| (found.subject.clone(), found.steps));
+    let plain = hunt(mutant, &all, &Orders::default(), &Unwatched);
+    let other = hunt(mutant, &all, orders, &Unwatched);
+    match (steps(&plain), steps(&other)) {
+        (Some(one), Some(two)) if one == two => Ok(()),
+        (one, two) => Err(format!("{one:?} and {two:?}: {}", search_report(&other.searched)).into()),
+    }
+}
