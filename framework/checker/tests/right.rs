@@ -4,7 +4,7 @@ mod models;
 
 use models::crew::{Hurried, Threads};
 use models::ledger::{self, Ledger, Size};
-use models::two_phase::TwoPhase;
+use models::systems::two_phase;
 use models::walk::{Edge, WALKER, Walk, graph};
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
@@ -32,14 +32,6 @@ fn never_at(place: u8) -> Property<Walk, Blind> {
 
 fn checker(edges: &[Edge]) -> Checker<Walk, Blind> {
     Checker::new(graph(edges), Blind).unwrap()
-}
-
-fn two_phase(resources: u32) -> System<TwoPhase> {
-    let mut system = System::new(Network::Set);
-    for (id, node) in TwoPhase::nodes(resources) {
-        system.add(id, node);
-    }
-    system
 }
 
 /// A random graph of nine places, and how far each is from 0.
