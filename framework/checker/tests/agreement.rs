@@ -9,6 +9,7 @@ use models::paxos::Paxos;
 use models::register::SingleCopy;
 use models::systems::{Recording, agreed, paxos, register, two_phase};
 use models::two_phase::{MANAGER, Resource, TwoPhase};
+use models::walk::{Edge, WALKER, Walk, graph};
 use synod_checker::{
     Alone, Blind, Budgets, Checkable, Checker, Finding, Network, Observer, Property, Reads, Reductions,
     Report, Settings, Spent, Subject, Verdict, View, Walks,
@@ -128,7 +129,27 @@ fn walks_agree<N: Checkable, O: Observer<N>>(
             assert_eq!(report.stats.generated, alone.stats.generated);
         }
     }
+    // What a checker learnt before, and in which order, does not matter either.
+    let checker = make();
+    checker.walk(&checker.start(), settings, Walks { seed: !walks.seed, ..walks }, &Alone);
+    let again = checker.walk(&checker.start(), settings, walks, &Alone);
+    assert_eq!(outcome(&again), outcome(&alone));
+    assert_eq!((again.stats.unique, again.stats.generated), (alone.stats.unique, alone.stats.generated));
     alone
+}
+
+#[test]
+fn of_several_walks_that_find_something_the_first_counts() {
+    // The only way to 8 leads past eight ways back: some walks take ten times as long as others.
+    let edges: Vec<Edge> = (0..8).flat_map(|at| [(at, at + 1), (at, 0)]).collect();
+    let found = Property::when("it is at 8", Reads::Nodes(vec![WALKER]), |view| {
+        view.node(WALKER).is_some_and(|walk: &Walk| walk.at == 8)
+    });
+    let make = || Checker::new(graph(&edges), Blind).unwrap();
+    for seed in 0..20 {
+        let settings = Settings::default().goal(found.clone());
+        walks_agree(&make, &settings, Walks { seed, count: 8, steps: 100_000 });
+    }
 }
 
 #[test]
