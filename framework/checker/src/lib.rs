@@ -22,6 +22,7 @@ mod place;
 mod property;
 mod quiet;
 mod report;
+mod sample;
 mod settings;
 mod shared;
 mod stage;

@@ -9,6 +9,7 @@ use crate::extras::Extras;
 use crate::hash::{Salt, content_hash};
 use crate::observer::Observer;
 use crate::orbit::Orbit;
+use crate::sample;
 use crate::settings::Settings;
 use crate::shared::{NOTHING_SEEN, Shared};
 use crate::stim::{Choice, Stim};
@@ -244,8 +245,11 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     pub(crate) fn step(&mut self, place: u32, stim: Stim) -> u32 {
         self.counts.steps += 1;
         let key = u64::from(place) << 32 | u64::from(stim.bits());
-        if let Some(step) = self.memo.get(&key) {
-            return *step;
+        if let Some(&step) = self.memo.get(&key) {
+            if sample::is_due(self.counts.steps) {
+                self.take_again(place, stim, step);
+            }
+            return step;
         }
         let step = self.shared.step(place, stim);
         let first = self.sends.len() as u32;
@@ -264,6 +268,17 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         });
         self.memo.insert(key, number);
         number
+    }
+
+    /// Takes a known step again; if it comes to something else, the step objects from now on.
+    #[cold]
+    fn take_again(&mut self, place: u32, stim: Stim, step: u32) {
+        if let Some(words) = self.shared.differs_again(place, stim) {
+            let objection = self.object(words);
+            let known = &mut self.known[step as usize];
+            known.objection = objection;
+            known.is_noop = false;
+        }
     }
 
     fn object(&mut self, words: Arc<str>) -> u32 {
