@@ -21,7 +21,7 @@ pub enum Until {
 /// What spares work and keeps every verdict. Each can be switched off.
 pub struct Reductions<N: Checkable> {
     /// A stimulus that changes nothing and sends nothing does not happen: where messages are delivered once, it stays
-    /// in flight.
+    /// in flight. On an ordered link it does happen, since it makes way for the next message.
     pub no_ops: bool,
     /// Of two deliveries or timers at different nodes that commute, only one order is taken. The states and their
     /// depths are the same; only transitions are spared. See `commute.rs` for where it applies.

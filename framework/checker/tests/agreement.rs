@@ -15,6 +15,7 @@ use synod_checker::{
     Report, Settings, Spent, Subject, Verdict, View, Walks,
 };
 use synod_node::NodeId;
+use synod_stdx::Rng;
 
 /// What must not depend on how a search is done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -149,6 +150,34 @@ fn of_several_walks_that_find_something_the_first_counts() {
     for seed in 0..20 {
         let settings = Settings::default().goal(found.clone());
         walks_agree(&make, &settings, Walks { seed, count: 8, steps: 100_000 });
+    }
+}
+
+#[test]
+fn what_changes_nothing_may_be_left_out_in_every_network() {
+    let mut dice = Rng::new(6);
+    let place = |dice: &mut Rng| dice.below(6) as u8;
+    for _ in 0..100 {
+        let edges: Vec<Edge> = (0..4 + dice.below(8)).map(|_| (place(&mut dice), place(&mut dice))).collect();
+        for network in [Network::Set, Network::Bag, Network::Ordered] {
+            let mut system = graph(&edges);
+            system.network = network;
+            let checker = Checker::new(system, Blind).unwrap();
+            let places = |no_ops| {
+                let at = |place| {
+                    Property::when(format!("at {place}"), Reads::Nodes(vec![WALKER]), move |view| {
+                        view.node(WALKER).is_some_and(|walk: &Walk| walk.at == place)
+                    })
+                };
+                let reductions = Reductions { no_ops, ..Reductions::default() };
+                let goals = (0..6).map(at).collect();
+                let settings = Settings { goals, reductions, ..Settings::default() };
+                let report = checker.breadth_first(&checker.start(), &settings, &Alone);
+                // Without messages that have no effect on the way it may be nearer.
+                subjects(&report)
+            };
+            assert_eq!(places(true), places(false), "{edges:?} {network:?}");
+        }
     }
 }
 
