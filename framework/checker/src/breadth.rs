@@ -305,7 +305,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
     fn arrive(&self, seat: &mut Seat<'_, N, O>, state: &[u32], number: u32, next: &Successor) {
         let mut built = std::mem::take(&mut seat.built);
         built.clear();
-        let is_whole = self.visited.is_exact() || self.settings.reductions.symmetry.is_some();
+        let is_whole = self.visited.is_exact() || seat.worker.needs_whole();
         let mut identity = next.fingerprint;
         if is_whole {
             seat.worker.build(state, next, &mut built);

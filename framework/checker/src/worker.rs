@@ -5,6 +5,7 @@
 //! state's plus what these differ by, so a duplicate is thrown away before it is built.
 
 use crate::Checkable;
+use crate::dead::Mortuary;
 use crate::extras::Extras;
 use crate::hash::{Salt, content_hash};
 use crate::observer::Observer;
@@ -113,7 +114,8 @@ pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
     pub(crate) objections: Vec<Arc<str>>,
     pub(crate) counts: Counts,
     scratch: Vec<u32>,
-    orbit: Option<Orbit<N>>,
+    pub(crate) orbit: Option<Orbit<N>>,
+    pub(crate) mortuary: Option<Mortuary<N>>,
 }
 
 impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
@@ -138,6 +140,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             counts: Counts::default(),
             scratch: Vec::new(),
             orbit: Orbit::new(shared, settings),
+            mortuary: Mortuary::new(settings),
         }
     }
 
@@ -154,17 +157,22 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
 
     /// What a state is known by: its fingerprint, or that of the first of all states that are symmetric to it.
     pub(crate) fn identity(&mut self, state: &[u32], fingerprint: u64) -> u64 {
+        let (state, fingerprint) = self.living(state, fingerprint);
         match &mut self.orbit {
             None => fingerprint,
-            Some(orbit) => orbit.fingerprint(self.shared, state, fingerprint),
+            Some(orbit) => orbit.fingerprint(self.shared, &state, fingerprint),
         }
     }
 
     /// What a state is known by where whole states are kept: as [`identity`](Worker::identity).
     pub(crate) fn whole_identity<'s>(&mut self, state: &'s [u32]) -> Cow<'s, [u32]> {
-        match self.orbit.as_mut().filter(|_| self.settings.is_exact) {
-            None => Cow::Borrowed(state),
-            Some(orbit) => Cow::Owned(orbit.least(self.shared, state)),
+        if !self.settings.is_exact {
+            return Cow::Borrowed(state);
+        }
+        let (state, _) = self.living(state, 0);
+        match &mut self.orbit {
+            None => state,
+            Some(orbit) => Cow::Owned(orbit.least(self.shared, &state)),
         }
     }
 

@@ -45,7 +45,7 @@ fn agree<N: Checkable, O: Observer<N>>(
     settings: &Settings<N, O>,
 ) -> Report {
     let with = |no_ops, commuting, is_exact| {
-        let reductions = Reductions { no_ops, commuting, symmetry: None };
+        let reductions = Reductions { no_ops, commuting, ..Reductions::none() };
         Settings { reductions, is_exact, ..settings.clone() }
     };
     let broad = |settings: &Settings<N, O>, threads| {
