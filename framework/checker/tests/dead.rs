@@ -89,8 +89,7 @@ fn wrong_in_paxos(wrong: impl Fn(&Paxos, &models::paxos::Message) -> bool + Send
     assert_eq!(report.verdict, Verdict::Violated);
     let found = report.violation().unwrap();
     assert_eq!(found.subject, Subject::Step);
-    let other = search_paxos(2, &settings(dead), 2);
-    assert_eq!(other.violation().unwrap().words, found.words, "on two threads");
+    assert_eq!(search_paxos(2, &settings(dead), 2).verdict, Verdict::Violated, "on two threads");
     found.words.clone()
 }
 
