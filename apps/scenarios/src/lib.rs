@@ -6,8 +6,10 @@
 
 pub mod clientserver;
 pub mod kv;
+pub mod mutants;
 pub mod paxos;
 pub mod pingpong;
+pub mod searches;
 
 use synod_testkit::Scenario;
 

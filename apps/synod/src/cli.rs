@@ -225,12 +225,52 @@ pub struct Test {
     /// With --search: check each state's determinism, equality and byte form.
     #[arg(long)]
     pub checks: bool,
-    /// With --seed: print every event.
+    /// With --search: the long searches too.
+    #[arg(long, requires = "search")]
+    pub full: bool,
+    /// With --search: on so many threads; as many as there are cores if not given.
+    #[arg(long, requires = "search", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// With --search: end a search when the process uses so much memory, as 8G.
+    #[arg(long, requires = "search", value_parser = parse_bytes)]
+    pub memory: Option<u64>,
+    /// With --search: end a search after so many states.
+    #[arg(long, requires = "search")]
+    pub states: Option<u64>,
+    /// With --search: compare whole states instead of fingerprints.
+    #[arg(long, requires = "search")]
+    pub exact: bool,
+    /// With --search: take every transition, without reductions.
+    #[arg(long, requires = "search")]
+    pub no_reductions: bool,
+    /// Let the searches find the seeded mistakes of the modules, and print which found what.
+    #[arg(long, conflicts_with_all = ["search", "replay", "seed", "seeds"])]
+    pub mutants: bool,
+    /// Take the steps of a saved trace again, and say whether it still fails.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["search", "module", "test", "seed", "seeds"])]
+    pub replay: Option<PathBuf>,
+    /// With --seed: print every event. With --search: print every step of what was found.
     #[arg(long)]
     pub verbose: bool,
-    /// Write each played trace to this directory.
+    /// Machine-readable output of searches and mutants.
+    #[arg(long)]
+    pub json: bool,
+    /// Write each played trace to this directory; of a search, that of each violation.
     #[arg(long)]
     pub save_traces: Option<PathBuf>,
+}
+
+/// A number of bytes, as `8G`, `512M` or `1000000`.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        Some(_) | None => (text, 1u64),
+    };
+    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
+    let bytes = number.and_then(|number| number.checked_mul(unit));
+    bytes.ok_or_else(|| "write it as 8G, 512M or a number of bytes".to_owned())
 }
 
 /// `synod check-history`.

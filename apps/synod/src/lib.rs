@@ -12,8 +12,10 @@
 pub mod bench;
 pub mod cli;
 pub mod config;
+mod interrupt;
 pub mod modules;
 pub mod node;
+mod search;
 pub mod server;
 pub mod status;
 pub mod up;

@@ -1,6 +1,7 @@
 //! `synod test` and `synod check-history`: the workbench's half of the command line.
 
 use crate::cli::{CheckHistory, Test, usage_error};
+use crate::search;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
@@ -11,10 +12,17 @@ use synod_testkit::{Played, Scenario, Verdict, play_all, play_one};
 
 /// Runs `synod test`.
 pub fn run_test(arguments: &Test) -> ExitCode {
-    if arguments.search || arguments.timers || arguments.checks {
-        return usage_error(
-            "--search, --timers and --checks need the model checker, which this build does not have",
-        );
+    if let Some(file) = &arguments.replay {
+        return search::replay(file);
+    }
+    if arguments.search {
+        return search::run(arguments);
+    }
+    if arguments.mutants {
+        return search::run_mutants(arguments);
+    }
+    if arguments.timers || arguments.checks || arguments.json {
+        return usage_error("--timers, --checks and --json belong to --search");
     }
     let scenarios = match choose(arguments) {
         Ok(scenarios) => scenarios,
@@ -45,31 +53,38 @@ pub fn run_test(arguments: &Test) -> ExitCode {
 }
 
 fn choose(arguments: &Test) -> Result<Vec<Scenario>, String> {
+    if arguments.seeds == Some(0) {
+        return Err("--seeds: play at least one".to_owned());
+    }
+    chosen(arguments, synod_scenarios::all(), |scenario| (scenario.module, scenario.number, scenario.name))
+}
+
+/// Those of `all` that the arguments name, each known by its module, number and name.
+pub fn chosen<T: Copy>(
+    arguments: &Test,
+    all: Vec<T>,
+    names: fn(&T) -> (&'static str, &'static str, &'static str),
+) -> Result<Vec<T>, String> {
     if let Some(module) = &arguments.module
         && !MODULES.contains(&module.as_str())
     {
         return Err(format!("--module {module}: no such module; there are {}", MODULES.join(", ")));
     }
-    if arguments.seeds == Some(0) {
-        return Err("--seeds: play at least one".to_owned());
-    }
-    let of_module =
-        |scenario: &Scenario| arguments.module.as_ref().is_none_or(|module| scenario.module == module);
-    let all: Vec<Scenario> = synod_scenarios::all().into_iter().filter(of_module).collect();
+    let is_of_module = |one: &T| arguments.module.as_ref().is_none_or(|module| names(one).0 == module);
+    let all: Vec<T> = all.into_iter().filter(is_of_module).collect();
     let Some(wanted) = &arguments.test else { return Ok(all) };
-    let exact: Vec<Scenario> =
-        all.iter().filter(|scenario| scenario.number == wanted || scenario.name == wanted).copied().collect();
+    let is_meant = |one: &&T| names(one).1 == wanted || names(one).2 == wanted;
+    let exact: Vec<T> = all.iter().filter(is_meant).copied().collect();
     if !exact.is_empty() {
         return Ok(exact);
     }
-    let alike: Vec<Scenario> =
-        all.iter().filter(|scenario| scenario.name.contains(wanted.as_str())).copied().collect();
+    let alike: Vec<T> = all.iter().filter(|one| names(one).2.contains(wanted.as_str())).copied().collect();
     if !alike.is_empty() {
         return Ok(alike);
     }
-    let names: Vec<String> =
-        all.iter().map(|scenario| format!("  {:<4} {}", scenario.number, scenario.name)).collect();
-    Err(format!("--test {wanted}: no such scenario; there are\n{}", names.join("\n")))
+    let list = all.iter().map(names).map(|(_, number, name)| format!("  {number:<4} {name}"));
+    let list: Vec<String> = list.collect();
+    Err(format!("--test {wanted}: no such scenario; there are\n{}", list.join("\n")))
 }
 
 /// Plays one seed a scenario, with every event printed or saved.

@@ -1,6 +1,7 @@
 //! `synod up`: a whole cluster on this machine, a process a node, durable, on loopback.
 
 use crate::cli::{Up, usage_error};
+use crate::interrupt;
 use crate::status::ask;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -9,7 +10,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -136,12 +136,6 @@ fn config_text(arguments: &Up, number: u16, directory: &Path) -> String {
     text
 }
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn on_interrupt(_signal: libc::c_int) {
-    INTERRUPTED.store(true, Ordering::Relaxed);
-}
-
 /// A node's process. It is stopped when this value is dropped.
 struct Node {
     number: u16,
@@ -197,11 +191,7 @@ impl Drop for Node {
 }
 
 fn keep_up(arguments: &Up) -> Result<(), String> {
-    let action = on_interrupt as extern "C" fn(libc::c_int);
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: the handler only stores to an atomic.
-        unsafe { libc::signal(signal, action as libc::sighandler_t) };
-    }
+    interrupt::listen();
     let mut nodes = Vec::new();
     for number in 1..=arguments.nodes {
         nodes.push(
@@ -210,7 +200,7 @@ fn keep_up(arguments: &Up) -> Result<(), String> {
     }
     let Some(leader) = await_leader(arguments, &mut nodes)? else { return Ok(()) };
     print_welcome(arguments, leader);
-    while !INTERRUPTED.load(Ordering::Relaxed) {
+    while !interrupt::is_wanted() {
         sleep(Duration::from_millis(100));
         for node in &mut nodes {
             revive(arguments, node)?;
@@ -248,7 +238,7 @@ fn revive(arguments: &Up, node: &mut Node) -> Result<(), String> {
 fn await_leader(arguments: &Up, nodes: &mut [Node]) -> Result<Option<u32>, String> {
     let deadline = Instant::now() + ELECTION_MAX;
     loop {
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if interrupt::is_wanted() {
             return Ok(None);
         }
         for node in nodes.iter_mut() {

@@ -6,6 +6,7 @@
 
 mod measure;
 mod models;
+mod ours;
 mod theirs;
 
 use measure::Figures;
@@ -16,14 +17,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A way to search.
 struct Contestant {
+    /// Whether it searches what has no peer too.
+    is_ours: bool,
     name: &'static str,
     search: fn(Model, usize) -> Counts,
 }
 
 /// Who takes turns.
 const CONTESTANTS: &[Contestant] = &[
-    Contestant { name: "stateright-breadth-first", search: theirs::breadth_first },
-    Contestant { name: "stateright-depth-first", search: theirs::depth_first },
+    Contestant { is_ours: false, name: "stateright-breadth-first", search: theirs::breadth_first },
+    Contestant { is_ours: false, name: "stateright-depth-first", search: theirs::depth_first },
+    Contestant { is_ours: true, name: "synod-all-orders", search: ours::all_orders },
+    Contestant { is_ours: true, name: "synod-depth-first", search: ours::depth_first },
+    Contestant { is_ours: true, name: "synod-breadth-first", search: ours::breadth_first },
 ];
 
 /// On how many threads each search runs.
@@ -69,15 +75,17 @@ fn compare(rounds: usize, models: &[Model]) -> Result<(), String> {
          |---|---|---|---|---|---|---|---|---|---|---|---|"
     );
     for model in models {
+        let contestants: Vec<&Contestant> =
+            CONTESTANTS.iter().filter(|contestant| contestant.is_ours || model.has_peer()).collect();
         for threads in THREADS {
-            let mut figures: Vec<Vec<Figures>> = CONTESTANTS.iter().map(|_| Vec::new()).collect();
+            let mut figures: Vec<Vec<Figures>> = contestants.iter().map(|_| Vec::new()).collect();
             for _ in 0..rounds {
-                for (contestant, figures) in CONTESTANTS.iter().zip(&mut figures) {
+                for (contestant, figures) in contestants.iter().zip(&mut figures) {
                     figures.push(Figures::of_child(contestant.name, *model, *threads)?);
                 }
             }
             let measure = figures.last().expect("there are contestants").clone();
-            for (contestant, figures) in CONTESTANTS.iter().zip(&figures) {
+            for (contestant, figures) in contestants.iter().zip(&figures) {
                 println!("| {model} | {threads} | {} |{}", contestant.name, row(figures, &measure));
             }
         }

@@ -21,6 +21,11 @@ pub enum Model {
         /// How many clients.
         clients: u32,
     },
+    /// Multi-Paxos as the store runs it: three servers, two clients that append once. It has no peer, and no end.
+    Module {
+        /// Whether timers fire.
+        has_timers: bool,
+    },
 }
 
 /// All that is searched, in the order of the table.
@@ -30,7 +35,30 @@ pub const MODELS: &[Model] = &[
     Model::TwoPhase { resources: 7 },
     Model::TwoPhase { resources: 8 },
     Model::Register { clients: 4 },
+    Model::Module { has_timers: false },
+    Model::Module { has_timers: true },
 ];
+
+impl Model {
+    /// Whether the peer searches it too.
+    pub fn has_peer(self) -> bool {
+        !matches!(self, Model::Module { .. })
+    }
+
+    /// How many states there are, where others have published that.
+    pub fn published(self) -> Option<u64> {
+        match self {
+            Model::Paxos { clients: 2 } => Some(16_668),
+            Model::Paxos { clients: 3 } => Some(1_194_428),
+            Model::TwoPhase { resources: 7 } => Some(296_448),
+            Model::TwoPhase { resources: 8 } => Some(1_745_408),
+            Model::Register { clients: 4 } => Some(400_233),
+            Model::Paxos { .. } | Model::TwoPhase { .. } | Model::Register { .. } | Model::Module { .. } => {
+                None
+            }
+        }
+    }
+}
 
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,6 +66,8 @@ impl fmt::Display for Model {
             Model::Paxos { clients } => write!(f, "paxos-{clients}"),
             Model::TwoPhase { resources } => write!(f, "2pc-{resources}"),
             Model::Register { clients } => write!(f, "register-{clients}"),
+            Model::Module { has_timers: false } => f.write_str("module"),
+            Model::Module { has_timers: true } => f.write_str("module-timers"),
         }
     }
 }

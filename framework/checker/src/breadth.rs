@@ -1,7 +1,8 @@
 //! Breadth-first search, level by level, on as many threads as the crew has.
 //!
-//! Threads take blocks of a level's states and build the next level in buffers of their own; they meet in the table of
-//! visited states alone. Which thread finds a state first differs from run to run; how many states there are, at which
+//! Threads take pages of a level's states and build the next level in pages of their own; they meet in the table of
+//! visited states alone. A thread first lists what follows a batch of states, then asks the table about all of it: so
+//! it waits for memory once a batch, and not once a successor. Which thread finds a state first differs from run to run; how many states there are, at which
 //! depth, and how long the counterexamples are, does not.
 
 use crate::Checkable;
@@ -9,6 +10,7 @@ use crate::commute::Arrival;
 use crate::crew::{Crew, Progress};
 use crate::judge::{Docket, Found, Judge};
 use crate::observer::Observer;
+use crate::page::{Page, Waiting};
 use crate::report::{Finding, Report, Spent, Stats, Verdict};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -16,48 +18,21 @@ use crate::state::State;
 use crate::stim::Stim;
 use crate::visited::Visited;
 use crate::worker::{Counts, NONE, Successor, Worker};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// So many states a thread takes at once.
-const BLOCK: usize = 64;
+/// So many states a thread lists the successors of at once.
+const BATCH: usize = 64;
 
-/// States of one level, in flat arrays.
-#[derive(Default)]
-struct Chunk {
-    /// The number of the first state, of all.
-    first: u32,
-    data: Vec<u32>,
-    ends: Vec<usize>,
-    fingerprints: Vec<u64>,
-    arrivals: Vec<Arrival>,
-    /// What the arrivals sent that was not in flight.
-    fresh: Vec<u32>,
-    fresh_ends: Vec<usize>,
-}
-
-fn span(ends: &[usize], at: usize) -> std::ops::Range<usize> {
-    let from = if at == 0 { 0 } else { ends[at - 1] };
-    from..ends[at]
-}
-
-impl Chunk {
-    fn len(&self) -> usize {
-        self.fingerprints.len()
-    }
-
-    fn bytes(&self) -> u64 {
-        let words = self.data.len() + self.fresh.len();
-        let longs = self.ends.len() + self.fingerprints.len() + self.fresh_ends.len();
-        (words * 4 + longs * 8 + self.arrivals.len() * size_of::<Arrival>()) as u64
-    }
-}
+/// States in the order of their numbers: the state from which each was found, and the step.
+type Run = Box<[(u32, Stim)]>;
 
 /// The way back: for each state, by number, the state from which it was first found, and the step.
 #[derive(Default)]
 struct Ancestry {
     /// Runs of states, with the number of the first.
-    runs: Vec<(u32, Vec<(u32, Stim)>)>,
+    runs: Vec<(u32, Run)>,
 }
 
 impl Ancestry {
@@ -75,8 +50,15 @@ impl Ancestry {
     }
 
     fn bytes(&self) -> u64 {
-        self.runs.iter().map(|(_, run)| run.capacity() as u64 * 8).sum()
+        self.runs.iter().map(|(_, run)| run.len() as u64 * 8).sum()
     }
+}
+
+/// A state of a batch: its number, and where its words and its successors end.
+struct Origin {
+    number: u32,
+    words: usize,
+    successors: usize,
 }
 
 /// What one thread has.
@@ -84,13 +66,23 @@ struct Seat<'a, N: Checkable, O: Observer<N>> {
     worker: Worker<'a, N, O>,
     judge: Judge,
     pruned_by: Option<u64>,
-    next: Chunk,
+    /// The states of the next level.
+    next: Vec<Page>,
+    /// Where those were found, in the same order.
     parents: Vec<(u32, Stim)>,
+    /// Pages to be filled again.
+    free: Vec<Page>,
+    /// The bytes of all its pages.
+    page_bytes: u64,
+    origins: Vec<Origin>,
     successors: Vec<Successor>,
+    /// The batch's states, one after the other.
+    states: Vec<u32>,
+    built: Vec<u32>,
+    fresh: Vec<u32>,
     /// Where something was found: the state before, the step, the state after.
     found: Vec<(Found, u32, Option<Stim>, Vec<u32>)>,
     unique: u64,
-    built: Vec<u32>,
 }
 
 /// One search.
@@ -104,6 +96,7 @@ struct Breadth<'a, N: Checkable, O: Observer<N>> {
     unique: AtomicU64,
     generated: AtomicU64,
     spent: Mutex<Option<Spent>>,
+    is_spent: AtomicBool,
     handled_before: u64,
 }
 
@@ -114,19 +107,25 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     crew: &dyn Crew,
 ) -> Report {
     let properties = settings.invariants.len() + settings.goals.len();
+    let is_commuting = settings.reductions.commuting && settings.reductions.symmetry.is_none();
     let seat = |_| {
         let worker = Worker::new(shared, settings);
         let judge = Judge::new(&worker);
         Mutex::new(Seat {
-            pruned_by: judge.pruned_by(&worker),
+            pruned_by: judge.pruned_by(&worker).filter(|_| is_commuting),
             worker,
             judge,
-            next: Chunk::default(),
+            next: Vec::new(),
             parents: Vec::new(),
+            free: Vec::new(),
+            page_bytes: 0,
+            origins: Vec::new(),
             successors: Vec::new(),
+            states: Vec::new(),
+            built: Vec::new(),
+            fresh: Vec::new(),
             found: Vec::new(),
             unique: 0,
-            built: Vec::new(),
         })
     };
     let breadth = Breadth {
@@ -139,6 +138,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         unique: AtomicU64::new(0),
         generated: AtomicU64::new(1),
         spent: Mutex::new(None),
+        is_spent: AtomicBool::new(false),
         handled_before: shared.handled_so_far(),
     };
     breadth.run(from)
@@ -158,28 +158,15 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         stats.by_depth.push(1);
         let mut numbered = 1u32;
         let mut depth = 0;
-        while level.iter().any(|chunk| chunk.len() > 0) && !self.is_over() {
+        while !level.is_empty() && !self.is_over() {
             if self.settings.depth_max == Some(depth) {
-                lock(&self.spent).get_or_insert(Spent::Depth);
+                self.end(Spent::Depth);
                 break;
             }
-            self.expand(&level, depth);
+            self.expand(level, depth);
             depth += 1;
-            let held: u64 = level.iter().map(Chunk::bytes).sum();
-            level.clear();
             let before: u64 = stats.by_depth.iter().sum();
-            for seat in &self.seats {
-                let mut seat = lock(seat);
-                let mut chunk = std::mem::take(&mut seat.next);
-                let mut parents = std::mem::take(&mut seat.parents);
-                parents.shrink_to_fit();
-                chunk.first = numbered;
-                numbered += parents.len() as u32;
-                ancestry.runs.push((chunk.first, parents));
-                level.push(chunk);
-            }
-            stats.frontier_bytes =
-                stats.frontier_bytes.max(held + level.iter().map(Chunk::bytes).sum::<u64>());
+            level = self.turn(&mut numbered, &mut ancestry);
             let unique = self.unique.load(Ordering::Relaxed);
             if unique > before {
                 stats.by_depth.push(unique - before);
@@ -192,7 +179,9 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         stats.table_bytes = self.visited.bytes() + ancestry.bytes();
         let mut counts = Counts::default();
         for seat in &self.seats {
-            counts.add(&lock(seat).worker.counts);
+            let seat = lock(seat);
+            counts.add(&seat.worker.counts);
+            stats.frontier_bytes += seat.page_bytes;
         }
         self.shared.fill(&mut stats, &counts, self.handled_before);
         let spent = *lock(&self.spent);
@@ -200,7 +189,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
     }
 
     /// The first level: one state, judged.
-    fn begin(&self, from: &State) -> Vec<Chunk> {
+    fn begin(&self, from: &State) -> Vec<Page> {
         let seat = &mut *lock(&self.seats[0]);
         let state = from.vector.to_vec();
         let fingerprint = seat.worker.fingerprint(&state);
@@ -213,45 +202,73 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         if seat.judge.is_pruned(&mut seat.worker, &state) {
             return Vec::new();
         }
-        vec![Chunk {
-            first: 0,
-            ends: vec![state.len()],
-            data: state,
-            fingerprints: vec![fingerprint],
-            arrivals: vec![Arrival::START],
-            fresh: Vec::new(),
-            fresh_ends: vec![0],
-        }]
+        let mut page = Page::with_room();
+        let waiting = Waiting { fingerprint, arrival: Arrival::START };
+        page.push(waiting, (&state, seat.worker.places + 2), &[]);
+        vec![page]
     }
 
     fn is_over(&self) -> bool {
-        self.docket.is_over.load(Ordering::Relaxed) || lock(&self.spent).is_some()
+        self.docket.is_over.load(Ordering::Relaxed) || self.is_spent.load(Ordering::Relaxed)
+    }
+
+    fn end(&self, spent: Spent) {
+        lock(&self.spent).get_or_insert(spent);
+        self.is_spent.store(true, Ordering::Relaxed);
+    }
+
+    /// The next level, with its states numbered.
+    fn turn(&self, numbered: &mut u32, ancestry: &mut Ancestry) -> Vec<Page> {
+        let mut level = Vec::new();
+        for seat in &self.seats {
+            let seat = &mut *lock(seat);
+            ancestry.runs.push((*numbered, seat.parents.as_slice().into()));
+            seat.parents.clear();
+            for mut page in seat.next.drain(..) {
+                page.first = *numbered;
+                *numbered += page.count;
+                level.push(page);
+            }
+        }
+        level
     }
 
     /// Takes one step from every state of a level.
-    fn expand(&self, level: &[Chunk], depth: u32) {
-        let blocks: Vec<(&Chunk, usize)> = level
-            .iter()
-            .flat_map(|chunk| (0..chunk.len()).step_by(BLOCK).map(move |from| (chunk, from)))
-            .collect();
+    fn expand(&self, level: Vec<Page>, depth: u32) {
+        let waiting = level.iter().map(|page| u64::from(page.count)).sum();
+        let pages: Vec<Mutex<Page>> = level.into_iter().map(Mutex::new).collect();
         let taken = AtomicUsize::new(0);
         self.crew.run(&|thread| {
-            let mut seat = lock(&self.seats[thread]);
-            let seat = &mut *seat;
+            let seat = &mut *lock(&self.seats[thread]);
             while !self.is_over() {
-                let Some((chunk, from)) = blocks.get(taken.fetch_add(1, Ordering::Relaxed)) else { break };
-                let generated = seat.worker.counts.generated;
-                for at in *from..chunk.len().min(from + BLOCK) {
-                    self.leave(seat, chunk, at);
-                }
-                let new = std::mem::take(&mut seat.unique);
-                let unique = self.unique.fetch_add(new, Ordering::Relaxed) + new;
-                let more = seat.worker.counts.generated - generated;
-                let generated = self.generated.fetch_add(more, Ordering::Relaxed) + more;
-                let frontier = (blocks.len() * BLOCK) as u64;
-                self.poll(&Progress { unique, generated, depth, frontier });
+                let Some(page) = pages.get(taken.fetch_add(1, Ordering::Relaxed)) else { break };
+                let mut page = std::mem::take(&mut *lock(page));
+                self.leave(seat, &page, (depth, waiting));
+                page.clear();
+                seat.free.push(page);
             }
         });
+    }
+
+    /// Takes one step from every state of a page.
+    fn leave(&self, seat: &mut Seat<'_, N, O>, page: &Page, (depth, frontier): (u32, u64)) {
+        let (mut at, mut number) = (0, page.first);
+        while at < page.end() && !self.is_over() {
+            let generated = seat.worker.counts.generated;
+            seat.successors.clear();
+            seat.states.clear();
+            seat.origins.clear();
+            while at < page.end() && seat.origins.len() < BATCH {
+                at = self.list(seat, page, (at, number));
+                number += 1;
+            }
+            self.arrive(seat);
+            let new = std::mem::take(&mut seat.unique);
+            let unique = self.unique.fetch_add(new, Ordering::Relaxed) + new;
+            let more = seat.worker.counts.generated - generated;
+            let generated = self.generated.fetch_add(more, Ordering::Relaxed) + more;
+            self.poll(&Progress { unique, generated, depth, frontier });
+        }
     }
 
     fn poll(&self, progress: &Progress) {
@@ -261,89 +278,95 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
             self.crew.poll(progress)
         };
         if let Some(spent) = spent {
-            lock(&self.spent).get_or_insert(spent);
+            self.end(spent);
         }
     }
 
-    /// Everything that follows one state.
-    fn leave(&self, seat: &mut Seat<'_, N, O>, chunk: &Chunk, at: usize) {
-        let state = &chunk.data[span(&chunk.ends, at)];
-        let fresh = &chunk.fresh[span(&chunk.fresh_ends, at)];
-        let arrival = chunk.arrivals[at];
-        let number = chunk.first + at as u32;
-        let commuting = self.settings.reductions.commuting && self.settings.reductions.symmetry.is_none();
-        let mut successors = std::mem::take(&mut seat.successors);
-        seat.worker.successors(state, chunk.fingerprints[at], &mut successors);
-        for next in &successors {
+    /// Lists what follows one state. Returns where the next one begins.
+    fn list(&self, seat: &mut Seat<'_, N, O>, page: &Page, (at, number): (usize, u32)) -> usize {
+        let Seat { worker, successors, states, .. } = seat;
+        let (from, first) = (states.len(), successors.len());
+        let (waiting, next_at) = page.read(at, worker.places + 2, states, &mut worker.fresh);
+        let reach = seat.pruned_by.map_or((Arrival::START, 0), |pruned_by| (waiting.arrival, pruned_by));
+        worker.add_uncovered(&states[from..], waiting.fingerprint, reach, successors);
+        for index in first..seat.successors.len() {
+            let next = seat.successors[index];
             if next.objection != NONE {
-                self.object(seat, state, number, next);
+                self.object(seat, (from, number), &next);
             }
-            if let Some(pruned_by) = seat.pruned_by.filter(|_| commuting)
-                && seat.worker.is_covered(next, &arrival, fresh, pruned_by)
-            {
-                seat.worker.counts.commuted += 1;
-                seat.worker.counts.generated -= 1;
-                continue;
-            }
-            self.arrive(seat, state, number, next);
         }
-        seat.successors = successors;
+        seat.origins.push(Origin { number, words: seat.states.len(), successors: seat.successors.len() });
+        next_at
     }
 
-    fn object(&self, seat: &mut Seat<'_, N, O>, state: &[u32], number: u32, next: &Successor) {
+    fn object(&self, seat: &mut Seat<'_, N, O>, (from, number): (usize, u32), next: &Successor) {
         let mut found = Vec::new();
         let words = std::sync::Arc::clone(&seat.worker.objections[next.objection as usize]);
         seat.judge.object(&self.docket, &words, &mut found);
         for one in found {
             let mut after = Vec::new();
-            seat.worker.build(state, next, &mut after);
+            seat.worker.build(&seat.states[from..], next, &mut after);
             seat.found.push((one, number, Some(next.stim), after));
         }
     }
 
-    /// One successor: counted and judged if it is new, and kept for the next level.
-    fn arrive(&self, seat: &mut Seat<'_, N, O>, state: &[u32], number: u32, next: &Successor) {
-        let mut built = std::mem::take(&mut seat.built);
-        built.clear();
+    /// Everything that follows a batch of states: what is new is counted, judged, and kept for the next level.
+    fn arrive(&self, seat: &mut Seat<'_, N, O>) {
         let is_whole = self.visited.is_exact() || seat.worker.needs_whole();
-        let mut identity = next.fingerprint;
-        if is_whole {
-            seat.worker.build(state, next, &mut built);
-            identity = seat.worker.identity(&built, next.fingerprint);
+        let mut room = self.visited.room(seat.successors.len());
+        if !is_whole {
+            room.prefetch(seat.successors.iter().map(|next| next.fingerprint));
         }
-        if self.visited.insert(identity, &seat.worker.whole_identity(&built)) {
-            if !is_whole {
-                seat.worker.build(state, next, &mut built);
+        let origins = std::mem::take(&mut seat.origins);
+        let (mut from, mut first) = (0, 0);
+        for origin in &origins {
+            for index in first..origin.successors {
+                let next = seat.successors[index];
+                if !is_whole && !room.insert(next.fingerprint, &[]) {
+                    continue;
+                }
+                seat.built.clear();
+                seat.worker.build(&seat.states[from..origin.words], &next, &mut seat.built);
+                if is_whole {
+                    let identity = seat.worker.identity(&seat.built, next.fingerprint);
+                    if !room.insert(identity, &seat.worker.whole_identity(&seat.built)) {
+                        continue;
+                    }
+                }
+                self.keep(seat, (from..origin.words, origin.number), &next);
             }
-            self.keep(seat, state, (number, next), &built);
+            (from, first) = (origin.words, origin.successors);
         }
-        seat.built = built;
+        seat.origins = origins;
     }
 
-    /// A new state.
-    fn keep(
-        &self,
-        seat: &mut Seat<'_, N, O>,
-        state: &[u32],
-        (number, next): (u32, &Successor),
-        built: &[u32],
-    ) {
+    /// A new state: what was just built.
+    fn keep(&self, seat: &mut Seat<'_, N, O>, (span, number): (Range<usize>, u32), next: &Successor) {
         seat.unique += 1;
+        let Seat { worker, judge, states, built, fresh, .. } = seat;
         let mut found = Vec::new();
-        seat.judge.judge(&mut seat.worker, &self.docket, built, &mut found);
-        seat.found.extend(found.into_iter().map(|one| (one, number, Some(next.stim), built.to_vec())));
+        judge.judge(worker, &self.docket, built, &mut found);
+        seat.found.extend(found.into_iter().map(|one| (one, number, Some(next.stim), built.clone())));
         // A state that is not left needs no number: nothing leads back to it.
-        if seat.judge.is_pruned(&mut seat.worker, built) {
+        if judge.is_pruned(worker, built) {
             return;
         }
         seat.parents.push((number, next.stim));
-        let chunk = &mut seat.next;
-        chunk.data.extend_from_slice(built);
-        chunk.ends.push(chunk.data.len());
-        chunk.fingerprints.push(next.fingerprint);
-        let arrival = seat.worker.arrival(state, next, &mut chunk.fresh);
-        chunk.arrivals.push(arrival);
-        chunk.fresh_ends.push(chunk.fresh.len());
+        fresh.clear();
+        if seat.pruned_by.is_some() {
+            worker.add_fresh(&states[span], next, fresh);
+        }
+        if seat.next.last().is_none_or(|page| !page.has_room(built.len())) {
+            let page = seat.free.pop().unwrap_or_else(|| {
+                let page = Page::with_room();
+                seat.page_bytes += page.bytes();
+                page
+            });
+            seat.next.push(page);
+        }
+        let page = seat.next.last_mut().expect("it was just added");
+        let waiting = Waiting { fingerprint: next.fingerprint, arrival: worker.arrival(next) };
+        page.push(waiting, (built, worker.places + 2), fresh);
     }
 
     /// Turns what the threads found into findings, with their paths.

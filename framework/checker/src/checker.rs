@@ -62,6 +62,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
                 let fingerprint = worker.fingerprint(&vector);
                 let number = worker.step(vector[place], stim);
                 let mut successors = Vec::new();
+                worker.mark_flight(&vector);
                 worker.add_taken(
                     &vector,
                     fingerprint,

@@ -20,29 +20,65 @@ use crate::worker::{NONE, Successor, Worker};
 /// The step by which a state was first found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
-    /// Its place in the fixed order: none for a step that commutes with nothing.
-    order: Option<u64>,
-    place: u32,
-    showed: bool,
+    pub(crate) stim: Stim,
+    /// Whether the observer was shown something.
+    pub(crate) showed: bool,
 }
 
 impl Arrival {
     /// How the first state was found: by no step.
-    pub(crate) const START: Arrival = Arrival { order: None, place: NONE, showed: true };
+    pub(crate) const START: Arrival = Arrival { stim: Stim::NONE, showed: true };
+}
+
+/// What may be left out of what follows a state: what stands before its arrival.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cover {
+    order: u64,
+    place: u32,
+    showed: bool,
+    pruned_by: u64,
+}
+
+/// A step that may be left out: its place in the order, the node, whether it shows something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Later {
+    pub(crate) order: u64,
+    pub(crate) place: usize,
+    pub(crate) shows: bool,
+}
+
+impl Cover {
+    /// Whether `later` may be left out, unless its message was sent by the arrival.
+    pub(crate) fn covers(&self, later: Later) -> bool {
+        later.order < self.order
+            && later.place != self.place as usize
+            && self.pruned_by >> later.place & 1 == 0
+            && !(self.showed && later.shows)
+    }
 }
 
 impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
-    fn order(&mut self, stim: Stim) -> Option<u64> {
-        match stim.choice() {
-            Choice::Deliver { envelope, is_late: false } => Some(self.envelope_hash(envelope)),
-            Choice::Fire { timer, is_late: false } => Some(self.shared.timers.hash(timer)),
+    /// What a new state must know of the step that found it.
+    pub(crate) fn arrival(&self, next: &Successor) -> Arrival {
+        let showed = next.step != NONE && self.known[next.step as usize].seen != NOTHING_SEEN;
+        Arrival { stim: next.stim, showed }
+    }
+
+    /// What may be left out behind `arrival`, where some prune reads the places `pruned_by`.
+    pub(crate) fn cover(&mut self, arrival: Arrival, pruned_by: u64) -> Option<Cover> {
+        let (order, place) = match arrival.stim.choice() {
+            Choice::Deliver { envelope, is_late: false } => {
+                (self.envelope_hash(envelope), self.link(envelope).1)
+            }
+            Choice::Fire { timer, is_late: false } => self.timer(timer),
             Choice::Deliver { .. }
             | Choice::Fire { .. }
             | Choice::Drop { .. }
             | Choice::Undrop { .. }
             | Choice::Act { .. }
-            | Choice::Cut { .. } => None,
-        }
+            | Choice::Cut { .. } => return None,
+        };
+        Some(Cover { order, place, showed: arrival.showed, pruned_by })
     }
 
     /// A step's place among others, by content: the same in every run, on any number of threads.
@@ -56,45 +92,5 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
             Choice::Act { .. } | Choice::Cut { .. } => u64::from(stim.bits()),
         };
         (kind, content)
-    }
-
-    /// What a new state must know of the step that found it; what it sent that was not there goes to `fresh`.
-    pub(crate) fn arrival(&mut self, state: &[u32], next: &Successor, fresh: &mut Vec<u32>) -> Arrival {
-        let order = self.order(next.stim);
-        if order.is_none() || next.step == NONE {
-            return Arrival::START;
-        }
-        let showed = self.known[next.step as usize].seen != NOTHING_SEEN;
-        let flight = &state[self.places + 2..];
-        let is_set = self.shared.system.network == crate::Network::Set;
-        for (envelope, _) in self.sends(next.step) {
-            if !is_set || flight.binary_search(envelope).is_err() {
-                fresh.push(*envelope);
-            }
-        }
-        Arrival { order, place: next.place, showed }
-    }
-
-    /// Whether `next` may be left out of what follows a state that was found by `arrival`.
-    pub(crate) fn is_covered(
-        &mut self,
-        next: &Successor,
-        arrival: &Arrival,
-        fresh: &[u32],
-        pruned_by: u64,
-    ) -> bool {
-        let Some(before) = arrival.order else { return false };
-        if next.step == NONE || next.place == arrival.place || pruned_by >> next.place & 1 == 1 {
-            return false;
-        }
-        if arrival.showed && self.known[next.step as usize].seen != NOTHING_SEEN {
-            return false;
-        }
-        if let Choice::Deliver { envelope, .. } = next.stim.choice()
-            && fresh.contains(&envelope)
-        {
-            return false;
-        }
-        self.order(next.stim).is_some_and(|order| order < before)
     }
 }

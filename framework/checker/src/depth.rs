@@ -20,10 +20,10 @@ use synod_stdx::{LookupMap, LookupSet};
 /// may go on for long without a new one.
 const POLL_TRANSITIONS: u64 = 1024;
 
-/// One state on the path: where it lies among the path's states, and what is still to be tried.
+/// One state on the path: where it lies among the path's states, and where what is still to be tried begins.
 struct Frame {
-    from: usize,
-    rest: Vec<Successor>,
+    state: usize,
+    rest: usize,
 }
 
 /// States that were seen, and how deep each was when it was left last.
@@ -93,6 +93,12 @@ struct Depth<'a, N: Checkable, O: Observer<N>> {
     path: Vec<Stim>,
     states: Vec<u32>,
     frames: Vec<Frame>,
+    /// What is still to be tried, of all frames.
+    rest: Vec<Successor>,
+    listed: Vec<Successor>,
+    /// Scratch: the state that is left, and the one that is reached.
+    before: Vec<u32>,
+    built: Vec<u32>,
     spent: Option<Spent>,
 }
 
@@ -120,6 +126,10 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         path: Vec::new(),
         states: Vec::new(),
         frames: Vec::new(),
+        rest: Vec::new(),
+        listed: Vec::new(),
+        before: Vec::new(),
+        built: Vec::new(),
         spent: None,
     };
     depth.run(crew);
@@ -139,20 +149,19 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
     fn run(&mut self, crew: &dyn Crew) {
         let first = self.from.vector.to_vec();
         let fingerprint = self.worker.fingerprint(&first);
-        self.enter(first, fingerprint);
+        self.enter(&first, fingerprint);
         let mut followed = 0u64;
-        while let Some(frame) = self.frames.last_mut() {
+        while let Some(frame) = self.frames.last() {
             if self.docket.is_over.load(std::sync::atomic::Ordering::Relaxed) || self.spent.is_some() {
                 break;
             }
-            let Some(next) = frame.rest.pop() else {
-                self.states.truncate(frame.from);
+            if self.rest.len() == frame.rest {
+                self.states.truncate(frame.state);
                 self.frames.pop();
                 self.path.pop();
                 continue;
-            };
-            let state = self.states[frame.from..].to_vec();
-            self.follow(&state, &next);
+            }
+            self.follow();
             followed += 1;
             if followed.is_multiple_of(POLL_TRANSITIONS) {
                 self.poll(crew);
@@ -173,9 +182,14 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         }
     }
 
-    fn follow(&mut self, state: &[u32], next: &Successor) {
-        let mut built = Vec::with_capacity(state.len() + 4);
-        self.worker.build(state, next, &mut built);
+    /// Tries the next thing.
+    fn follow(&mut self) {
+        let (Some(frame), Some(next)) = (self.frames.last(), self.rest.pop()) else { return };
+        let (mut before, mut built) = (std::mem::take(&mut self.before), std::mem::take(&mut self.built));
+        before.clear();
+        before.extend_from_slice(&self.states[frame.state..]);
+        built.clear();
+        self.worker.build(&before, &next, &mut built);
         self.path.push(next.stim);
         if next.objection != NONE {
             let words = std::sync::Arc::clone(&self.worker.objections[next.objection as usize]);
@@ -183,9 +197,34 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
             self.judge.object(&self.docket, &words, &mut found);
             self.note(found, &built);
         }
-        if !self.enter(built, next.fingerprint) {
+        if !self.enter(&built, next.fingerprint) {
             self.path.pop();
         }
+        (self.before, self.built) = (before, built);
+    }
+
+    /// Lists what is to be tried from a state. What leads to a known state only is left out at once.
+    fn list(&mut self, state: &[u32], fingerprint: u64) {
+        self.frames.push(Frame { state: self.states.len(), rest: self.rest.len() });
+        self.states.extend_from_slice(state);
+        let mut listed = std::mem::take(&mut self.listed);
+        self.worker.successors(state, fingerprint, &mut listed);
+        let is_plain = !self.worker.needs_whole();
+        let table = match &self.seen {
+            Seen::Table(visited) if is_plain => Some(visited),
+            Seen::Table(_) | Seen::Depths { .. } => None,
+        };
+        if let Some(table) = table {
+            table.room(0).prefetch(listed.iter().map(|next| next.fingerprint));
+        }
+        let is_known = |next: &Successor| {
+            next.objection == NONE && table.is_some_and(|table| table.knows(next.fingerprint))
+        };
+        self.rest.extend(listed.iter().rev().filter(|next| !is_known(next)));
+        self.listed = listed;
+        let path = self.states.len() * 4 + self.frames.len() * size_of::<Frame>();
+        let held = path + self.rest.len() * size_of::<Successor>();
+        self.stats.frontier_bytes = self.stats.frontier_bytes.max(held as u64);
     }
 
     fn note(&mut self, found: Vec<Found>, state: &[u32]) {
@@ -196,10 +235,10 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
     }
 
     /// A state was reached. Returns whether it is now on the path, to be left.
-    fn enter(&mut self, state: Vec<u32>, fingerprint: u64) -> bool {
-        let identity = self.worker.identity(&state, fingerprint);
+    fn enter(&mut self, state: &[u32], fingerprint: u64) -> bool {
+        let identity = self.worker.identity(state, fingerprint);
         let depth = self.path.len() as u32;
-        let whole = self.worker.whole_identity(&state);
+        let whole = self.worker.whole_identity(state);
         let (key, (is_new, is_shorter)) = match &mut self.seen {
             Seen::Table(visited) => (identity, (visited.insert(identity, &whole), false)),
             Seen::Depths(depths) => {
@@ -216,10 +255,10 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
             self.stats.by_depth[at] += 1;
             self.stats.depth = self.stats.depth.max(depth);
             let mut found = Vec::new();
-            self.judge.judge(&mut self.worker, &self.docket, &state, &mut found);
-            self.note(found, &state);
+            self.judge.judge(&mut self.worker, &self.docket, state, &mut found);
+            self.note(found, state);
         }
-        if !(is_new || is_shorter) || self.judge.is_pruned(&mut self.worker, &state) {
+        if !(is_new || is_shorter) || self.judge.is_pruned(&mut self.worker, state) {
             return false;
         }
         if let Seen::Depths(depths) = &mut self.seen
@@ -227,13 +266,7 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         {
             return false;
         }
-        let mut rest = Vec::new();
-        self.worker.successors(&state, fingerprint, &mut rest);
-        rest.reverse();
-        self.frames.push(Frame { from: self.states.len(), rest });
-        self.states.extend(state);
-        let held = self.states.len() * 4 + self.frames.len() * size_of::<Frame>();
-        self.stats.frontier_bytes = self.stats.frontier_bytes.max(held as u64);
+        self.list(state, fingerprint);
         true
     }
 }

@@ -110,7 +110,6 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
     ) {
         let extras = self.shared.extras.intern(after.clone()).0;
         let next = self.change(state, fingerprint, (stim, lost), extras);
-        self.counts.generated += 1;
         out.push(next);
     }
 }

@@ -1,83 +1,113 @@
 //! Values by number: each distinct value is kept once, and everything else speaks of it by a small id.
+//!
+//! A value is read without a lock, and never moves: values lie in chunks, each twice as long as the one before it, which
+//! are filled from the front and never change again.
 
 use crate::hash::{Salt, content_hash};
 use std::hash::Hash;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use synod_stdx::LookupMap;
 
 /// No further entry with this hash.
 const END: u32 = u32::MAX;
+/// The first chunk holds 2^6 values.
+const FIRST_BITS: u32 = 6;
+const CHUNKS: usize = 32 - FIRST_BITS as usize;
 
 struct Entry<T> {
     hash: u64,
     /// An older value of the same hash.
     next: u32,
-    value: Arc<T>,
+    value: T,
 }
 
-struct Table<T> {
-    entries: Vec<Entry<T>>,
+type Chunk<T> = Box<[OnceLock<Entry<T>>]>;
+
+/// What is looked for when a value comes, behind a lock.
+#[derive(Default)]
+struct Index {
     newest: LookupMap<u64, u32>,
+    len: u32,
 }
 
 /// Keeps distinct values; ids count from 0. Threads share it.
 pub(crate) struct Interner<T> {
     salt: Salt,
-    table: RwLock<Table<T>>,
+    chunks: [OnceLock<Chunk<T>>; CHUNKS],
+    index: RwLock<Index>,
+}
+
+/// The chunk of an id, and its place there.
+fn seat(id: u32) -> (usize, usize) {
+    let number = id + (1 << FIRST_BITS);
+    let bits = number.ilog2();
+    ((bits - FIRST_BITS) as usize, (number - (1 << bits)) as usize)
+}
+
+impl<T> Interner<T> {
+    fn entry(&self, id: u32) -> &Entry<T> {
+        let (chunk, at) = seat(id);
+        let chunk = self.chunks[chunk].get().expect("an id is of a value that is kept");
+        chunk[at].get().expect("an id is of a value that is kept")
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The value named `id`.
+    pub(crate) fn value(&self, id: u32) -> &T {
+        &self.entry(id).value
+    }
+
+    /// The hash of the value named `id`.
+    pub(crate) fn hash(&self, id: u32) -> u64 {
+        self.entry(id).hash
+    }
+
+    /// How many distinct values there are.
+    pub(crate) fn len(&self) -> usize {
+        self.read().len as usize
+    }
+
+    /// Every value, in the order of ids.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
+        (0..self.read().len).map(|id| self.value(id))
+    }
 }
 
 impl<T: Hash + Eq> Interner<T> {
     pub(crate) fn new(salt: Salt) -> Self {
-        Interner { salt, table: RwLock::new(Table { entries: Vec::new(), newest: LookupMap::default() }) }
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Table<T>> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner)
+        Interner { salt, chunks: [const { OnceLock::new() }; CHUNKS], index: RwLock::default() }
     }
 
     /// The id of `value`, and the hash of its content. Equality decides, never the hash alone.
     pub(crate) fn intern(&self, value: T) -> (u32, u64) {
         let hash = content_hash(self.salt, &value);
-        if let Some(id) = self.read().find(hash, &value) {
+        if let Some(id) = self.find(&self.read(), hash, &value) {
             return (id, hash);
         }
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = table.find(hash, &value) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = self.find(&index, hash, &value) {
             return (id, hash);
         }
-        let id = u32::try_from(table.entries.len()).expect("fewer than 2^32 distinct values");
-        let next = table.newest.insert(hash, id).unwrap_or(END);
-        table.entries.push(Entry { hash, next, value: Arc::new(value) });
+        let id = index.len;
+        assert!(id < 1 << 31, "a search has fewer than 2^31 distinct values of a kind");
+        let next = index.newest.insert(hash, id).unwrap_or(END);
+        let (chunk, at) = seat(id);
+        let len = 1usize << (chunk as u32 + FIRST_BITS);
+        let chunk = self.chunks[chunk].get_or_init(|| (0..len).map(|_| OnceLock::new()).collect());
+        let is_first = chunk[at].set(Entry { hash, next, value }).is_ok();
+        assert!(is_first, "an id is given once");
+        index.len += 1;
         (id, hash)
     }
 
-    /// The value named `id`.
-    pub(crate) fn value(&self, id: u32) -> Arc<T> {
-        Arc::clone(&self.read().entries[id as usize].value)
-    }
-
-    /// The hash of the value named `id`.
-    pub(crate) fn hash(&self, id: u32) -> u64 {
-        self.read().entries[id as usize].hash
-    }
-
-    /// How many distinct values there are.
-    pub(crate) fn len(&self) -> usize {
-        self.read().entries.len()
-    }
-
-    /// Every value, in the order of ids.
-    pub(crate) fn all(&self) -> Vec<Arc<T>> {
-        self.read().entries.iter().map(|entry| Arc::clone(&entry.value)).collect()
-    }
-}
-
-impl<T: Eq> Table<T> {
-    fn find(&self, hash: u64, value: &T) -> Option<u32> {
-        let mut at = *self.newest.get(&hash)?;
+    fn find(&self, index: &Index, hash: u64, value: &T) -> Option<u32> {
+        let mut at = *index.newest.get(&hash)?;
         while at != END {
-            let entry = &self.entries[at as usize];
-            if *entry.value == *value {
+            let entry = self.entry(at);
+            if entry.value == *value {
                 return Some(at);
             }
             at = entry.next;

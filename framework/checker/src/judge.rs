@@ -56,11 +56,41 @@ pub(crate) struct Found {
     pub(crate) words: String,
 }
 
+/// After so many questions it is asked whether remembering pays.
+const TRIED: u32 = 1 << 15;
+
+/// The verdicts on one property, by what it read.
+#[derive(Default)]
+struct Memory {
+    verdicts: LookupMap<u64, bool>,
+    asked: u32,
+    new: u32,
+    /// Most of what it is asked is asked once: to ask the property itself is no slower.
+    is_useless: bool,
+}
+
+impl Memory {
+    fn ask(&mut self, key: u64, test: impl FnOnce() -> bool) -> bool {
+        self.asked += 1;
+        let before = self.verdicts.len();
+        let verdict = *self.verdicts.entry(key).or_insert_with(test);
+        self.new += (self.verdicts.len() - before) as u32;
+        if self.asked == TRIED {
+            if self.new > TRIED / 2 {
+                self.is_useless = true;
+                self.verdicts = LookupMap::default();
+            }
+            (self.asked, self.new) = (0, 0);
+        }
+        verdict
+    }
+}
+
 /// One thread's memory of verdicts.
 #[derive(Default)]
 pub(crate) struct Judge {
-    /// For each property of the settings, in order: the verdict by what it read. 0 is that it holds.
-    known: Vec<LookupMap<u64, bool>>,
+    /// For each property of the settings, in order.
+    known: Vec<Memory>,
     /// For each property, the places that it reads; `None` for everything.
     reads: Vec<Option<Vec<usize>>>,
 }
@@ -74,7 +104,7 @@ impl Judge {
             Reads::Everything => None,
         };
         let reads: Vec<_> = all.map(places).collect();
-        Judge { known: reads.iter().map(|_| LookupMap::default()).collect(), reads }
+        Judge { known: reads.iter().map(|_| Memory::default()).collect(), reads }
     }
 
     /// Whether a property holds.
@@ -87,12 +117,15 @@ impl Judge {
         let test = |worker: &Worker<'_, N, O>| {
             (property.test)(&View::new(worker.shared, state, &property.reads)).is_ok()
         };
-        let Some(places) = &self.reads[number] else { return test(worker) };
+        let memory = &mut self.known[number];
+        let Some(places) = self.reads[number].as_ref().filter(|_| !memory.is_useless) else {
+            return test(worker);
+        };
         let mut key = 0u64;
         for place in places {
             key = key.wrapping_add(worker.facts(state[*place]).visible);
         }
-        *self.known[number].entry(key).or_insert_with(|| test(worker))
+        memory.ask(key, || test(worker))
     }
 
     /// What is to be said of a new state.

@@ -11,13 +11,16 @@ mod depth;
 mod eventually;
 mod extras;
 mod faults;
+mod flight;
 mod graph;
 mod hash;
 mod intern;
 mod judge;
 mod local;
+mod memo;
 mod observer;
 mod orbit;
+mod page;
 mod path;
 mod place;
 mod property;
@@ -32,6 +35,7 @@ mod stim;
 mod symmetry;
 mod system;
 mod tally;
+mod trace;
 mod user;
 mod visited;
 mod walks;
@@ -48,7 +52,8 @@ pub use report::{Finding, Report, Spent, Stats, Subject, Verdict};
 pub use settings::{Reductions, Settings, Until};
 pub use state::State;
 pub use symmetry::Symmetry;
-pub use system::{Budgets, Network, System};
+pub use system::{Budgets, Handler, Network, System};
+pub use trace::Unfit;
 pub use user::{Ask, User};
 pub use walks::Walks;
 
@@ -81,8 +86,19 @@ where
 {
 }
 
-/// The kind of a message or timer: the first word of its text.
+/// The kind of a message or timer: the first word of its text. The rest is not written.
 pub(crate) fn kind_of(value: &impl std::fmt::Debug) -> String {
-    let text = format!("{value:?}");
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    struct Word(String);
+    impl std::fmt::Write for Word {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            let is_part = |c: char| c.is_alphanumeric() || c == '_';
+            let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
+            self.0.push_str(&text[..end]);
+            if end == text.len() { Ok(()) } else { Err(std::fmt::Error) }
+        }
+    }
+    let mut word = Word(String::new());
+    // It ends with an error where the word does.
+    let _ = std::fmt::write(&mut word, format_args!("{value:?}"));
+    word.0
 }

@@ -6,6 +6,7 @@
 use crate::observer::Seen;
 use crate::place::{Envelope, Side, Waiting};
 use crate::stim::Act;
+use crate::system::Handler;
 use crate::user::{Position, User};
 use crate::{Checkable, quiet};
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ pub(crate) struct Local<'a, N: Checkable> {
     pub(crate) id: NodeId,
     pub(crate) index: usize,
     pub(crate) built: &'a N,
+    pub(crate) mutant: Option<&'a Handler<N>>,
     pub(crate) user: Option<&'a User<N>>,
     /// Whether a crash can come: only then what is durable matters.
     pub(crate) keeps_disk: bool,
@@ -66,8 +68,10 @@ pub(crate) enum Event<'a, N: Checkable> {
 }
 
 impl<N: Checkable> Local<'_, N> {
-    /// Takes `event` and what follows at once. With `is_late` what the handlers write is not durable yet.
+    /// Takes `event` and what follows at once. With `is_late` what the handlers write is not durable yet; nor is it
+    /// while something that was written before is not, since writes become durable in order.
     pub(crate) fn run(&mut self, event: Event<'_, N>, is_late: bool) {
+        let is_behind = !self.side.writing.is_empty();
         match event {
             Event::Deliver(envelope) => {
                 self.step(Stimulus::Message { from: envelope.from, message: envelope.message.clone() })
@@ -89,6 +93,7 @@ impl<N: Checkable> Local<'_, N> {
                 self.node = None;
                 let disk = std::mem::take(&mut self.side.disk);
                 self.side = Side { disk, ..Side::default() };
+                return;
             }
             Event::Act(Act::Restart) => {
                 self.node = Some(self.built.clone());
@@ -98,14 +103,21 @@ impl<N: Checkable> Local<'_, N> {
             Event::Act(Act::GiveUp) => self.give_up(),
             Event::Act(Act::Pause | Act::Resume) => {}
         }
-        self.settle(is_late);
+        self.settle(is_late || is_behind);
+        // Then there is no choice whether they are late.
+        self.done.wrote &= !is_behind;
     }
 
     /// Runs a handler, and takes its effects.
     fn step(&mut self, stimulus: Stimulus<N>) {
         let Some(node) = &mut self.node else { return };
         let mut ctx = Context::new(self.id);
-        if let Err(panic) = quiet::catch(|| step(node, stimulus, &mut ctx)) {
+        let mutant = self.mutant;
+        let taken = quiet::catch(|| match mutant {
+            None => step(node, stimulus, &mut ctx),
+            Some(mutant) => mutant(node, stimulus, &mut ctx),
+        });
+        if let Err(panic) = taken {
             self.object(format!("{} panicked: {panic}", self.id));
             return;
         }

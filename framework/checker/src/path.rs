@@ -128,6 +128,11 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
         Some(Finding { subject: found.subject, words: found.words, state })
     }
 
+    /// The first violation or goal on the way to `state`, if there is one.
+    pub fn found_on_the_way(&self, state: &State, settings: &Settings<N, O>) -> Option<Finding> {
+        self.find_along(&state.path, settings)
+    }
+
     /// A shorter path to the same kind of finding, if steps can be left out one or many at a time. What breadth-first
     /// found is as short as it gets.
     pub fn minimised(&self, finding: &Finding, settings: &Settings<N, O>) -> Finding {

@@ -69,6 +69,14 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
         })
     }
 
+    /// The property that holds exactly where this one does not.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        let test = self.test;
+        let name = format!("not: {}", self.name);
+        Property::when(name, self.reads, move |view| test(view).is_err())
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -80,7 +88,7 @@ pub struct View<'a, N: Checkable, O: Observer<N>> {
     shared: &'a Shared<N, O>,
     state: &'a [u32],
     reads: &'a Reads,
-    nodes: Vec<(NodeId, Option<Arc<N>>)>,
+    nodes: Vec<(NodeId, Option<&'a N>)>,
 }
 
 impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
@@ -105,15 +113,15 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
         let Some((_, node)) = found else {
             panic!("a property reads {id}, which it did not declare or which is not there")
         };
-        node.as_deref()
+        *node
     }
 
     /// The nodes that run, of those that the property reads, in the order of its declaration.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &N)> {
-        self.nodes.iter().filter_map(|(id, node)| Some((*id, node.as_deref()?)))
+        self.nodes.iter().filter_map(|(id, node)| Some((*id, (*node)?)))
     }
 
-    fn position(&self, id: NodeId) -> Option<(usize, Arc<crate::user::Position>)> {
+    fn position(&self, id: NodeId) -> Option<(usize, &crate::user::Position)> {
         assert!(self.nodes.iter().any(|(name, _)| *name == id), "a property reads {id}, undeclared");
         let index = self.shared.index(id)?;
         let user = self.shared.places.value(self.state[index]).user?;
@@ -133,7 +141,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
     /// Whether `id`'s user has asked and been answered everything.
     pub fn is_done(&self, id: NodeId) -> bool {
         self.position(id).is_some_and(|(index, position)| {
-            self.shared.system.places[index].user.as_ref().is_some_and(|user| user.is_done(&position))
+            self.shared.system.places[index].user.as_ref().is_some_and(|user| user.is_done(position))
         })
     }
 
@@ -156,6 +164,15 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
         ids.into_iter().map(open).collect()
     }
 
+    /// How many messages are in flight, each as often as it is.
+    ///
+    /// # Panics
+    /// If the property did not declare that it reads everything.
+    pub fn in_flight(&self) -> usize {
+        self.reads_everything();
+        self.state.len() - self.shared.names.len() - 2
+    }
+
     /// The timers of `id` that wait.
     ///
     /// # Panics
@@ -173,7 +190,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
         self.side(id).map(|side| side.disk.clone())
     }
 
-    fn side(&self, id: NodeId) -> Option<Arc<Side<N>>> {
+    fn side(&self, id: NodeId) -> Option<&Side<N>> {
         self.reads_everything();
         let index = self.shared.index(id)?;
         Some(self.shared.sides.value(self.shared.places.value(self.state[index]).side.0))
@@ -183,7 +200,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
     ///
     /// # Panics
     /// If the property did not declare that it reads everything.
-    pub fn observer(&self) -> Arc<O> {
+    pub fn observer(&self) -> &O {
         self.reads_everything();
         self.shared.observers.value(self.state[self.shared.names.len()])
     }

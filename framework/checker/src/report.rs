@@ -60,6 +60,15 @@ pub enum Subject {
     Step,
 }
 
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Invariant(name) | Subject::Goal(name) | Subject::Eventually(name) => f.write_str(name),
+            Subject::Step => f.write_str("a step"),
+        }
+    }
+}
+
 /// A state or step that a search was asked to look for.
 #[derive(Clone, Debug)]
 pub struct Finding {

@@ -218,6 +218,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             id: seat.id,
             index,
             built: &seat.built,
+            mutant: self.system.mutant.as_ref(),
             user: seat.user.as_ref(),
             keeps_disk: self.system.budgets.crashes > 0,
             node: place.node.map(|(node, _)| (*self.nodes.value(node)).clone()),

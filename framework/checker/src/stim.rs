@@ -46,6 +46,9 @@ const BITS: u32 = 28;
 const LOW: u32 = (1 << BITS) - 1;
 
 impl Stim {
+    /// No step at all.
+    pub(crate) const NONE: Stim = Stim(u32::MAX);
+
     pub(crate) fn new(choice: Choice) -> Self {
         let (kind, low) = match choice {
             Choice::Deliver { envelope, is_late } => (u32::from(is_late), envelope),
@@ -81,5 +84,9 @@ impl Stim {
 
     pub(crate) fn bits(self) -> u32 {
         self.0
+    }
+
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Stim(bits)
     }
 }

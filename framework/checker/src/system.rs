@@ -2,7 +2,11 @@
 
 use crate::Checkable;
 use crate::user::User;
-use synod_node::NodeId;
+use std::sync::Arc;
+use synod_node::{Context, NodeId, Stimulus};
+
+/// Takes a node's step in place of the node's own handlers.
+pub type Handler<N> = Arc<dyn Fn(&mut N, Stimulus<N>, &mut Context<N>) + Send + Sync>;
 
 /// How the network treats what is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +48,9 @@ pub struct System<N: Checkable> {
     /// The partitions that [`Budgets::cuts`] choose from: each a list of links, from and to, over which nothing is
     /// delivered. A search begins without one.
     pub partitions: Vec<Vec<(NodeId, NodeId)>>,
+    /// Who takes the nodes' steps: their own handlers, or a mutant of them, which a search has to find out. A mutant
+    /// calls [`synod_node::step`] with what it makes of the stimulus, and changes what comes of it.
+    pub mutant: Option<Handler<N>>,
 }
 
 /// A node's place before the search.
@@ -61,6 +68,7 @@ impl<N: Checkable> Default for System<N> {
             network: Network::Set,
             budgets: Budgets::default(),
             partitions: Vec::new(),
+            mutant: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{checks::Checks, kind_of};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 impl<N: Checkable, O: Observer<N>> Shared<N, O> {
     /// How many handlers ran so far, for [`fill`](Shared::fill).
@@ -26,10 +26,8 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         stats.local_states = self.places.len() as u64;
         stats.messages = self.envelopes.len() as u64;
         let mut kinds = BTreeMap::new();
-        let messages: Vec<_> = self.envelopes.all();
-        add_kinds(&mut kinds, messages.iter().map(|envelope| &envelope.message), &self.taken[0]);
-        let timers: Vec<Arc<_>> = self.timers.all();
-        add_kinds(&mut kinds, timers.iter().map(|timer| &timer.timer), &self.taken[1]);
+        add_kinds(&mut kinds, self.envelopes.all().map(|envelope| &envelope.message), &self.taken[0]);
+        add_kinds(&mut kinds, self.timers.all().map(|timer| &timer.timer), &self.taken[1]);
         stats.kinds = kinds;
         stats.not_idempotent = self.checks.as_ref().map_or_else(Vec::new, Checks::not_idempotent);
     }

@@ -5,9 +5,11 @@
 //! state's plus what these differ by, so a duplicate is thrown away before it is built.
 
 use crate::Checkable;
+use crate::commute::{Arrival, Cover, Later};
 use crate::dead::Mortuary;
 use crate::extras::Extras;
-use crate::hash::{Salt, content_hash};
+use crate::flight::Route;
+use crate::memo::{Memo, NOTHING, UNKNOWN};
 use crate::observer::Observer;
 use crate::orbit::Orbit;
 use crate::sample;
@@ -36,7 +38,7 @@ pub(crate) struct Successor {
     observer: u32,
     extras: u32,
     /// The envelope that is in flight no longer, or [`NONE`].
-    consumed: u32,
+    pub(crate) consumed: u32,
     /// The worker's number of the objection, or [`NONE`].
     pub(crate) objection: u32,
 }
@@ -45,20 +47,21 @@ pub(crate) struct Successor {
 #[derive(Clone, Copy)]
 pub(crate) struct Known {
     after: u32,
+    /// For the place, and in a bag for what is sent.
     delta: u64,
-    sends: (u32, u32),
+    pub(crate) sends: (u32, u32),
     pub(crate) seen: u32,
     objection: u32,
-    is_noop: bool,
     wrote: bool,
 }
 
+/// A timer that may fire, as a worker keeps it.
 #[derive(Clone, Copy)]
-struct Route {
-    from: u32,
-    to: u32,
+struct Ready {
+    timer: u32,
     hash: u64,
-    is_open: bool,
+    /// The step, once it is known.
+    cell: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -66,6 +69,8 @@ pub(crate) struct Facts {
     pub(crate) visible: u64,
     timers: (u32, u32),
     has_writes: bool,
+    /// Something besides deliveries may happen there.
+    has_more: bool,
     pub(crate) is_running: bool,
     pub(crate) can_give_up: bool,
 }
@@ -78,6 +83,20 @@ impl Counts {
         self.no_ops += other.no_ops;
         self.commuted += other.commuted;
     }
+}
+
+/// A step that may be taken.
+#[derive(Clone, Copy)]
+struct Asked {
+    place: usize,
+    stim: Stim,
+    cell: u32,
+    /// The same with its writes late.
+    late: Stim,
+    /// Where it stands among steps that commute: last if it commutes with nothing.
+    order: u64,
+    /// What it takes out of the network, or [`NONE`].
+    envelope: u32,
 }
 
 /// How often what was done.
@@ -98,22 +117,30 @@ pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
     pub(crate) shared: &'a Shared<N, O>,
     pub(crate) settings: &'a Settings<N, O>,
     pub(crate) places: usize,
-    network: Network,
+    pub(crate) network: Network,
     /// Whether anything goes wrong at all.
     has_faults: bool,
     /// The ids of the timers' places that are stopped, as bits.
     stopped: u64,
-    memo: LookupMap<u64, u32>,
+    memo: Memo,
     pub(crate) known: Vec<Known>,
-    sends: Vec<(u32, u64)>,
-    routes: Vec<Option<Route>>,
+    pub(crate) sends: Vec<(u32, u64)>,
+    pub(crate) routes: Vec<Option<Route>>,
+    /// How many envelopes to each place were met.
+    pub(crate) ranks: Vec<u32>,
+    /// By envelope: `mark` if it is in flight in the state that is being left.
+    pub(crate) marks: Vec<u32>,
+    pub(crate) mark: u32,
     facts: Vec<Option<Facts>>,
-    fireable: Vec<u32>,
+    fireable: Vec<Ready>,
+    timers: Vec<Option<(u64, u32)>>,
+    /// What may be left out of what follows the state that is being left, unless it is `fresh`.
+    cover: Option<Cover>,
+    pub(crate) fresh: Vec<u32>,
     observed: LookupMap<u64, (u32, u64, u32)>,
-    extras: Vec<Option<(Arc<Extras>, u64)>>,
     pub(crate) objections: Vec<Arc<str>>,
     pub(crate) counts: Counts,
-    scratch: Vec<u32>,
+    pub(crate) scratch: Vec<u32>,
     pub(crate) orbit: Option<Orbit<N>>,
     pub(crate) mortuary: Option<Mortuary<N>>,
 }
@@ -128,14 +155,19 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             network: shared.system.network,
             has_faults: shared.system.budgets != Budgets::default(),
             stopped: stopped.fold(0, |bits, (index, _)| bits | 1 << index),
-            memo: LookupMap::default(),
+            memo: Memo::default(),
             known: Vec::new(),
             sends: Vec::new(),
             routes: Vec::new(),
+            ranks: vec![0; shared.names.len()],
+            marks: Vec::new(),
+            mark: 0,
             facts: Vec::new(),
             fireable: Vec::new(),
+            timers: Vec::new(),
+            cover: None,
+            fresh: Vec::new(),
             observed: LookupMap::default(),
-            extras: Vec::new(),
             objections: Vec::new(),
             counts: Counts::default(),
             scratch: Vec::new(),
@@ -176,57 +208,32 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         }
     }
 
-    fn flight_hash(&mut self, flight: &[u32]) -> u64 {
-        let mut sum = 0u64;
-        let (mut link, mut position) = ((NONE, NONE), 0u32);
-        for envelope in flight {
-            let Route { from, to, hash, .. } = self.route(*envelope);
-            let hash = match self.network {
-                Network::Set | Network::Bag => hash,
-                Network::Ordered => {
-                    position = if link == (from, to) { position + 1 } else { 0 };
-                    link = (from, to);
-                    content_hash(Salt::Position, &(hash, position))
-                }
-            };
-            sum = sum.wrapping_add(hash);
-        }
-        sum
-    }
-
-    fn route(&mut self, envelope: u32) -> Route {
-        if let Some(Some(route)) = self.routes.get(envelope as usize) {
-            return *route;
-        }
-        let value = self.shared.envelopes.value(envelope);
-        let index = |id| self.shared.index(id).expect("envelopes go between nodes that are there") as u32;
-        let route = Route {
-            from: index(value.from),
-            to: index(value.to),
-            hash: self.shared.envelopes.hash(envelope),
-            is_open: !self.settings.cut_links.contains(&(value.from, value.to)),
-        };
-        let at = envelope as usize;
-        if self.routes.len() <= at {
-            self.routes.resize(at + 1, None);
-        }
-        self.routes[at] = Some(route);
-        route
-    }
-
     /// What of a place matters for what may happen there.
+    #[inline]
     pub(crate) fn facts(&mut self, place: u32) -> Facts {
-        if let Some(Some(facts)) = self.facts.get(place as usize) {
-            return *facts;
+        match self.facts.get(place as usize) {
+            Some(Some(facts)) => *facts,
+            Some(None) | None => self.look_at(place),
         }
+    }
+
+    /// The facts of a place that this worker does not know.
+    #[cold]
+    fn look_at(&mut self, place: u32) -> Facts {
         let value = self.shared.places.value(place);
         let first = self.fireable.len() as u32;
-        self.fireable.extend(self.shared.fireable(place));
+        for timer in self.shared.fireable(place) {
+            let hash = self.shared.timers.hash(timer);
+            self.fireable.push(Ready { timer, hash, cell: UNKNOWN });
+        }
         let position = value.user.map(|(user, _)| self.shared.users.value(user));
+        let timers = (first, self.fireable.len() as u32);
+        let has_writes = !self.shared.sides.value(value.side.0).writing.is_empty();
         let facts = Facts {
             visible: value.visible(),
-            timers: (first, self.fireable.len() as u32),
-            has_writes: !self.shared.sides.value(value.side.0).writing.is_empty(),
+            timers,
+            has_writes,
+            has_more: has_writes || timers.0 < timers.1,
             is_running: value.node.is_some(),
             can_give_up: position.is_some_and(|position| !position.outstanding.is_empty()),
         };
@@ -238,44 +245,73 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         facts
     }
 
-    fn extras(&mut self, id: u32) -> Arc<Extras> {
-        let at = id as usize;
-        if self.extras.len() <= at {
-            self.extras.resize(at + 1, None);
+    fn extras(&self, id: u32) -> &'a Extras {
+        self.shared.extras.value(id)
+    }
+
+    /// The order of a timer among steps that commute, and its place.
+    pub(crate) fn timer(&mut self, timer: u32) -> (u64, u32) {
+        let at = timer as usize;
+        if self.timers.len() <= at {
+            self.timers.resize(at + 1, None);
         }
-        let shared = self.shared;
-        let (extras, _) =
-            self.extras[at].get_or_insert_with(|| (shared.extras.value(id), shared.extras.hash(id)));
-        Arc::clone(extras)
+        let timers = &self.shared.timers;
+        *self.timers[at].get_or_insert_with(|| (timers.hash(timer), timers.value(timer).place as u32))
     }
 
     /// The worker's number of a step.
     pub(crate) fn step(&mut self, place: u32, stim: Stim) -> u32 {
         self.counts.steps += 1;
-        let key = u64::from(place) << 32 | u64::from(stim.bits());
-        if let Some(&step) = self.memo.get(&key) {
-            if sample::is_due(self.counts.steps) {
-                self.take_again(place, stim, step);
-            }
-            return step;
+        self.cell(place, stim) & !NOTHING
+    }
+
+    /// The step at a place that a stimulus names: taken, if it never was.
+    #[cold]
+    fn cell(&mut self, place: u32, stim: Stim) -> u32 {
+        let rank = match stim.choice() {
+            Choice::Deliver { envelope, is_late: false } => Some(self.route(envelope).rank),
+            Choice::Deliver { .. }
+            | Choice::Fire { .. }
+            | Choice::Drop { .. }
+            | Choice::Undrop { .. }
+            | Choice::Act { .. }
+            | Choice::Cut { .. } => None,
+        };
+        let mut cell = rank.map_or(UNKNOWN, |rank| self.memo.delivery(place, rank));
+        if cell == UNKNOWN {
+            cell = self.memo.other(place, stim);
         }
+        if cell == UNKNOWN {
+            cell = self.learn(place, stim);
+            self.memo.keep(place, stim, rank, cell);
+        }
+        cell
+    }
+
+    /// A step that this worker does not know.
+    fn learn(&mut self, place: u32, stim: Stim) -> u32 {
         let step = self.shared.step(place, stim);
-        let first = self.sends.len() as u32;
-        self.sends.extend_from_slice(&step.sends);
+        let first = self.sends.len();
+        for send in &step.sends {
+            // In a set it is there once.
+            if self.network != Network::Set || !self.sends[first..].contains(send) {
+                self.sends.push(*send);
+            }
+        }
+        let sent = self.sends[first..].iter().fold(0u64, |sum, (_, hash)| sum.wrapping_add(*hash));
         let differs = || self.orbit.as_ref()?.difference(self.shared, (place, stim), &step).map(Arc::from);
         let objection = step.objection.clone().or_else(differs).map_or(NONE, |words| self.object(words));
         let number = self.known.len() as u32;
+        assert!(number < NOTHING, "a search knows fewer than 2^31 local steps");
         self.known.push(Known {
             after: step.after,
-            delta: step.delta,
-            sends: (first, self.sends.len() as u32),
+            delta: if self.network == Network::Bag { step.delta.wrapping_add(sent) } else { step.delta },
+            sends: (first as u32, self.sends.len() as u32),
             seen: step.seen,
             objection,
-            is_noop: step.is_noop,
             wrote: step.wrote,
         });
-        self.memo.insert(key, number);
-        number
+        if step.is_noop { number | NOTHING } else { number }
     }
 
     /// Takes a known step again; if it comes to something else, the step objects from now on.
@@ -283,9 +319,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     fn take_again(&mut self, place: u32, stim: Stim, step: u32) {
         if let Some(words) = self.shared.differs_again(place, stim) {
             let objection = self.object(words);
-            let known = &mut self.known[step as usize];
-            known.objection = objection;
-            known.is_noop = false;
+            self.known[step as usize].objection = objection;
         }
     }
 
@@ -311,31 +345,69 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     /// Everything that may come next, in a fixed order.
     pub(crate) fn successors(&mut self, state: &[u32], fingerprint: u64, out: &mut Vec<Successor>) {
         out.clear();
+        self.cover = None;
+        self.add_successors(state, fingerprint, out);
+    }
+
+    /// Adds everything that may come next but what another order of steps leads to: the state was found by `arrival`,
+    /// which sent what is `fresh`, and some prune reads the places `pruned_by`.
+    pub(crate) fn add_uncovered(
+        &mut self,
+        state: &[u32],
+        fingerprint: u64,
+        (arrival, pruned_by): (Arrival, u64),
+        out: &mut Vec<Successor>,
+    ) {
+        self.cover = self.cover(arrival, pruned_by);
+        self.add_successors(state, fingerprint, out);
+    }
+
+    fn add_successors(&mut self, state: &[u32], fingerprint: u64, out: &mut Vec<Successor>) {
+        self.mark_flight(state);
+        let before = out.len();
         let extras = state[self.places + 1];
         let now = self.has_faults.then(|| self.extras(extras));
-        let paused = now.as_ref().map_or(0, |now| now.paused);
-        self.add_deliveries(state, fingerprint, now.as_deref(), out);
+        let paused = now.map_or(0, |now| now.paused);
+        self.add_deliveries(state, fingerprint, now, out);
         for place in 0..self.places {
-            if paused >> place & 1 == 1 {
+            let facts = self.facts(state[place]);
+            if !facts.has_more || paused >> place & 1 == 1 {
                 continue;
             }
-            let facts = self.facts(state[place]);
             if self.stopped >> place & 1 == 0 {
                 for at in facts.timers.0..facts.timers.1 {
-                    let timer = self.fireable[at as usize];
-                    let stim = Stim::new(Choice::Fire { timer, is_late: false });
-                    let late = Stim::new(Choice::Fire { timer, is_late: true });
-                    self.add_step(state, fingerprint, (place, stim, late), NONE, out);
+                    self.add_firing(state, fingerprint, (place, at as usize), out);
                 }
             }
             if facts.has_writes {
                 let stim = Stim::act(place, crate::stim::Act::Durable);
-                self.add_step(state, fingerprint, (place, stim, stim), NONE, out);
+                let cell = self.cell(state[place], stim);
+                let step = Asked { place, stim, cell, late: stim, order: u64::MAX, envelope: NONE };
+                self.add_step(state, fingerprint, step, out);
             }
         }
         if let Some(now) = now {
-            self.add_faults(state, fingerprint, &now, out);
+            self.add_faults(state, fingerprint, now, out);
         }
+        self.counts.generated += (out.len() - before) as u64;
+    }
+
+    fn add_firing(
+        &mut self,
+        state: &[u32],
+        fingerprint: u64,
+        (place, at): (usize, usize),
+        out: &mut Vec<Successor>,
+    ) {
+        let Ready { timer, hash, mut cell } = self.fireable[at];
+        let stim = Stim::new(Choice::Fire { timer, is_late: false });
+        let late = Stim::new(Choice::Fire { timer, is_late: true });
+        if cell == UNKNOWN {
+            cell = self.cell(state[place], stim);
+            self.fireable[at].cell = cell;
+        }
+        let step = Asked { place, stim, cell, late, order: hash, envelope: NONE };
+        self.add_step(state, fingerprint, step, out);
     }
 
     fn add_deliveries(
@@ -345,31 +417,36 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         now: Option<&Extras>,
         out: &mut Vec<Successor>,
     ) {
-        let first = self.places + 2;
-        let (mut before, mut link) = (NONE, (NONE, NONE));
-        for at in first..state.len() {
-            let envelope = state[at];
-            let Route { from, to, is_open, .. } = self.route(envelope);
-            let is_again = match self.network {
-                Network::Set | Network::Bag => envelope == before,
-                Network::Ordered => (from, to) == link,
-            };
-            (before, link) = (envelope, (from, to));
-            if is_again || !is_open || now.is_some_and(|now| self.is_kept_from(now, from, to)) {
+        let is_ordered = self.network == Network::Ordered;
+        let (mut before, mut link) = (NONE, None);
+        for &envelope in &state[self.places + 2..] {
+            if envelope == before && !is_ordered {
                 continue;
             }
-            let place = to as usize;
-            if !self.facts(state[place]).is_running {
+            before = envelope;
+            let route = self.route(envelope);
+            if is_ordered && link.replace(route.link()) == Some(route.link()) {
                 continue;
+            }
+            let place = route.to as usize;
+            let mut cell = self.memo.delivery(state[place], route.rank);
+            // Where nothing may be delivered, nothing is known, unless a fault stands in the way for a while.
+            if cell == UNKNOWN || now.is_some() {
+                let is_kept = || now.is_some_and(|now| self.is_kept_from(now, route.link()));
+                if !route.is_open || is_kept() || !self.facts(state[place]).is_running {
+                    continue;
+                }
+                cell = self.cell(state[place], Stim::deliver(envelope));
             }
             let stim = Stim::deliver(envelope);
             let late = Stim::new(Choice::Deliver { envelope, is_late: true });
-            self.add_step(state, fingerprint, (place, stim, late), envelope, out);
+            let step = Asked { place, stim, cell, late, order: route.hash, envelope };
+            self.add_step(state, fingerprint, step, out);
         }
     }
 
     /// Whether the receiver is paused, or a partition is between the two.
-    fn is_kept_from(&self, now: &Extras, from: u32, to: u32) -> bool {
+    fn is_kept_from(&self, now: &Extras, (from, to): (u32, u32)) -> bool {
         let names = &self.shared.names;
         let link = (names[from as usize], names[to as usize]);
         let cut = || self.shared.system.partitions[now.partition as usize - 1].contains(&link);
@@ -377,28 +454,35 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     }
 
     /// Adds what a step of one place leads to, and the same with its writes late.
-    fn add_step(
-        &mut self,
-        state: &[u32],
-        fingerprint: u64,
-        (place, stim, late): (usize, Stim, Stim),
-        envelope: u32,
-        out: &mut Vec<Successor>,
-    ) {
-        let number = self.step(state[place], stim);
-        let known = self.known[number as usize];
-        if known.is_noop {
+    fn add_step(&mut self, state: &[u32], fingerprint: u64, step: Asked, out: &mut Vec<Successor>) {
+        let Asked { place, stim, cell, late, order, envelope } = step;
+        self.counts.steps += 1;
+        let number = cell & !NOTHING;
+        if sample::is_due(self.counts.steps) {
+            self.take_again(state[place], stim, number);
+        }
+        if cell & NOTHING != 0 {
             self.counts.no_ops += 1;
             // On an ordered link, what has no effect stands before what may have one.
             let makes_way = self.network == Network::Ordered && envelope != NONE;
-            if self.settings.reductions.no_ops && !makes_way {
+            if self.settings.reductions.no_ops && !makes_way && self.known[number as usize].objection == NONE
+            {
                 return;
             }
         }
+        let known = &self.known[number as usize];
+        let (wrote, shows) = (known.wrote, known.seen != NOTHING_SEEN);
         let extras = state[self.places + 1];
-        self.add_taken(state, fingerprint, (place, stim, number), (envelope, extras), out);
-        if known.wrote && stim != late && self.has_faults {
-            let mut now = (*self.extras(extras)).clone();
+        if let Some(cover) = &self.cover
+            && cover.covers(Later { order, place, shows })
+            && !self.fresh.contains(&envelope)
+        {
+            self.counts.commuted += 1;
+        } else {
+            self.add_taken(state, fingerprint, (place, stim, number), (envelope, extras), out);
+        }
+        if wrote && stim != late && self.has_faults {
+            let mut now = self.extras(extras).clone();
             if now.left.late_writes > 0 {
                 now.left.late_writes -= 1;
                 let extras = self.shared.extras.intern(now).0;
@@ -442,7 +526,6 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             objection,
         };
         next.fingerprint = sum.wrapping_add(self.flight_delta(state, &next));
-        self.counts.generated += 1;
         out.push(next);
     }
 
@@ -474,44 +557,6 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         self.shared.extras.hash(after).wrapping_sub(self.shared.extras.hash(before))
     }
 
-    /// What the fingerprint changes by, for what is in flight.
-    fn flight_delta(&mut self, state: &[u32], next: &Successor) -> u64 {
-        let flight = &state[self.places + 2..];
-        let (first, end) = if next.step == NONE { (0, 0) } else { self.known[next.step as usize].sends };
-        let mut sum = 0u64;
-        match self.network {
-            Network::Set => {
-                for at in first..end {
-                    let (envelope, hash) = self.sends[at as usize];
-                    let is_repeated =
-                        self.sends[first as usize..at as usize].iter().any(|(sent, _)| *sent == envelope);
-                    if !is_repeated && flight.binary_search(&envelope).is_err() {
-                        sum = sum.wrapping_add(hash);
-                    }
-                }
-                if next.consumed != NONE {
-                    sum = sum.wrapping_sub(self.route(next.consumed).hash);
-                }
-            }
-            Network::Bag => {
-                for at in first..end {
-                    sum = sum.wrapping_add(self.sends[at as usize].1);
-                }
-                if next.consumed != NONE {
-                    sum = sum.wrapping_sub(self.route(next.consumed).hash);
-                }
-            }
-            Network::Ordered => {
-                let mut after = std::mem::take(&mut self.scratch);
-                after.clear();
-                self.add_flight(flight, next, &mut after);
-                sum = self.flight_hash(&after).wrapping_sub(self.flight_hash(flight));
-                self.scratch = after;
-            }
-        }
-        sum
-    }
-
     /// The whole of a successor of `state`.
     pub(crate) fn build(&mut self, state: &[u32], next: &Successor, out: &mut Vec<u32>) {
         let from = out.len();
@@ -521,50 +566,5 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         }
         out.extend([next.observer, next.extras]);
         self.add_flight(&state[self.places + 2..], next, out);
-    }
-
-    /// Appends what is in flight after `next` happened.
-    fn add_flight(&mut self, flight: &[u32], next: &Successor, out: &mut Vec<u32>) {
-        let from = out.len();
-        out.extend_from_slice(flight);
-        if next.consumed != NONE {
-            let at = flight.iter().position(|envelope| *envelope == next.consumed);
-            out.remove(from + at.expect("what is consumed was in flight"));
-        }
-        let (first, end) = if next.step == NONE { (0, 0) } else { self.known[next.step as usize].sends };
-        for at in first as usize..end as usize {
-            let envelope = self.sends[at].0;
-            let here = &out[from..];
-            let place = match self.network {
-                Network::Set => match here.binary_search(&envelope) {
-                    Ok(_) => continue,
-                    Err(place) => place,
-                },
-                Network::Bag => here.partition_point(|other| *other < envelope),
-                Network::Ordered => {
-                    let link = |route: Route| (route.from, route.to);
-                    let mine = link(self.route(envelope));
-                    let behind: Vec<_> = here.iter().map(|other| link(self.route(*other))).collect();
-                    behind.partition_point(|other| *other <= mine)
-                }
-            };
-            out.insert(from + place, envelope);
-        }
-    }
-
-    /// The envelopes that a step sends, with their hashes.
-    pub(crate) fn sends(&self, step: u32) -> &[(u32, u64)] {
-        let (first, end) = self.known[step as usize].sends;
-        &self.sends[first as usize..end as usize]
-    }
-
-    /// The sender and receiver of an envelope.
-    pub(crate) fn link(&mut self, envelope: u32) -> (u32, u32) {
-        let route = self.route(envelope);
-        (route.from, route.to)
-    }
-
-    pub(crate) fn envelope_hash(&mut self, envelope: u32) -> u64 {
-        self.route(envelope).hash
     }
 }

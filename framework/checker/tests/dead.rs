@@ -122,13 +122,8 @@ fn dead_in_ledger() -> Dead<Ledger> {
 #[test]
 fn dead_messages_go_with_every_network_and_with_symmetry() {
     for network in [Network::Set, Network::Bag, Network::Ordered] {
-        let system = || {
-            ledger::system(
-                SIZE,
-                network,
-                Budgets { crashes: 1, late_writes: 1, drops: 1, ..Budgets::default() },
-            )
-        };
+        let budgets = Budgets { crashes: 1, late_writes: 1, drops: 1, ..Budgets::default() };
+        let system = || ledger::system(SIZE, network, ledger::finite(network, &budgets));
         let done = Property::users_are_done(&NodeId::clients(2));
         let search = |settings: &Settings<Ledger, Blind>| {
             let checker = Checker::new(system(), Blind).unwrap();

@@ -100,9 +100,10 @@ impl<S: Specification> Monitor<S> {
             part.waiting = renamed(std::mem::take(&mut part.waiting), by);
             let distinct = part.waiting.keys().all(|name| names.insert(*name));
             assert!(distinct, "two processes got one name");
-            let renamed = std::mem::take(&mut part.configurations)
-                .into_iter()
-                .map(|configuration| Configuration { due: renamed(configuration.due, by), ..configuration });
+            let renamed = std::mem::take(&mut part.configurations).into_iter().map(|configuration| {
+                let due = renamed(configuration.due.into_iter().collect(), by).into_iter().collect();
+                Configuration { due, ..configuration }
+            });
             part.configurations = renamed.collect();
         }
     }
@@ -143,15 +144,16 @@ struct Part<S: Specification> {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 struct Configuration<S: Specification> {
     state: S::State,
-    /// What those processes must be told whose operation took effect.
-    due: BTreeMap<u64, S::Ret>,
+    /// What those processes must be told whose operation took effect, in the order of processes: a handful, so a list is
+    /// smaller and quicker to copy than a tree.
+    due: Vec<(u64, S::Ret)>,
     /// The operations of unknown outcome that did not take effect yet, in order: nobody waits for them.
     lost: Vec<S::Op>,
 }
 
 impl<S: Specification> Default for Part<S> {
     fn default() -> Self {
-        let initial = Configuration { state: S::initial(), due: BTreeMap::new(), lost: Vec::new() };
+        let initial = Configuration { state: S::initial(), due: Vec::new(), lost: Vec::new() };
         Part { waiting: BTreeMap::new(), configurations: BTreeSet::from([initial]) }
     }
 }
@@ -164,16 +166,16 @@ impl<S: Specification> Part<S> {
         let mut kept = BTreeSet::new();
         let mut others = BTreeSet::new();
         while let Some(mut configuration) = next.pop() {
-            match configuration.due.get(&process) {
+            match configuration.due_at(process) {
                 // Just in time: what could take effect later still can.
-                Some(answer) if S::fits(op, answer, ret) => {
-                    configuration.due.remove(&process);
+                Ok(at) if S::fits(op, &configuration.due[at].1, ret) => {
+                    configuration.due.remove(at);
                     kept.insert(configuration);
                 }
-                Some(answer) => {
-                    others.insert(answer.clone());
+                Ok(at) => {
+                    others.insert(configuration.due.swap_remove(at).1);
                 }
-                None => {
+                Err(_) => {
                     if seen.insert(configuration.clone()) {
                         next.extend(configuration.after_one_more(&self.waiting));
                     }
@@ -195,9 +197,15 @@ impl<S: Specification> Part<S> {
         let Some(op) = self.waiting.remove(&process) else { return };
         let is_lost = !S::is_read_only(&op);
         let configurations = std::mem::take(&mut self.configurations).into_iter().map(|mut configuration| {
-            if configuration.due.remove(&process).is_none() && is_lost {
-                let place = configuration.lost.partition_point(|other| *other <= op);
-                configuration.lost.insert(place, op.clone());
+            match configuration.due_at(process) {
+                Ok(at) => {
+                    configuration.due.remove(at);
+                }
+                Err(_) if is_lost => {
+                    let place = configuration.lost.partition_point(|other| *other <= op);
+                    configuration.lost.insert(place, op.clone());
+                }
+                Err(_) => {}
             }
             configuration
         });
@@ -228,13 +236,21 @@ impl<S: Specification> Part<S> {
 }
 
 impl<S: Specification> Configuration<S> {
+    /// Where what `process` must be told stands, or would.
+    fn due_at(&self, process: u64) -> Result<usize, usize> {
+        self.due.binary_search_by_key(&process, |(process, _)| *process)
+    }
+
     /// What can be had by letting one operation more take effect.
     fn after_one_more(&self, waiting: &BTreeMap<u64, S::Op>) -> Vec<Self> {
         let mut after = Vec::new();
-        for (process, op) in waiting.iter().filter(|(process, _)| !self.due.contains_key(process)) {
+        for (process, op) in waiting {
+            let Err(at) = self.due_at(*process) else { continue };
             let (state, answer) = S::run(&self.state, op);
-            let mut due = self.due.clone();
-            due.insert(*process, answer);
+            let mut due = Vec::with_capacity(self.due.len() + 1);
+            due.extend_from_slice(&self.due[..at]);
+            due.push((*process, answer));
+            due.extend_from_slice(&self.due[at..]);
             after.push(Configuration { state, due, lost: self.lost.clone() });
         }
         for (op, without) in self.lost.iter().zip(self.with_one_lost_for_ever()) {

@@ -35,6 +35,7 @@ impl Recorder {
             version: TRACE_VERSION,
             module: "host".to_owned(),
             scenario: "recording".to_owned(),
+            stage: None,
             seed: None,
             reason: String::new(),
         };

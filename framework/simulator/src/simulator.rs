@@ -189,6 +189,7 @@ impl<N: Node> Simulator<N> {
             version: synod_world::TRACE_VERSION,
             module: module.to_owned(),
             scenario: scenario.to_owned(),
+            stage: None,
             seed: Some(self.seed),
             reason: reason.to_owned(),
         };

@@ -12,15 +12,26 @@
 //! [`Stage::options`] draws a run's weather from its seed: each seed turns some kinds of faults off and others wild, so
 //! that faults meet in ways that an average never shows (Groce et al., "Swarm testing", 2012).
 
+mod crew;
 mod history;
 #[cfg(test)]
 mod history_tests;
+mod linearizable;
 mod play;
 mod scenario;
+mod search;
 
+pub use crew::{Unwatched, Watcher, resident_bytes};
 pub use history::{HistoryOracle, Translate};
-pub use play::{Played, Verdict, play_all, play_one, test_main};
+pub use linearizable::{Linearizable, Translator};
+pub use play::{
+    Played, VARIANT_STATES_MAX, Verdict, play_all, play_one, search_main, search_report, test_main,
+};
 pub use scenario::{Failed, Kind, Outcome, Play, Scenario, Stage};
+pub use search::{
+    Bench, Desk, Found, Hunted, Mutant, Orders, Pinned, Replayed, Search, Searched, StageReport, Staged,
+    Stop, hunt, search_one,
+};
 
 #[cfg(test)]
 mod tests;

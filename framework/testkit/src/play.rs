@@ -1,5 +1,7 @@
 //! The two doors to a registry: tests and the command line.
 
+use crate::crew::Unwatched;
+use crate::search::{Orders, Search, Searched, Stop, search_one};
 use crate::{Failed, Outcome, Scenario, Stage};
 use libtest_mimic::{Arguments, Trial};
 use std::path::PathBuf;
@@ -8,6 +10,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{env, fs, panic, thread};
 use synod_simulator::Failure;
+
+/// How many states a stage sees at most in the tests with timers and checks.
+pub const VARIANT_STATES_MAX: u64 = 200_000;
 
 /// What came of one scenario under all of its seeds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -149,4 +154,54 @@ pub fn test_main(scenarios: &[Scenario]) -> ExitCode {
         })
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// The `main` of a test binary without the default harness: each search is one test, named `module::number::name`, and
+/// one more with timers and checks in at most [`VARIANT_STATES_MAX`] states a stage. Long ones are left out.
+pub fn search_main(searches: &[Search]) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for search in searches.iter().filter(|search| !search.is_long) {
+        let search = *search;
+        let Search { module, number, name, .. } = search;
+        let variant =
+            Orders { timers: true, checks: true, states_max: Some(VARIANT_STATES_MAX), ..Orders::default() };
+        let plain = format!("{module}::{number}::{name}");
+        trials
+            .push(Trial::test(format!("{plain}::with_timers_and_checks"), move || judged(&search, &variant)));
+        trials.push(Trial::test(plain, move || judged(&search, &Orders::default())));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn judged(search: &Search, orders: &Orders) -> Result<(), libtest_mimic::Failed> {
+    let searched = search_one(search, orders, &Unwatched);
+    if searched.is_shown() { Ok(()) } else { Err(search_report(&searched).into()) }
+}
+
+/// Everything that a person needs to know of a search that did not show its claim, the file of its trace included.
+pub fn search_report(searched: &Searched) -> String {
+    let Searched { module, number, name, reports, stop } = searched;
+    let mut text = format!("{module} {number} {name}\n");
+    match stop {
+        None => text.push_str("shown\n"),
+        Some(Stop::Failed(words)) => text.push_str(&format!("{words}\n")),
+        Some(Stop::CutShort(spent)) => text.push_str(&format!("cut short: {spent}\n")),
+        Some(Stop::Replayed(replayed)) => text.push_str(&format!("{replayed}\n")),
+    }
+    for found in reports.iter().filter_map(|report| report.found.as_ref()) {
+        text.push_str(&found.told);
+        text.push_str(&format!("  => {}: {}\n", found.subject, found.words));
+        match save(&format!("{module}-{name}.trace"), &found.trace.to_text()) {
+            Ok(path) => text.push_str(&format!(
+                "trace: {path}\nreplay: cargo run --release -- test --replay {path}\n",
+                path = path.display()
+            )),
+            Err(error) => text.push_str(&format!("the trace could not be written: {error}\n")),
+        }
+    }
+    text.push_str(&format!(
+        "reproduce: cargo run --release -- test --search --module {module} --test {name}\n"
+    ));
+    text
 }

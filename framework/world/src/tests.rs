@@ -129,6 +129,7 @@ fn a_trace_replays_by_the_text_of_its_events() {
         version: TRACE_VERSION,
         module: "world".into(),
         scenario: "keeper".into(),
+        stage: None,
         seed: Some(3),
         reason: String::new(),
     };

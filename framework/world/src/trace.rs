@@ -7,7 +7,7 @@ use std::fmt::{self, Debug, Write as _};
 use synod_node::{Node, NodeId};
 
 /// The version of the format that this crate writes. It reads this one and all before.
-pub const TRACE_VERSION: u32 = 1;
+pub const TRACE_VERSION: u32 = 2;
 
 /// The first line of a trace: what ran, and how to run it again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Header {
     pub module: String,
     /// The scenario's name: its systems and settings are the initial configuration.
     pub scenario: String,
+    /// Which of the scenario's searches found it, if one did; from version 2 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// The seed of a simulated run.
     pub seed: Option<u64>,
     /// Why the trace was kept: the violation's words, if it ends in one.
@@ -119,6 +122,35 @@ pub enum TraceEvent {
         at_us: u64,
         /// Which node.
         node: String,
+    },
+    /// A message that was lost is in flight after all. From version 2 on, as all below: a checker's, which has no clock.
+    Undrop {
+        /// Who sent it.
+        from: String,
+        /// Whom it is for.
+        to: String,
+        /// What it says.
+        message: String,
+    },
+    /// A node's user waits no longer for its oldest request.
+    GiveUp {
+        /// Which node.
+        node: String,
+    },
+    /// A node takes no step until it resumes.
+    Pause {
+        /// Which node.
+        node: String,
+    },
+    /// A node takes steps again.
+    Resume {
+        /// Which node.
+        node: String,
+    },
+    /// The partition changes: to this one of the scenario's, or to none for 0.
+    Cut {
+        /// Its number, from 1.
+        partition: u32,
     },
 }
 
@@ -278,6 +310,14 @@ impl fmt::Display for TraceEvent {
             TraceEvent::Crash { at_us, node } => line(at_us, node, "crashes"),
             TraceEvent::Restart { at_us, node } => line(at_us, node, "restarts"),
             TraceEvent::Replace { at_us, node } => line(at_us, node, "starts with an empty disk"),
+            TraceEvent::Undrop { from, to, message } => {
+                line(&0, to, &format!("+- {from:<5} {}", shorten(message)))
+            }
+            TraceEvent::GiveUp { node } => line(&0, node, "its user gives up"),
+            TraceEvent::Pause { node } => line(&0, node, "pauses"),
+            TraceEvent::Resume { node } => line(&0, node, "resumes"),
+            TraceEvent::Cut { partition: 0 } => line(&0, "", "every link is whole again"),
+            TraceEvent::Cut { partition } => line(&0, "", &format!("partition {partition} begins")),
         }
     }
 }
@@ -320,6 +360,12 @@ impl<N: Node> World<N> {
             TraceEvent::Crash { node, .. } => Event::Crash(id(node)?),
             TraceEvent::Restart { node, .. } => Event::Restart(id(node)?),
             TraceEvent::Request { .. } | TraceEvent::Replace { .. } => return None,
+            // The world has no users and no links.
+            TraceEvent::Undrop { .. }
+            | TraceEvent::GiveUp { .. }
+            | TraceEvent::Pause { .. }
+            | TraceEvent::Resume { .. }
+            | TraceEvent::Cut { .. } => return None,
         })
     }
 }

@@ -27,7 +27,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("client", &["stdx", "resp"]),
     (
         "scenarios",
-        &["stdx", "node", "world", "history", "simulator", "testkit", "pingpong", "clientserver", "paxos"],
+        &[
+            "stdx",
+            "node",
+            "world",
+            "history",
+            "simulator",
+            "checker",
+            "testkit",
+            "pingpong",
+            "clientserver",
+            "paxos",
+        ],
     ),
     (
         "synod",
