@@ -8,7 +8,7 @@ use crate::intern::Interner;
 use crate::local::{Detail, Done, Event, Local};
 use crate::observer::{Observer, Seen};
 use crate::place::{Envelope, Place, Side, Waiting};
-use crate::stim::{Act, Choice, Stim};
+use crate::stim::{Choice, Stim};
 use crate::system::System;
 use crate::user::Position;
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,11 +118,6 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         steps.iter().map(|((place, _), step)| (*place, step.after)).collect()
     }
 
-    /// How many steps are known.
-    pub(crate) fn steps_len(&self) -> usize {
-        self.steps.read().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
     fn note_taken(&self, stim: Stim) {
         let (kind, id) = match stim.choice() {
             Choice::Deliver { envelope, .. } => (0, envelope),
@@ -198,9 +193,9 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         let mut local = self.local(place);
         match stim.choice() {
             Choice::Deliver { envelope, is_late } => {
-                local.run(Event::Deliver(&self.envelopes.value(envelope)), is_late);
+                local.run(Event::Deliver(self.envelopes.value(envelope)), is_late);
             }
-            Choice::Fire { timer, is_late } => local.run(Event::Fire(&self.timers.value(timer)), is_late),
+            Choice::Fire { timer, is_late } => local.run(Event::Fire(self.timers.value(timer)), is_late),
             Choice::Act { act, .. } => local.run(Event::Act(act), false),
             Choice::Drop { .. } | Choice::Undrop { .. } | Choice::Cut { .. } => {
                 unreachable!("no place takes a step of these")
@@ -237,7 +232,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
     pub(crate) fn observe(&self, observer: u32, seen: u32) -> (u32, Option<Arc<str>>) {
         let mut after = (*self.observers.value(observer)).clone();
         let mut objection = None;
-        for one in self.seen.value(seen).iter() {
+        for one in self.seen.value(seen) {
             if let Err(words) = one.show(&mut after) {
                 objection.get_or_insert(Arc::from(words));
             }
@@ -252,10 +247,5 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         ids.sort_unstable();
         ids.dedup();
         ids
-    }
-
-    /// The start of a node: its first step.
-    pub(crate) fn start(&self, index: usize) -> Arc<Step> {
-        self.step(self.blank(index), Stim::act(index, Act::Start))
     }
 }
