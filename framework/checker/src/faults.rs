@@ -33,7 +33,7 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
                 after.left.cuts -= 1;
                 after.partition = partition;
                 let stim = Stim::new(Choice::Cut { partition });
-                self.add_change(state, fingerprint, (stim, NONE), &after, out);
+                self.add_change((state, fingerprint), (stim, NONE), &after, out);
             }
         }
         if now.left.drops > 0 && self.shared.system.network != Network::Set {
@@ -56,7 +56,7 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
             (before, link) = (envelope, this);
             if !is_again {
                 let stim = Stim::new(Choice::Drop { envelope });
-                self.add_change(state, fingerprint, (stim, envelope), &after, out);
+                self.add_change((state, fingerprint), (stim, envelope), &after, out);
             }
         }
     }
@@ -95,15 +95,14 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
             changed.paused ^= 1 << place;
             changed.left.pauses -= u8::from(!is_paused);
             let stim = Stim::act(place, if is_paused { Act::Resume } else { Act::Pause });
-            self.add_change(state, fingerprint, (stim, NONE), &changed, out);
+            self.add_change((state, fingerprint), (stim, NONE), &changed, out);
         }
     }
 
     /// Adds a successor in which no place takes a step.
     fn add_change(
         &mut self,
-        state: &[u32],
-        fingerprint: u64,
+        (state, fingerprint): (&[u32], u64),
         (stim, lost): (Stim, u32),
         after: &Extras,
         out: &mut Vec<Successor>,

@@ -8,10 +8,10 @@ use crate::intern::Interner;
 use crate::local::{Detail, Done, Event, Local};
 use crate::observer::{Observer, Seen};
 use crate::place::{Envelope, Place, Side, Waiting};
-use crate::stim::{Act, Choice, Stim};
+use crate::stim::{Choice, Stim};
 use crate::system::System;
 use crate::user::Position;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use synod_node::NodeId;
@@ -58,6 +58,8 @@ pub(crate) struct Shared<N: Checkable, O: Observer<N>> {
     /// How many local steps there are of each envelope, and of each timer.
     pub(crate) taken: [Mutex<Vec<u32>>; 2],
     pub(crate) checks: Option<Checks<N>>,
+    /// Messages that were taken for dead, with the place.
+    pub(crate) dead: Mutex<BTreeSet<(u32, u32)>>,
 }
 
 impl<N: Checkable, O: Observer<N>> Shared<N, O> {
@@ -82,6 +84,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             handled: AtomicU64::new(0),
             taken: Default::default(),
             checks,
+            dead: Mutex::default(),
         }
     }
 
@@ -109,9 +112,10 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         Arc::clone(steps.entry(key).or_insert(step))
     }
 
-    /// How many steps are known.
-    pub(crate) fn steps_len(&self) -> usize {
-        self.steps.read().unwrap_or_else(PoisonError::into_inner).len()
+    /// What became of places, before and after each known step, in no order.
+    pub(crate) fn transitions(&self) -> Vec<(u32, u32)> {
+        let steps = self.steps.read().unwrap_or_else(PoisonError::into_inner);
+        steps.iter().map(|((place, _), step)| (*place, step.after)).collect()
     }
 
     fn note_taken(&self, stim: Stim) {
@@ -189,9 +193,9 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         let mut local = self.local(place);
         match stim.choice() {
             Choice::Deliver { envelope, is_late } => {
-                local.run(Event::Deliver(&self.envelopes.value(envelope)), is_late);
+                local.run(Event::Deliver(self.envelopes.value(envelope)), is_late);
             }
-            Choice::Fire { timer, is_late } => local.run(Event::Fire(&self.timers.value(timer)), is_late),
+            Choice::Fire { timer, is_late } => local.run(Event::Fire(self.timers.value(timer)), is_late),
             Choice::Act { act, .. } => local.run(Event::Act(act), false),
             Choice::Drop { .. } | Choice::Undrop { .. } | Choice::Cut { .. } => {
                 unreachable!("no place takes a step of these")
@@ -228,7 +232,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
     pub(crate) fn observe(&self, observer: u32, seen: u32) -> (u32, Option<Arc<str>>) {
         let mut after = (*self.observers.value(observer)).clone();
         let mut objection = None;
-        for one in self.seen.value(seen).iter() {
+        for one in self.seen.value(seen) {
             if let Err(words) = one.show(&mut after) {
                 objection.get_or_insert(Arc::from(words));
             }
@@ -243,10 +247,5 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         ids.sort_unstable();
         ids.dedup();
         ids
-    }
-
-    /// The start of a node: its first step.
-    pub(crate) fn start(&self, index: usize) -> Arc<Step> {
-        self.step(self.blank(index), Stim::act(index, Act::Start))
     }
 }
