@@ -119,7 +119,7 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
             }
             self.follow();
             followed += 1;
-            if followed % POLL_TRANSITIONS == 0 {
+            if followed.is_multiple_of(POLL_TRANSITIONS) {
                 self.poll(crew);
             }
         }
