@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use synod_clientserver::{KvCommand, KvOutput};
+use synod_clientserver::{KvCommand, KvOutput, Outcome};
 use synod_history::{KvOp, KvRet};
 use synod_stdx::Rng;
 
@@ -99,5 +99,13 @@ pub fn ret(output: &KvOutput) -> KvRet {
         KvOutput::PutOk => KvRet::Ok,
         KvOutput::Value(value) | KvOutput::Appended(value) => KvRet::Value(bytes(value)),
         KvOutput::KeyNotFound => KvRet::Value(None),
+    }
+}
+
+/// An answer as a history has it; `None` if it leaves open whether the command ran.
+pub fn told(answer: &Outcome<KvOutput>) -> Option<KvRet> {
+    match answer {
+        Outcome::Done(output) => Some(ret(output)),
+        Outcome::MayHaveHappened => None,
     }
 }

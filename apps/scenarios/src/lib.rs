@@ -6,6 +6,7 @@
 
 pub mod clientserver;
 pub mod kv;
+pub mod mutants;
 pub mod paxos;
 pub mod pingpong;
 pub mod searches;

@@ -18,6 +18,9 @@ pub fn run_test(arguments: &Test) -> ExitCode {
     if arguments.search {
         return search::run(arguments);
     }
+    if arguments.mutants {
+        return search::run_mutants(arguments);
+    }
     if arguments.timers || arguments.checks || arguments.json {
         return usage_error("--timers, --checks and --json belong to --search");
     }

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use synod_checker::{Progress, Stats};
 use synod_testkit::{
-    Orders, Replayed, Search, Searched, StageReport, Stop, Watcher, play_one, resident_bytes, search_one,
+    Hunted, Mutant, Orders, Replayed, Search, Searched, StageReport, Stop, Watcher, hunt, play_one,
+    resident_bytes, search_one,
 };
 use synod_world::Trace;
 
@@ -293,6 +294,91 @@ fn save(directory: &Path, searched: &Searched, onlooker: &Onlooker) -> Result<()
         onlooker.print(&format!("      trace: {}", path.display()));
     }
     Ok(())
+}
+
+/// Nobody prints, but an interrupt ends it.
+struct Hunter(Instant);
+
+impl Watcher for Hunter {
+    fn seconds(&self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+
+    fn is_interrupted(&self) -> bool {
+        interrupt::is_wanted()
+    }
+}
+
+/// Runs `synod test --mutants`.
+pub fn run_mutants(arguments: &Test) -> ExitCode {
+    let names = |mutant: &Mutant| (mutant.module, mutant.caught_by, mutant.name);
+    let mutants = match modules::chosen(arguments, synod_scenarios::mutants::all(), names) {
+        Ok(mutants) => mutants,
+        Err(problem) => return usage_error(&problem),
+    };
+    interrupt::listen();
+    let searches = synod_scenarios::searches::all();
+    let orders = Orders { threads: threads(arguments), ..Orders::default() };
+    let width = mutants.iter().map(|mutant| mutant.name.len()).max().unwrap_or(0);
+    if !arguments.json {
+        println!(
+            "{:<12} {:<width$} {:<6} {:>9} {:>5} {:>6}  what is wrong, and how it shows",
+            "module", "mutant", "by", "states", "steps", "s"
+        );
+    }
+    let mut missed = 0;
+    for mutant in mutants {
+        let hunter = Hunter(Instant::now());
+        let hunted = hunt(&mutant, &searches, &orders, &hunter);
+        let seconds = hunter.seconds();
+        missed += usize::from(hunted.found().is_none());
+        match arguments.json {
+            true => println!("{}", hunted_json(&hunted, seconds)),
+            false => print_hunted(&hunted, seconds, width),
+        }
+        if interrupt::is_wanted() {
+            return ExitCode::FAILURE;
+        }
+    }
+    if !arguments.json {
+        println!(
+            "\n{}",
+            if missed == 0 { "all are caught".to_owned() } else { format!("{missed} are NOT caught") }
+        );
+    }
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn print_hunted(hunted: &Hunted, seconds: f64, width: usize) {
+    let Mutant { module, name, what, caught_by } = hunted.mutant;
+    let (states, indent) = (thousands(hunted.states()), width + 46);
+    match hunted.found() {
+        Some(found) => {
+            println!(
+                "{module:<12} {name:<width$} {caught_by:<6} {states:>9} {:>5} {seconds:>6.2}  {what}",
+                found.steps
+            );
+            println!("{:indent$}{}: {}", "", found.subject, synod_world::shorten(&found.words));
+        }
+        None => println!(
+            "{module:<12} {name:<width$} {caught_by:<6} {states:>9}     - {seconds:>6.2}  NOT CAUGHT: {what}"
+        ),
+    }
+}
+
+fn hunted_json(hunted: &Hunted, seconds: f64) -> serde_json::Value {
+    let Mutant { module, name, what, caught_by } = hunted.mutant;
+    json!({
+        "module": module,
+        "mutant": name,
+        "what": what,
+        "search": caught_by,
+        "states": hunted.states(),
+        "seconds": seconds,
+        "steps": hunted.found().map(|found| found.steps),
+        "subject": hunted.found().map(|found| &found.subject),
+        "words": hunted.found().map(|found| &found.words),
+    })
 }
 
 /// Runs `synod test --replay`.

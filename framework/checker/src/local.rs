@@ -68,8 +68,10 @@ pub(crate) enum Event<'a, N: Checkable> {
 }
 
 impl<N: Checkable> Local<'_, N> {
-    /// Takes `event` and what follows at once. With `is_late` what the handlers write is not durable yet.
+    /// Takes `event` and what follows at once. With `is_late` what the handlers write is not durable yet; nor is it
+    /// while something that was written before is not, since writes become durable in order.
     pub(crate) fn run(&mut self, event: Event<'_, N>, is_late: bool) {
+        let is_behind = !self.side.writing.is_empty();
         match event {
             Event::Deliver(envelope) => {
                 self.step(Stimulus::Message { from: envelope.from, message: envelope.message.clone() })
@@ -91,6 +93,7 @@ impl<N: Checkable> Local<'_, N> {
                 self.node = None;
                 let disk = std::mem::take(&mut self.side.disk);
                 self.side = Side { disk, ..Side::default() };
+                return;
             }
             Event::Act(Act::Restart) => {
                 self.node = Some(self.built.clone());
@@ -100,7 +103,9 @@ impl<N: Checkable> Local<'_, N> {
             Event::Act(Act::GiveUp) => self.give_up(),
             Event::Act(Act::Pause | Act::Resume) => {}
         }
-        self.settle(is_late);
+        self.settle(is_late || is_behind);
+        // Then there is no choice whether they are late.
+        self.done.wrote &= !is_behind;
     }
 
     /// Runs a handler, and takes its effects.

@@ -69,6 +69,14 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
         })
     }
 
+    /// The property that holds exactly where this one does not.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        let test = self.test;
+        let name = format!("not: {}", self.name);
+        Property::when(name, self.reads, move |view| test(view).is_err())
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -154,6 +162,15 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
             (from, to, message)
         };
         ids.into_iter().map(open).collect()
+    }
+
+    /// How many messages are in flight, each as often as it is.
+    ///
+    /// # Panics
+    /// If the property did not declare that it reads everything.
+    pub fn in_flight(&self) -> usize {
+        self.reads_everything();
+        self.state.len() - self.shared.names.len() - 2
     }
 
     /// The timers of `id` that wait.

@@ -29,7 +29,8 @@ pub use play::{
 };
 pub use scenario::{Failed, Kind, Outcome, Play, Scenario, Stage};
 pub use search::{
-    Bench, Desk, Found, Orders, Pinned, Replayed, Search, Searched, StageReport, Staged, Stop, search_one,
+    Bench, Desk, Found, Hunted, Mutant, Orders, Pinned, Replayed, Search, Searched, StageReport, Staged,
+    Stop, hunt, search_one,
 };
 
 #[cfg(test)]

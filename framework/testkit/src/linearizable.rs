@@ -77,6 +77,8 @@ impl<N: Checkable, T: Translator<N>> Observer<N> for Linearizable<T> {
         let Some(process) = self.leave_lane(client, id) else { return Ok(()) };
         match T::ret(response) {
             Some(ret) => self.monitor.complete(process, &ret).map_err(|words| {
+                // Whoever looks further does so as if the answer were still to come.
+                self.monitor.abandon(process);
                 format!("not linearizable: {words} (processes are {LANES_MAX} times their client's number)")
             }),
             None => {

@@ -8,8 +8,8 @@
 use crate::crew::{Threads, Watcher};
 use std::fmt;
 use synod_checker::{
-    CheckSettings, Checkable, Checker, Finding, Observer, Property, Reductions, Report, Settings, Spent,
-    State, Stats, Survives, System, Verdict, Walks,
+    CheckSettings, Checkable, Checker, Fairness, Finding, Observer, Property, Reductions, Report, Settings,
+    Spent, State, Stats, Survives, System, Until, Verdict, Walks,
 };
 use synod_world::{Header, TRACE_VERSION, Trace};
 
@@ -208,13 +208,13 @@ impl Pinned {
 }
 
 /// What a stage must come to.
-enum Wanted<'p> {
+enum Wanted {
     Goal,
+    NoGoal,
     /// All states, and these counts if they are pinned.
     Everything(Option<Pinned>),
     NoViolation,
     Anything,
-    Eventually(std::marker::PhantomData<&'p ()>),
 }
 
 /// A system under search.
@@ -250,6 +250,32 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         let found = self.run(stage, from, settings, (How::Breadth, &Wanted::Goal))?;
         // A replay of another stage's trace needs no state of this one.
         Ok(found.unwrap_or_else(|| from.clone()))
+    }
+
+    /// As [`must_reach`](Bench::must_reach), in exactly so many steps from the first state.
+    ///
+    /// # Errors
+    /// As there, or if it takes more or fewer steps.
+    pub fn must_reach_at(
+        &mut self,
+        stage: &str,
+        from: &State,
+        settings: Settings<N, O>,
+        steps: usize,
+    ) -> Staged<State> {
+        let found = self.must_reach(stage, from, settings)?;
+        if found.steps() != steps && self.desk.orders.replay.is_none() {
+            return Err(Stop::Failed(format!("{stage}: found after {} steps, not {steps}", found.steps())));
+        }
+        Ok(found)
+    }
+
+    /// The goal of `settings` must not be found within their bounds.
+    ///
+    /// # Errors
+    /// If it is, or something is violated.
+    pub fn must_not_reach(&mut self, stage: &str, from: &State, settings: Settings<N, O>) -> Staged {
+        self.run(stage, from, settings, (How::Breadth, &Wanted::NoGoal)).map(|_| ())
     }
 
     /// As [`must_reach`](Bench::must_reach), but it need not be found.
@@ -322,12 +348,29 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         self.run(stage, from, settings, (How::Walks(walks), &Wanted::NoViolation)).map(|_| ())
     }
 
+    /// `goal` is reached in the end, in the sense of `fairness`, whatever happens: all states are seen.
+    ///
+    /// # Errors
+    /// If it need not be, something is violated, or the budget does not suffice.
+    pub fn eventually(
+        &mut self,
+        stage: &str,
+        from: &State,
+        settings: Settings<N, O>,
+        (goal, fairness): (&Property<N, O>, Fairness),
+    ) -> Staged {
+        let how = How::Eventually(goal, fairness);
+        self.run(stage, from, settings, (how, &Wanted::Everything(None))).map(|_| ())
+    }
+
     fn ordered(&self, mut settings: Settings<N, O>) -> Settings<N, O> {
         let orders = self.desk.orders;
         if orders.bare {
             settings.reductions = Reductions::none();
         }
         settings.is_exact |= orders.exact;
+        // A stage comes to one thing, and the play ends with the first that is wrong.
+        settings.until = Until::First;
         if let Some(max) = orders.states_max {
             settings.states_max = Some(settings.states_max.map_or(max, |states| states.min(max)));
         }
@@ -340,7 +383,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         stage: &str,
         from: &State,
         settings: Settings<N, O>,
-        (how, wanted): (How<'_, N, O>, &Wanted<'_>),
+        (how, wanted): (How<'_, N, O>, &Wanted),
     ) -> Staged<Option<State>> {
         let settings = self.ordered(settings);
         if let Some(trace) = &self.desk.orders.replay {
@@ -357,9 +400,8 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
             How::Breadth => self.checker.breadth_first(from, &settings, &crew),
             How::Depth => self.checker.depth_first(from, &settings, &crew),
             How::Walks(walks) => self.checker.walk(from, &settings, *walks, &crew),
-            How::Eventually(goal) => {
-                let _ = goal;
-                self.checker.breadth_first(from, &settings, &crew)
+            How::Eventually(goal, fairness) => {
+                self.checker.eventually(from, &settings, (goal, *fairness), &crew)
             }
         };
         let seconds = watcher.seconds() - begin;
@@ -391,7 +433,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     fn told(&self, stage: &str, finding: &Finding, settings: &Settings<N, O>, how: &How<'_, N, O>) -> Found {
         let shortest = match how {
             // It is a shortest one as it is.
-            How::Breadth | How::Eventually(_) => finding.clone(),
+            How::Breadth | How::Eventually(..) => finding.clone(),
             How::Depth | How::Walks(_) => self.checker.minimised(finding, settings),
         };
         let state = self.checker.in_causal_order(&shortest.state);
@@ -434,8 +476,7 @@ enum How<'p, N: Checkable, O: Observer<N>> {
     Breadth,
     Depth,
     Walks(Walks),
-    #[expect(dead_code, reason = "comes with the checker's graphs")]
-    Eventually(&'p Property<N, O>),
+    Eventually(&'p Property<N, O>, Fairness),
 }
 
 impl<N: Checkable, O: Observer<N>> How<'_, N, O> {
@@ -444,13 +485,13 @@ impl<N: Checkable, O: Observer<N>> How<'_, N, O> {
             How::Breadth => "breadth-first",
             How::Depth => "depth-first",
             How::Walks(_) => "walks",
-            How::Eventually(_) => "eventually",
+            How::Eventually(..) => "eventually",
         }
     }
 }
 
 /// Whether a report is what a stage must come to, and the words for it.
-fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String) {
+fn judge(wanted: &Wanted, report: &Report, orders: &Orders) -> (bool, String) {
     let words = report.to_string();
     let is_capped = orders.states_max.is_some() && report.verdict == Verdict::BudgetSpent(Spent::States);
     match (wanted, report.verdict) {
@@ -467,6 +508,7 @@ fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String
         (Wanted::Goal, Verdict::Exhausted | Verdict::BudgetSpent(_)) => {
             (false, format!("the goal was not found; {words}"))
         }
+        (Wanted::NoGoal, Verdict::GoalReached) => (false, format!("the goal was found; {words}")),
         (Wanted::Everything(_), Verdict::BudgetSpent(_)) if !is_capped => {
             (false, format!("not all states were seen; {words}"))
         }
@@ -475,11 +517,7 @@ fn judge(wanted: &Wanted<'_>, report: &Report, orders: &Orders) -> (bool, String
             Some(objection) => (false, format!("{words}; but {objection}")),
         },
         (
-            Wanted::Goal
-            | Wanted::Everything(_)
-            | Wanted::NoViolation
-            | Wanted::Anything
-            | Wanted::Eventually(_),
+            Wanted::Goal | Wanted::NoGoal | Wanted::Everything(_) | Wanted::NoViolation | Wanted::Anything,
             Verdict::Exhausted | Verdict::BudgetSpent(_) | Verdict::GoalReached,
         ) => (true, words),
     }
@@ -518,4 +556,52 @@ pub fn search_one(search: &Search, orders: &Orders, watcher: &dyn Watcher) -> Se
     let stop = (search.play)(&mut desk).err();
     let Search { module, number, name, .. } = *search;
     Searched { module, number, name, reports: desk.reports, stop }
+}
+
+/// A seeded mistake that a search has to find.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mutant {
+    /// The module with the mistake.
+    pub module: &'static str,
+    /// Its name: what the node does.
+    pub name: &'static str,
+    /// What is wrong with that, in a sentence.
+    pub what: &'static str,
+    /// The number of the search that finds it.
+    pub caught_by: &'static str,
+}
+
+/// What came of one mutant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Hunted {
+    /// Which one.
+    pub mutant: Mutant,
+    /// What its search did.
+    pub searched: Searched,
+}
+
+impl Hunted {
+    /// Unique states of all stages until the violation.
+    pub fn states(&self) -> u64 {
+        self.searched.reports.iter().map(|report| report.stats.unique).sum()
+    }
+
+    /// The violation that gives it away. A goal that is not reached, or a count that is another, does not count.
+    pub fn found(&self) -> Option<&Found> {
+        self.searched.found()
+    }
+}
+
+/// Lets the search that must find a mutant look for it.
+///
+/// # Panics
+/// If there is no such search: a mistake in the mutant's row.
+pub fn hunt(mutant: &Mutant, searches: &[Search], orders: &Orders, watcher: &dyn Watcher) -> Hunted {
+    let is_meant = |search: &&Search| search.module == mutant.module && search.number == mutant.caught_by;
+    let search = searches
+        .iter()
+        .find(is_meant)
+        .unwrap_or_else(|| panic!("{} names a search that is not there", mutant.name));
+    let orders = Orders { mutant: Some(mutant.name), ..orders.clone() };
+    Hunted { mutant: *mutant, searched: search_one(search, &orders, watcher) }
 }

@@ -2,7 +2,7 @@
 
 mod beyond;
 mod cluster;
-mod oracles;
+pub(crate) mod oracles;
 mod rows;
 
 pub use beyond::BEYOND;

@@ -1,10 +1,14 @@
 //! The searches of all modules: claims that the model checker shows.
 
+pub mod beyond;
+pub mod clientserver;
+pub mod group;
+pub mod paxos;
 pub mod pingpong;
 
 use synod_testkit::Search;
 
 /// Every search of every module, in order.
 pub fn all() -> Vec<Search> {
-    [pingpong::SEARCHES].concat()
+    [pingpong::SEARCHES, clientserver::SEARCHES, paxos::SEARCHES, beyond::SEARCHES].concat()
 }

@@ -1,7 +1,9 @@
 //! Searches of `pingpong`.
 
 use std::sync::Arc;
-use synod_checker::{Blind, Network, Property, Reductions, Settings, Survives, System, User};
+use synod_checker::{
+    Blind, Fairness, Network, Property, Reads, Reductions, Settings, Survives, System, User,
+};
 use synod_node::NodeId;
 use synod_pingpong::{Client, Message, Process, Server};
 use synod_stdx::Wire;
@@ -17,6 +19,7 @@ pub const SEARCHES: &[Search] = &[
     search("x1", "every_way_of_three_clients_ends_with_their_own_pongs", |desk| {
         pings(desk, 3, 3, Pinned::new(4_095, 26).with_transitions(67_056))
     }),
+    search("x2", "a_lost_ping_is_never_the_end", lost_pings),
 ];
 
 const fn search(
@@ -36,8 +39,9 @@ fn survives() -> Survives<Process> {
 }
 
 /// One server, and clients whose users ask `pings` times each.
-fn system(network: Network, clients: u32, pings: u64) -> System<Process> {
+fn system(desk: &Desk<'_>, network: Network, clients: u32, pings: u64) -> System<Process> {
     let mut system = System::new(network);
+    system.mutant = desk.mutant().and_then(crate::mutants::of_pingpong);
     system.add(SERVER, Process::Server(Server));
     for id in NodeId::clients(clients) {
         let values = (0..pings).map(|n| u64::from(id.number()) * 1000 + n);
@@ -48,7 +52,8 @@ fn system(network: Network, clients: u32, pings: u64) -> System<Process> {
 }
 
 fn pings(desk: &mut Desk<'_>, clients: u32, pings: u64, pinned: Pinned) -> Staged {
-    let mut bench = desk.bench(system(Network::Set, clients, pings), Blind, Some(survives()))?;
+    let system = system(desk, Network::Set, clients, pings);
+    let mut bench = desk.bench(system, Blind, Some(survives()))?;
     let users = NodeId::clients(clients);
     let done = Property::users_are_done(&users);
     let start = bench.start();
@@ -58,4 +63,21 @@ fn pings(desk: &mut Desk<'_>, clients: u32, pings: u64, pinned: Pinned) -> Stage
     bench.exhaust("every way, counted", &start, bare.prune(done.clone()), pinned)?;
     let reduced = Pinned { transitions: None, ..pinned };
     bench.exhaust("every way", &start, Settings::default().prune(done), reduced)
+}
+
+/// Liveness: where each message is delivered once at most, and some are lost, asking again is what saves the day.
+fn lost_pings(desk: &mut Desk<'_>) -> Staged {
+    let mut system = system(desk, Network::Bag, 1, 2);
+    system.budgets.drops = 3;
+    let mut bench = desk.bench(system, Blind, Some(survives()))?;
+    let done = Property::users_are_done(&NodeId::clients(1));
+    let start = bench.start();
+    let plan = || Settings::default().prune(crowded(4));
+    bench.eventually("in every fair run", &start, plan(), (&done, Fairness::Weak))?;
+    bench.eventually("from every state", &start, plan(), (&done, Fairness::Possible))
+}
+
+/// More messages are in flight than are of interest: without an end to asking again there is no end to states.
+fn crowded(messages: usize) -> Property<Process, Blind> {
+    Property::when("many messages are in flight", Reads::Everything, move |view| view.in_flight() > messages)
 }
