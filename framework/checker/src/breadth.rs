@@ -312,7 +312,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
 
     /// Everything that follows a batch of states: what is new is counted, judged, and kept for the next level.
     fn arrive(&self, seat: &mut Seat<'_, N, O>) {
-        let is_whole = self.visited.is_exact() || self.settings.reductions.symmetry.is_some();
+        let is_whole = self.visited.is_exact() || seat.worker.needs_whole();
         let mut room = self.visited.room(seat.successors.len());
         if !is_whole {
             room.prefetch(seat.successors.iter().map(|next| next.fingerprint));

@@ -13,7 +13,7 @@ use crate::stim::{Act, Stim};
 use crate::system::{Network, System};
 use crate::walks::Walks;
 use crate::worker::{NONE, Worker};
-use crate::{breadth, depth, walks};
+use crate::{breadth, dead, depth, walks};
 use synod_node::NodeId;
 
 /// What `--checks` adds to every local step.
@@ -103,16 +103,17 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
 
     /// Searches breadth-first: each counterexample is a shortest one.
     pub fn breadth_first(&self, from: &State, settings: &Settings<N, O>, crew: &dyn Crew) -> Report {
-        breadth::search(&self.shared, settings, from, crew)
+        dead::proven(&self.shared, settings, from, breadth::search(&self.shared, settings, from, crew))
     }
 
     /// Searches depth-first: with the memory of one path. Counterexamples are not the shortest.
     pub fn depth_first(&self, from: &State, settings: &Settings<N, O>, crew: &dyn Crew) -> Report {
-        depth::search(&self.shared, settings, from, crew)
+        dead::proven(&self.shared, settings, from, depth::search(&self.shared, settings, from, crew))
     }
 
     /// Walks at random. Never shows that there is nothing else.
     pub fn walk(&self, from: &State, settings: &Settings<N, O>, walks: Walks, crew: &dyn Crew) -> Report {
-        walks::search(&self.shared, settings, (from, walks), crew)
+        let report = walks::search(&self.shared, settings, (from, walks), crew);
+        dead::proven(&self.shared, settings, from, report)
     }
 }

@@ -80,4 +80,17 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
         };
         Some(Cover { order, place, showed: arrival.showed, pruned_by })
     }
+
+    /// A step's place among others, by content: the same in every run, on any number of threads.
+    pub(crate) fn content_order(&mut self, stim: Stim) -> (u32, u64) {
+        let kind = stim.bits() >> 28;
+        let content = match stim.choice() {
+            Choice::Deliver { envelope, .. } | Choice::Drop { envelope } | Choice::Undrop { envelope } => {
+                self.envelope_hash(envelope)
+            }
+            Choice::Fire { timer, .. } => self.shared.timers.hash(timer),
+            Choice::Act { .. } | Choice::Cut { .. } => u64::from(stim.bits()),
+        };
+        (kind, content)
+    }
 }

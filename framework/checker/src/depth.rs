@@ -29,12 +29,56 @@ struct Frame {
 /// States that were seen, and how deep each was when it was left last.
 enum Seen {
     Table(Visited),
-    /// `cut` has those that were reached at the limit, and by no shorter way.
-    Depths {
-        depths: LookupMap<u64, u32>,
-        cut: LookupSet<u64>,
-        limit: u32,
-    },
+    Depths(Depths),
+}
+
+/// How deep states lie, for searches with a depth limit.
+struct Depths {
+    depths: LookupMap<u64, u32>,
+    /// Those that were reached at the limit, and by no shorter way.
+    cut: LookupSet<u64>,
+    limit: u32,
+    /// Whole states by number, where they are compared instead of fingerprints.
+    whole: Option<LookupMap<Box<[u32]>, u64>>,
+}
+
+impl Depths {
+    fn new(limit: u32, is_exact: bool) -> Self {
+        let whole = is_exact.then(LookupMap::default);
+        Depths { depths: LookupMap::default(), cut: LookupSet::default(), limit, whole }
+    }
+
+    /// What a state is known by.
+    fn key(&mut self, fingerprint: u64, state: &[u32]) -> u64 {
+        let Some(whole) = &mut self.whole else { return fingerprint };
+        let next = whole.len() as u64;
+        *whole.entry(state.into()).or_insert(next)
+    }
+
+    /// A state was reached: whether it is new, and whether by a shorter way than before.
+    fn reach(&mut self, key: u64, depth: u32) -> (bool, bool) {
+        match self.depths.get_mut(&key) {
+            None => {
+                self.depths.insert(key, depth);
+                (true, false)
+            }
+            Some(before) if depth < *before => {
+                *before = depth;
+                (false, true)
+            }
+            Some(_) => (false, false),
+        }
+    }
+
+    /// Whether a state lies at the limit, and is not to be left.
+    fn is_cut(&mut self, key: u64, depth: u32) -> bool {
+        if depth >= self.limit {
+            self.cut.insert(key);
+            return true;
+        }
+        self.cut.remove(&key);
+        false
+    }
 }
 
 struct Depth<'a, N: Checkable, O: Observer<N>> {
@@ -68,7 +112,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     let handled_before = shared.handled_so_far();
     let seen = match settings.depth_max {
         None => Seen::Table(Visited::new(settings.is_exact)),
-        Some(limit) => Seen::Depths { depths: LookupMap::default(), cut: LookupSet::default(), limit },
+        Some(limit) => Seen::Depths(Depths::new(limit, settings.is_exact)),
     };
     let mut depth = Depth {
         settings,
@@ -93,10 +137,10 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     stats.generated += worker.counts.generated;
     stats.table_bytes = match &seen {
         Seen::Table(visited) => visited.bytes(),
-        Seen::Depths { depths, .. } => depths.capacity() as u64 * 13,
+        Seen::Depths(Depths { depths, .. }) => depths.capacity() as u64 * 13,
     };
     shared.fill(&mut stats, &worker.counts, handled_before);
-    let was_cut = matches!(&seen, Seen::Depths { cut, .. } if !cut.is_empty());
+    let was_cut = matches!(&seen, Seen::Depths(depths) if !depths.cut.is_empty());
     let spent = spent.or(was_cut.then_some(Spent::Depth));
     Report { verdict: Verdict::of(&findings, spent), findings, stats }
 }
@@ -165,7 +209,7 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         self.states.extend_from_slice(state);
         let mut listed = std::mem::take(&mut self.listed);
         self.worker.successors(state, fingerprint, &mut listed);
-        let is_plain = self.settings.reductions.symmetry.is_none();
+        let is_plain = !self.worker.needs_whole();
         let table = match &self.seen {
             Seen::Table(visited) if is_plain => Some(visited),
             Seen::Table(_) | Seen::Depths { .. } => None,
@@ -194,16 +238,13 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
     fn enter(&mut self, state: &[u32], fingerprint: u64) -> bool {
         let identity = self.worker.identity(state, fingerprint);
         let depth = self.path.len() as u32;
-        let (is_new, is_shorter) = match &mut self.seen {
-            Seen::Table(visited) => (visited.insert(identity, &self.worker.whole_identity(state)), false),
-            Seen::Depths { depths, .. } => match depths.insert(identity, depth) {
-                None => (true, false),
-                Some(before) if depth < before => (false, true),
-                Some(before) => {
-                    depths.insert(identity, before);
-                    (false, false)
-                }
-            },
+        let whole = self.worker.whole_identity(state);
+        let (key, (is_new, is_shorter)) = match &mut self.seen {
+            Seen::Table(visited) => (identity, (visited.insert(identity, &whole), false)),
+            Seen::Depths(depths) => {
+                let key = depths.key(identity, &whole);
+                (key, depths.reach(key, depth))
+            }
         };
         if is_new {
             self.stats.unique += 1;
@@ -220,12 +261,10 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         if !(is_new || is_shorter) || self.judge.is_pruned(&mut self.worker, state) {
             return false;
         }
-        if let Seen::Depths { cut, limit, .. } = &mut self.seen {
-            if depth >= *limit {
-                cut.insert(identity);
-                return false;
-            }
-            cut.remove(&identity);
+        if let Seen::Depths(depths) = &mut self.seen
+            && depths.is_cut(key, depth)
+        {
+            return false;
         }
         self.list(state, fingerprint);
         true

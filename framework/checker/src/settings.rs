@@ -1,6 +1,7 @@
 //! How one search goes: what it looks for, what may happen in it, and when it ends.
 
 use crate::Checkable;
+use crate::dead::Dead;
 use crate::observer::Observer;
 use crate::property::Property;
 use crate::symmetry::Symmetry;
@@ -21,31 +22,38 @@ pub enum Until {
 /// What spares work and keeps every verdict. Each can be switched off.
 pub struct Reductions<N: Checkable> {
     /// A stimulus that changes nothing and sends nothing does not happen: where messages are delivered once, it stays
-    /// in flight.
+    /// in flight. On an ordered link it does happen, since it makes way for the next message.
     pub no_ops: bool,
     /// Of two deliveries or timers at different nodes that commute, only one order is taken. The states and their
     /// depths are the same; only transitions are spared. See `commute.rs` for where it applies.
     pub commuting: bool,
     /// States that differ by a renaming of nodes are one.
     pub symmetry: Option<Arc<Symmetry<N>>>,
+    /// States that differ only in messages that can never matter again are one. The search proves what is declared.
+    pub dead: Option<Dead<N>>,
 }
 
 impl<N: Checkable> Clone for Reductions<N> {
     fn clone(&self) -> Self {
-        Reductions { no_ops: self.no_ops, commuting: self.commuting, symmetry: self.symmetry.clone() }
+        Reductions {
+            no_ops: self.no_ops,
+            commuting: self.commuting,
+            symmetry: self.symmetry.clone(),
+            dead: self.dead.clone(),
+        }
     }
 }
 
 impl<N: Checkable> Default for Reductions<N> {
     fn default() -> Self {
-        Reductions { no_ops: true, commuting: true, symmetry: None }
+        Reductions { no_ops: true, commuting: true, symmetry: None, dead: None }
     }
 }
 
 impl<N: Checkable> Reductions<N> {
     /// None of them.
     pub fn none() -> Self {
-        Reductions { no_ops: false, commuting: false, symmetry: None }
+        Reductions { no_ops: false, commuting: false, symmetry: None, dead: None }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::place::{Envelope, Place, Side, Waiting};
 use crate::stim::{Act, Choice, Stim};
 use crate::system::System;
 use crate::user::Position;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use synod_node::NodeId;
@@ -58,6 +58,8 @@ pub(crate) struct Shared<N: Checkable, O: Observer<N>> {
     /// How many local steps there are of each envelope, and of each timer.
     pub(crate) taken: [Mutex<Vec<u32>>; 2],
     pub(crate) checks: Option<Checks<N>>,
+    /// Messages that were taken for dead, with the place.
+    pub(crate) dead: Mutex<BTreeSet<(u32, u32)>>,
 }
 
 impl<N: Checkable, O: Observer<N>> Shared<N, O> {
@@ -82,6 +84,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             handled: AtomicU64::new(0),
             taken: Default::default(),
             checks,
+            dead: Mutex::default(),
         }
     }
 
@@ -107,6 +110,12 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         let step = Arc::new(self.take(place, stim));
         let mut steps = self.steps.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(steps.entry(key).or_insert(step))
+    }
+
+    /// What became of places, before and after each known step, in no order.
+    pub(crate) fn transitions(&self) -> Vec<(u32, u32)> {
+        let steps = self.steps.read().unwrap_or_else(PoisonError::into_inner);
+        steps.iter().map(|((place, _), step)| (*place, step.after)).collect()
     }
 
     /// How many steps are known.

@@ -1,17 +1,19 @@
-//! Random walks: for spaces that do not end. Each walk has dice of its own, drawn from the seed and its number, so the
-//! same seed walks the same ways on any number of threads.
+//! Random walks: for spaces that do not end. Each walk has dice of its own, drawn from the seed and its number, and
+//! chooses among what may come next in an order that does not depend on ids. So the same seed walks the same ways on any
+//! number of threads, and finds the same: of each property the first that the walk of the lowest number found.
 
 use crate::Checkable;
 use crate::crew::{Crew, Progress};
 use crate::judge::{Docket, Found, Judge};
 use crate::observer::Observer;
 use crate::report::{Finding, Report, Spent, Stats, Verdict};
-use crate::settings::Settings;
+use crate::settings::{Settings, Until};
 use crate::shared::Shared;
 use crate::state::State;
 use crate::stim::Stim;
 use crate::visited::Visited;
 use crate::worker::{Counts, NONE, Successor, Worker};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use synod_stdx::Rng;
@@ -36,14 +38,16 @@ struct Outing<'a, N: Checkable, O: Observer<N>> {
     from: &'a State,
     walks: Walks,
     crew: &'a dyn Crew,
-    docket: Docket,
     visited: Visited,
     next: AtomicU64,
     unique: AtomicU64,
     generated: AtomicU64,
     deepest: AtomicU64,
     spent: Mutex<Option<Spent>>,
-    found: Mutex<Vec<(u64, Finding)>>,
+    /// For each property, the steps last: the lowest walk that found something, and what.
+    found: Mutex<BTreeMap<String, (u64, Finding)>>,
+    /// Walks from this one on are not needed: lower ones settled everything.
+    enough: AtomicU64,
     counts: Mutex<Counts>,
 }
 
@@ -66,7 +70,6 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         from,
         walks,
         crew,
-        docket: Docket::new(settings.invariants.len() + settings.goals.len(), settings.until),
         visited: Visited::new(settings.is_exact),
         next: AtomicU64::new(0),
         unique: AtomicU64::new(0),
@@ -74,15 +77,16 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         deepest: AtomicU64::new(0),
         spent: Mutex::new(None),
         found: Mutex::default(),
+        enough: AtomicU64::new(u64::MAX),
         counts: Mutex::default(),
     };
     crew.run(&|_| {
         let worker = Worker::new(shared, settings);
         let judge = Judge::new(&worker);
         let mut walker = Walker { outing: &outing, worker, judge };
-        while !outing.is_over() {
+        loop {
             let number = outing.next.fetch_add(1, Ordering::Relaxed);
-            if number >= walks.count {
+            if number >= walks.count || outing.is_over(number) {
                 break;
             }
             walker.walk(number);
@@ -99,17 +103,38 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     };
     let counts = *outing.counts.lock().unwrap_or_else(PoisonError::into_inner);
     shared.fill(&mut stats, &counts, handled_before);
-    let mut found = outing.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|(walk, _)| *walk);
+    let found = outing.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let enough = outing.enough.into_inner();
+    // What a walk found that the others made needless, other threads might not have found.
+    let mut found: Vec<_> = found.into_values().filter(|(walk, _)| *walk <= enough).collect();
+    found.sort_by_key(|(walk, finding)| (*walk, finding.state.steps()));
     let findings: Vec<Finding> = found.into_iter().map(|(_, finding)| finding).collect();
     let spent = outing.spent.into_inner().unwrap_or_else(PoisonError::into_inner);
     Report { verdict: Verdict::of(&findings, spent.or(Some(Spent::Walks))), findings, stats }
 }
 
 impl<N: Checkable, O: Observer<N>> Outing<'_, N, O> {
-    fn is_over(&self) -> bool {
-        self.docket.is_over.load(Ordering::Relaxed)
+    /// Whether walk `number` need not go on.
+    fn is_over(&self, number: u64) -> bool {
+        number > self.enough.load(Ordering::Relaxed)
             || self.spent.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Keeps what walk `number` found, if no lower one found it.
+    fn keep(&self, number: u64, finding: Finding) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = format!("{:?}", finding.subject);
+        if found.get(&key).is_none_or(|(walk, _)| number < *walk) {
+            found.insert(key, (number, finding));
+        }
+        let properties = self.settings.invariants.len() + self.settings.goals.len();
+        let walks = found.values().map(|(walk, _)| *walk);
+        let enough = match self.settings.until {
+            Until::First => walks.min(),
+            Until::Settled if found.len() > properties && properties > 0 => walks.max(),
+            Until::Settled => None,
+        };
+        self.enough.store(enough.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     fn poll(&self) {
@@ -126,58 +151,79 @@ impl<N: Checkable, O: Observer<N>> Outing<'_, N, O> {
     }
 }
 
+/// One walk.
+struct Walk {
+    number: u64,
+    /// What is still open in this walk.
+    docket: Docket,
+    path: Vec<Stim>,
+}
+
 impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
     fn walk(&mut self, number: u64) {
-        let mut dice = Rng::new(self.outing.walks.seed).split("walks").split(&number.to_string());
-        let mut state = self.outing.from.vector.to_vec();
+        let outing = self.outing;
+        let mut dice = Rng::new(outing.walks.seed).split("walks").split(&number.to_string());
+        let mut state = outing.from.vector.to_vec();
         let mut fingerprint = self.worker.fingerprint(&state);
-        let mut path: Vec<Stim> = Vec::new();
+        let properties = outing.settings.invariants.len() + outing.settings.goals.len();
+        let docket = Docket::new(properties, outing.settings.until);
+        let mut walk = Walk { number, docket, path: Vec::new() };
         let mut successors: Vec<Successor> = Vec::new();
         loop {
-            self.look(number, &state, fingerprint, &path);
-            let is_long = path.len() as u64 >= u64::from(self.outing.walks.steps);
-            if is_long || self.outing.is_over() || self.judge.is_pruned(&mut self.worker, &state) {
+            self.look(&walk, &state, fingerprint);
+            let is_long = walk.path.len() as u64 >= u64::from(outing.walks.steps);
+            let is_over = walk.docket.is_over.load(Ordering::Relaxed) || outing.is_over(number);
+            if is_long || is_over || self.judge.is_pruned(&mut self.worker, &state) {
                 break;
             }
             self.worker.successors(&state, fingerprint, &mut successors);
             if successors.is_empty() {
                 break;
             }
-            let next = successors[dice.below(successors.len() as u64) as usize];
-            self.outing.generated.fetch_add(1, Ordering::Relaxed);
+            let next = self.choose(&successors, &mut dice);
+            outing.generated.fetch_add(1, Ordering::Relaxed);
             let mut built = Vec::with_capacity(state.len() + 4);
             self.worker.build(&state, &next, &mut built);
-            path.push(next.stim);
+            walk.path.push(next.stim);
             if next.objection != NONE {
                 let words = std::sync::Arc::clone(&self.worker.objections[next.objection as usize]);
                 let mut found = Vec::new();
-                self.judge.object(&self.outing.docket, &words, &mut found);
-                self.note(number, found, &built, &path);
+                self.judge.object(&walk.docket, &words, &mut found);
+                self.note(&walk, found, &built);
             }
             (state, fingerprint) = (built, next.fingerprint);
-            if path.len().is_multiple_of(POLL_STEPS) {
-                self.outing.poll();
+            if walk.path.len().is_multiple_of(POLL_STEPS) {
+                outing.poll();
             }
         }
-        self.outing.deepest.fetch_max(path.len() as u64, Ordering::Relaxed);
+        outing.deepest.fetch_max(walk.path.len() as u64, Ordering::Relaxed);
     }
 
-    /// Judges a state that no walk has seen.
-    fn look(&mut self, number: u64, state: &[u32], fingerprint: u64, path: &[Stim]) {
+    /// One of the successors. They come in the order of ids, and threads race for these: so the dice choose in the
+    /// order of contents.
+    fn choose(&mut self, successors: &[Successor], dice: &mut Rng) -> Successor {
+        let content = |(at, next): (usize, &Successor)| (self.worker.content_order(next.stim), at);
+        let mut order: Vec<_> = successors.iter().enumerate().map(content).collect();
+        let at = dice.below(order.len() as u64) as usize;
+        let (_, (_, chosen), _) = order.select_nth_unstable(at);
+        successors[*chosen]
+    }
+
+    /// Judges a state. Others may have judged it: which walk was there first is chance.
+    fn look(&mut self, walk: &Walk, state: &[u32], fingerprint: u64) {
         let identity = self.worker.identity(state, fingerprint);
         if self.outing.visited.insert(identity, &self.worker.whole_identity(state)) {
             self.outing.unique.fetch_add(1, Ordering::Relaxed);
-            let mut found = Vec::new();
-            self.judge.judge(&mut self.worker, &self.outing.docket, state, &mut found);
-            self.note(number, found, state, path);
         }
+        let mut found = Vec::new();
+        self.judge.judge(&mut self.worker, &walk.docket, state, &mut found);
+        self.note(walk, found, state);
     }
 
-    fn note(&self, number: u64, found: Vec<Found>, state: &[u32], path: &[Stim]) {
+    fn note(&self, walk: &Walk, found: Vec<Found>, state: &[u32]) {
         for Found { subject, words } in found {
-            let state = self.outing.from.extended(state.to_vec(), path);
-            let mut all = self.outing.found.lock().unwrap_or_else(PoisonError::into_inner);
-            all.push((number, Finding { subject, words, state }));
+            let state = self.outing.from.extended(state.to_vec(), &walk.path);
+            self.outing.keep(walk.number, Finding { subject, words, state });
         }
     }
 }

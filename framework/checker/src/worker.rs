@@ -6,11 +6,13 @@
 
 use crate::Checkable;
 use crate::commute::{Arrival, Cover, Later};
+use crate::dead::Mortuary;
 use crate::extras::Extras;
 use crate::flight::Route;
 use crate::memo::{Memo, NOTHING, UNKNOWN};
 use crate::observer::Observer;
 use crate::orbit::Orbit;
+use crate::sample;
 use crate::settings::Settings;
 use crate::shared::{NOTHING_SEEN, Shared};
 use crate::stim::{Choice, Stim};
@@ -139,7 +141,8 @@ pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
     pub(crate) objections: Vec<Arc<str>>,
     pub(crate) counts: Counts,
     pub(crate) scratch: Vec<u32>,
-    orbit: Option<Orbit<N>>,
+    pub(crate) orbit: Option<Orbit<N>>,
+    pub(crate) mortuary: Option<Mortuary<N>>,
 }
 
 impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
@@ -169,6 +172,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             counts: Counts::default(),
             scratch: Vec::new(),
             orbit: Orbit::new(shared, settings),
+            mortuary: Mortuary::new(settings),
         }
     }
 
@@ -185,17 +189,22 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
 
     /// What a state is known by: its fingerprint, or that of the first of all states that are symmetric to it.
     pub(crate) fn identity(&mut self, state: &[u32], fingerprint: u64) -> u64 {
+        let (state, fingerprint) = self.living(state, fingerprint);
         match &mut self.orbit {
             None => fingerprint,
-            Some(orbit) => orbit.fingerprint(self.shared, state, fingerprint),
+            Some(orbit) => orbit.fingerprint(self.shared, &state, fingerprint),
         }
     }
 
     /// What a state is known by where whole states are kept: as [`identity`](Worker::identity).
     pub(crate) fn whole_identity<'s>(&mut self, state: &'s [u32]) -> Cow<'s, [u32]> {
-        match self.orbit.as_mut().filter(|_| self.settings.is_exact) {
-            None => Cow::Borrowed(state),
-            Some(orbit) => Cow::Owned(orbit.least(self.shared, state)),
+        if !self.settings.is_exact {
+            return Cow::Borrowed(state);
+        }
+        let (state, _) = self.living(state, 0);
+        match &mut self.orbit {
+            None => state,
+            Some(orbit) => Cow::Owned(orbit.least(self.shared, &state)),
         }
     }
 
@@ -303,6 +312,15 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             wrote: step.wrote,
         });
         if step.is_noop { number | NOTHING } else { number }
+    }
+
+    /// Takes a known step again; if it comes to something else, the step objects from now on.
+    #[cold]
+    fn take_again(&mut self, place: u32, stim: Stim, step: u32) {
+        if let Some(words) = self.shared.differs_again(place, stim) {
+            let objection = self.object(words);
+            self.known[step as usize].objection = objection;
+        }
     }
 
     fn object(&mut self, words: Arc<str>) -> u32 {
@@ -439,13 +457,19 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     fn add_step(&mut self, state: &[u32], fingerprint: u64, step: Asked, out: &mut Vec<Successor>) {
         let Asked { place, stim, cell, late, order, envelope } = step;
         self.counts.steps += 1;
+        let number = cell & !NOTHING;
+        if sample::is_due(self.counts.steps) {
+            self.take_again(state[place], stim, number);
+        }
         if cell & NOTHING != 0 {
             self.counts.no_ops += 1;
-            if self.settings.reductions.no_ops {
+            // On an ordered link, what has no effect stands before what may have one.
+            let makes_way = self.network == Network::Ordered && envelope != NONE;
+            if self.settings.reductions.no_ops && !makes_way && self.known[number as usize].objection == NONE
+            {
                 return;
             }
         }
-        let number = cell & !NOTHING;
         let known = &self.known[number as usize];
         let (wrote, shows) = (known.wrote, known.seen != NOTHING_SEEN);
         let extras = state[self.places + 1];

@@ -2,47 +2,13 @@
 
 mod models;
 
-use models::paxos::Paxos;
-use models::recorder::Recorder;
-use models::register::{self, Request, Response};
-use models::two_phase::{TwoPhase, nobody_commits_what_another_aborts};
-use synod_checker::{
-    Alone, Blind, Checkable, Checker, Network, Observer, Property, Reads, Reductions, Report, Settings,
-    System, User, Verdict,
-};
-use synod_node::{Node, NodeId, RequestId};
-
-/// The recorder as an observer.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-struct Recording(Recorder);
-
-impl<N: Checkable + Node<Request = Request, Response = Response>> Observer<N> for Recording {
-    fn on_invoke(&mut self, client: NodeId, _id: RequestId, request: &Request) {
-        self.0.on_invoke(client, request);
-    }
-    fn on_return(&mut self, client: NodeId, _id: RequestId, response: &Response) -> Result<(), String> {
-        self.0.on_return(client, response)
-    }
-    fn on_give_up(&mut self, _client: NodeId, _id: RequestId) {}
-}
-
-fn paxos(clients: u32) -> System<Paxos> {
-    let mut system = System::new(Network::Bag);
-    for (id, node) in Paxos::nodes(3, clients) {
-        if id.is_client() {
-            let asks = register::requests(id.number()).into_iter().map(|request| (request, None)).collect();
-            system.add_with_user(id, node, User::asks(asks));
-        } else {
-            system.add(id, node);
-        }
-    }
-    system
-}
+use models::systems::{Recording, agreed, paxos};
+use synod_checker::{Alone, Blind, Checker, Reductions, Report, Settings, Verdict};
 
 fn search_paxos(clients: u32, commuting: bool) -> Report {
     let checker = Checker::new(paxos(clients), Recording::default()).unwrap();
-    let mut settings = Settings::default();
-    settings.reductions = Reductions { commuting, ..Reductions::default() };
+    let reductions = Reductions { commuting, ..Reductions::default() };
+    let settings = Settings { reductions, ..Settings::default() };
     checker.breadth_first(&checker.start(), &settings, &Alone)
 }
 
@@ -66,17 +32,9 @@ fn paxos_with_three_clients() {
 }
 
 fn two_phase(resources: u32) -> Report {
-    let mut system = System::new(Network::Set);
-    for (id, node) in TwoPhase::nodes(resources) {
-        system.add(id, node);
-    }
-    let names = system.names();
+    let system = models::systems::two_phase(resources);
+    let settings = Settings::default().invariant(agreed(&system));
     let checker = Checker::new(system, Blind).unwrap();
-    let agreed = Property::when("nobody commits what another aborts", Reads::Nodes(names), |view| {
-        let nodes: Vec<&TwoPhase> = view.nodes().map(|(_, node)| node).collect();
-        nobody_commits_what_another_aborts(nodes.iter().copied())
-    });
-    let settings = Settings::default().invariant(agreed);
     checker.breadth_first(&checker.start(), &settings, &Alone)
 }
 

@@ -4,7 +4,8 @@ mod models;
 
 use models::crew::Threads;
 use models::ledger::{self, Ledger, Size, lines_are_kept};
-use models::two_phase::{self, MANAGER, TwoPhase, nobody_commits_what_another_aborts};
+use models::systems::{agreed, two_phase};
+use models::two_phase::{MANAGER, Resource, TwoPhase};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,23 +19,8 @@ fn up_to<N: Checkable>(symmetry: Symmetry<N>) -> Reductions<N> {
     Reductions { symmetry: Some(Arc::new(symmetry)), ..Reductions::default() }
 }
 
-fn two_phase(resources: u32) -> System<TwoPhase> {
-    let mut system = System::new(Network::Set);
-    for (id, node) in TwoPhase::nodes(resources) {
-        system.add(id, node);
-    }
-    system
-}
-
 fn resources(system: &System<TwoPhase>) -> Vec<NodeId> {
     system.names().into_iter().filter(|id| *id != MANAGER).collect()
-}
-
-fn agreed(system: &System<TwoPhase>) -> Property<TwoPhase, Blind> {
-    Property::when("nobody commits what another aborts", Reads::Nodes(system.names()), |view| {
-        let nodes: Vec<&TwoPhase> = view.nodes().map(|(_, node)| node).collect();
-        nobody_commits_what_another_aborts(nodes.iter().copied())
-    })
 }
 
 fn two_phase_up_to_names(count: u32, is_exact: bool, crew: &dyn Crew) -> Report {
@@ -259,7 +245,7 @@ fn a_property_that_reads_one_of_the_group_tells_it_apart() {
     let system = two_phase(3);
     let second = resources(&system)[0];
     let prepared = Property::when("n2 is prepared", Reads::Nodes(vec![second]), move |view| {
-        view.node(second).is_some_and(|node: &TwoPhase| node.is(two_phase::Resource::Prepared))
+        view.node(second).is_some_and(|node: &TwoPhase| node.is(Resource::Prepared))
     });
     let reductions = up_to(Symmetry::new(&system, &[resources(&system)]).unwrap());
     let settings = Settings { reductions, ..Settings::default() }.invariant(prepared);

@@ -65,6 +65,13 @@ pub struct Size {
     pub is_hasty: bool,
 }
 
+/// What may go wrong in this network. Where a message comes again and again, a server that waits for its disk has more
+/// and more answers waiting behind it: there no write is late, so that the states come to an end.
+pub fn finite(network: Network, budgets: &Budgets) -> Budgets {
+    let late_writes = if network == Network::Set { 0 } else { budgets.late_writes };
+    Budgets { late_writes, ..budgets.clone() }
+}
+
 /// A system whose clients have users.
 pub fn system(size: Size, network: Network, budgets: Budgets) -> System<Ledger> {
     let mut system = System::new(network);

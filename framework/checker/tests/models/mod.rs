@@ -7,5 +7,6 @@ pub mod ledger;
 pub mod paxos;
 pub mod recorder;
 pub mod register;
+pub mod systems;
 pub mod two_phase;
 pub mod walk;

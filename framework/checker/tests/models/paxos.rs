@@ -224,6 +224,22 @@ impl Server {
         ctx.send(proposal.client, Message::Answer { id: proposal.id, response: Response::Put });
     }
 
+    /// Whether `message` has no effect, and never will.
+    fn is_dead(&self, message: &Message) -> bool {
+        if self.is_decided {
+            return !matches!(message, Message::Ask { request: Request::Get, .. });
+        }
+        match message {
+            Message::Ask { request: Request::Put(_), .. } => self.proposal.is_some(),
+            Message::Ask { request: Request::Get, .. } | Message::Decided(_) | Message::Answer { .. } => {
+                false
+            }
+            Message::Prepare { ballot } => self.ballot >= Some(*ballot),
+            Message::Prepared { ballot, .. } | Message::Accepted { ballot } => self.ballot > Some(*ballot),
+            Message::Accept(accepted) => self.ballot > Some(accepted.ballot),
+        }
+    }
+
     fn assert_invariants(&self) {
         assert!(
             self.accepted.map(|accepted| accepted.ballot) <= self.ballot,
@@ -251,6 +267,15 @@ impl Paxos {
         };
         let client = |number| (NodeId::client(number), Paxos::Client(Client::new(number, servers)));
         NodeId::servers(servers).into_iter().map(server).chain((1..=clients).map(client)).collect()
+    }
+
+    /// Whether `message` has no effect on this node, and never will.
+    pub fn is_dead(&self, message: &Message) -> bool {
+        match (self, message) {
+            (Paxos::Server(server), message) => server.is_dead(message),
+            (Paxos::Client(client), Message::Answer { id, .. }) => client.is_past(*id),
+            (Paxos::Client(_), _) => false,
+        }
     }
 
     /// The decision, if this is a server that knows it.

@@ -63,6 +63,11 @@ impl Client {
         server
     }
 
+    /// Whether it asked that, and waits for it no longer.
+    pub fn is_past(&self, id: RequestId) -> bool {
+        u64::from(self.asked) >= id.0 && self.waiting != Some(id)
+    }
+
     /// A server answers: returns whether its user waits for that.
     pub fn on_answer(&mut self, id: RequestId) -> bool {
         let is_awaited = self.waiting == Some(id);
