@@ -103,6 +103,14 @@ impl<T: Hash + Eq> Interner<T> {
         (id, hash)
     }
 
+    /// As [`intern`](Interner::intern), for what was `before`, with its id and hash, and perhaps still is.
+    pub(crate) fn intern_after(&self, before: Option<(u32, u64)>, value: T) -> (u32, u64) {
+        match before {
+            Some((id, hash)) if *self.value(id) == value => (id, hash),
+            Some(_) | None => self.intern(value),
+        }
+    }
+
     fn find(&self, index: &Index, hash: u64, value: &T) -> Option<u32> {
         let mut at = *index.newest.get(&hash)?;
         while at != END {

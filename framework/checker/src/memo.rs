@@ -2,8 +2,8 @@
 //! search does most.
 //!
 //! Each place's content has a row of cells, one for each envelope that ever was sent to it, in the order in which the
-//! thread met them. Most cells of a row are filled sooner or later where memoisation pays; where it does not, rows could
-//! outgrow the states, so beyond [`CELLS_MAX`] a map takes over.
+//! thread met them. Where memoisation pays, many cells of a row are filled sooner or later. Where it does not, since most
+//! contents are new, rows would cost more than what stands in them; a map takes over.
 
 use crate::stim::Stim;
 use synod_stdx::LookupMap;
@@ -12,8 +12,9 @@ use synod_stdx::LookupMap;
 pub(crate) const UNKNOWN: u32 = u32::MAX;
 /// This bit of a cell says that the step changes nothing.
 pub(crate) const NOTHING: u32 = 1 << 31;
-/// 64 MiB.
-const CELLS_MAX: usize = 1 << 24;
+/// Rows may have so many cells for each that is filled, and this many anyway: 256 KiB.
+const CELLS_PER_STEP: usize = 16;
+const CELLS_MIN: usize = 1 << 16;
 const ROW_MIN: usize = 16;
 
 /// Steps by content of a place and stimulus: a number, and perhaps [`NOTHING`].
@@ -22,6 +23,8 @@ pub(crate) struct Memo {
     /// By content of a place: where its row begins, and how long it is.
     rows: Vec<(u32, u32)>,
     cells: Vec<u32>,
+    /// How many steps are kept, in cells and in the map.
+    kept: usize,
     rest: LookupMap<u64, u32>,
 }
 
@@ -45,6 +48,7 @@ impl Memo {
 
     /// Remembers a step; `rank` is a delivery's.
     pub(crate) fn keep(&mut self, place: u32, stim: Stim, rank: Option<u32>, cell: u32) {
+        self.kept += 1;
         match rank {
             Some(rank) if self.make_room(place as usize, rank as usize) => {
                 let first = self.rows[place as usize].0;
@@ -67,7 +71,7 @@ impl Memo {
         }
         let longer = (rank + 1).next_power_of_two().max(ROW_MIN);
         let from = self.cells.len();
-        if from + longer > CELLS_MAX {
+        if from + longer > CELLS_MIN.max(self.kept * CELLS_PER_STEP).min(u32::MAX as usize) {
             return false;
         }
         self.cells.extend_from_within(first as usize..(first + len) as usize);

@@ -59,6 +59,9 @@ impl<N: Checkable> Side<N> {
     }
 
     pub(crate) fn sort_timers(&mut self) {
+        if self.timers.len() < 2 {
+            return;
+        }
         let mut rest: Vec<(u64, Waiting<N>)> =
             self.timers.drain(..).map(|timer| (content_hash(Salt::Timer, &timer), timer)).collect();
         while !rest.is_empty() {

@@ -141,17 +141,16 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             checks.redeliver(self, place, stim, &local);
             checks.compare_kept(self, &mut local);
         }
-        let before = self.places.value(place);
-        let after = self.settle(&mut local);
+        let after = self.settle(place, &mut local);
         let sends: Box<[(u32, u64)]> = self.envelope_ids(&mut local.done);
-        let (seen, _) = self.seen.intern(std::mem::take(&mut local.done.seen));
+        let seen = match std::mem::take(&mut local.done.seen) {
+            seen if seen.is_empty() => NOTHING_SEEN,
+            seen => self.seen.intern(seen).0,
+        };
         let objection = local.done.objection.take().map(Arc::from);
         Step {
             delta: self.places.hash(after).wrapping_sub(self.places.hash(place)),
-            is_noop: *self.places.value(after) == *before
-                && sends.is_empty()
-                && seen == NOTHING_SEEN
-                && objection.is_none(),
+            is_noop: after == place && sends.is_empty() && seen == NOTHING_SEEN && objection.is_none(),
             after,
             sends,
             seen,
@@ -160,15 +159,17 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         }
     }
 
-    /// Interns what became of a place.
-    fn settle(&self, local: &mut Local<'_, N>) -> u32 {
+    /// Interns what became of the content `number` of a place. Most steps change little: what is as before has its id,
+    /// and needs no hash.
+    fn settle(&self, number: u32, local: &mut Local<'_, N>) -> u32 {
+        let before = self.places.value(number);
         let place = Place {
             index: local.index as u32,
-            node: local.node.take().map(|node| self.nodes.intern(node)),
-            side: self.sides.intern(std::mem::take(&mut local.side)),
-            user: local.position.take().map(|position| self.users.intern(position)),
+            node: local.node.take().map(|node| self.nodes.intern_after(before.node, node)),
+            side: self.sides.intern_after(Some(before.side), std::mem::take(&mut local.side)),
+            user: local.position.take().map(|position| self.users.intern_after(before.user, position)),
         };
-        self.places.intern(place).0
+        if place == *before { number } else { self.places.intern(place).0 }
     }
 
     fn envelope_ids(&self, done: &mut Done<N>) -> Box<[(u32, u64)]> {

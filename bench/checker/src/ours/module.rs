@@ -12,6 +12,8 @@ use synod_paxos::{Client, Process, Request, Server, Slot, invariants};
 
 /// After so many states a search ends.
 const STATES: u64 = 1_000_000;
+/// The same for a search that goes down with timers: elections follow one another, so that most local states are new.
+const STATES_DEEP: u64 = 4_000;
 
 type Node = Process<KvStore>;
 
@@ -19,7 +21,8 @@ type Node = Process<KvStore>;
 /// ever want to.
 pub fn search(has_timers: bool, way: Way) -> Counts {
     let checker = Checker::new(system(), Blind).expect("the first steps are right");
-    let mut settings = Settings::default().states(STATES).invariant(agreed());
+    let states = if has_timers && way.is_depth_first { STATES_DEEP } else { STATES };
+    let mut settings = Settings::default().states(states).invariant(agreed());
     settings.reductions = Reductions { commuting: !way.is_exact, ..Reductions::default() };
     let from = if has_timers {
         checker.start()
