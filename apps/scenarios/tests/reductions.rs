@@ -4,7 +4,9 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
 use synod_scenarios::{mutants, searches};
-use synod_testkit::{Hunted, Mutant, Orders, Search, StageReport, Unwatched, Without, hunt, search_one, search_report};
+use synod_testkit::{
+    Hunted, Mutant, Orders, Search, StageReport, Unwatched, Without, hunt, search_one, search_report,
+};
 
 /// Searches whose spaces are small and have an end: of each module some.
 const FINITE: &[(&str, &str)] = &[

@@ -2,8 +2,12 @@
 //!
 //! Threads take pages of a level's states and build the next level in pages of their own; they meet in the table of
 //! visited states alone. A thread first lists what follows a batch of states, then asks the table about all of it: so
-//! it waits for memory once a batch, and not once a successor. Which thread finds a state first differs from run to run; how many states there are, at which
-//! depth, and how long the counterexamples are, does not.
+//! it waits for memory once a batch, and not once a successor.
+//!
+//! Which thread finds a state first differs from run to run; how many states there are, at which depth, and how long the
+//! counterexamples are, does not. A level in which something is found is searched to its end, and of what was found the
+//! least counts, in an order by content: so a search ends with the same state on any number of threads, and so do those
+//! that begin there.
 
 use crate::Checkable;
 use crate::commute::Arrival;
@@ -61,6 +65,16 @@ struct Origin {
     successors: usize,
 }
 
+/// Where something was found in a level, and what.
+struct Spot {
+    found: Found,
+    rank: u64,
+    /// The number of the state before, and the step.
+    number: u32,
+    stim: Option<Stim>,
+    after: Vec<u32>,
+}
+
 /// What one thread has.
 struct Seat<'a, N: Checkable, O: Observer<N>> {
     worker: Worker<'a, N, O>,
@@ -80,8 +94,7 @@ struct Seat<'a, N: Checkable, O: Observer<N>> {
     states: Vec<u32>,
     built: Vec<u32>,
     fresh: Vec<u32>,
-    /// Where something was found: the state before, the step, the state after.
-    found: Vec<(Found, u32, Option<Stim>, Vec<u32>)>,
+    found: Vec<Spot>,
     unique: u64,
 }
 
@@ -132,7 +145,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         shared,
         settings,
         crew,
-        docket: Docket::new(properties, settings.until),
+        docket: Docket::by_level(properties, settings.until),
         visited: Visited::new(settings.is_exact),
         seats: (0..crew.threads().max(1)).map(seat).collect(),
         unique: AtomicU64::new(0),
@@ -197,8 +210,9 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         self.visited.insert(identity, &seat.worker.whole_identity(&state));
         self.unique.fetch_add(1, Ordering::Relaxed);
         let mut found = Vec::new();
-        seat.judge.judge(&mut seat.worker, &self.docket, &state, &mut found);
-        seat.found.extend(found.into_iter().map(|found| (found, 0, None, state.clone())));
+        seat.judge.judge(&mut seat.worker, (&self.docket, fingerprint), &state, &mut found);
+        let spot = |found| Spot { found, rank: fingerprint, number: 0, stim: None, after: state.clone() };
+        seat.found.extend(found.into_iter().map(spot));
         if seat.judge.is_pruned(&mut seat.worker, &state) {
             return Vec::new();
         }
@@ -289,12 +303,18 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         let (waiting, next_at) = page.read(at, worker.places + 2, states, &mut worker.fresh);
         let reach = seat.pruned_by.map_or((Arrival::START, 0), |pruned_by| (waiting.arrival, pruned_by));
         worker.add_uncovered(&states[from..], waiting.fingerprint, reach, successors);
+        let mut kept = first;
         for index in first..seat.successors.len() {
             let next = seat.successors[index];
-            if next.objection != NONE {
+            if next.objection == NONE {
+                seat.successors[kept] = next;
+                kept += 1;
+            } else {
+                // Nothing is known of what a broken step leads to: it is not followed.
                 self.object(seat, (from, number), &next);
             }
         }
+        seat.successors.truncate(kept);
         seat.origins.push(Origin { number, words: seat.states.len(), successors: seat.successors.len() });
         next_at
     }
@@ -302,11 +322,12 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
     fn object(&self, seat: &mut Seat<'_, N, O>, (from, number): (usize, u32), next: &Successor) {
         let mut found = Vec::new();
         let words = std::sync::Arc::clone(&seat.worker.objections[next.objection as usize]);
-        seat.judge.object(&self.docket, &words, &mut found);
-        for one in found {
+        let rank = next.fingerprint;
+        seat.judge.object((&self.docket, rank), &words, &mut found);
+        for found in found {
             let mut after = Vec::new();
             seat.worker.build(&seat.states[from..], next, &mut after);
-            seat.found.push((one, number, Some(next.stim), after));
+            seat.found.push(Spot { found, rank, number, stim: Some(next.stim), after });
         }
     }
 
@@ -345,8 +366,10 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         seat.unique += 1;
         let Seat { worker, judge, states, built, fresh, .. } = seat;
         let mut found = Vec::new();
-        judge.judge(worker, &self.docket, built, &mut found);
-        seat.found.extend(found.into_iter().map(|one| (one, number, Some(next.stim), built.clone())));
+        let rank = next.fingerprint;
+        judge.judge(worker, (&self.docket, rank), built, &mut found);
+        let spot = |found| Spot { found, rank, number, stim: Some(next.stim), after: built.clone() };
+        seat.found.extend(found.into_iter().map(spot));
         // A state that is not left needs no number: nothing leads back to it.
         if judge.is_pruned(worker, built) {
             return;
@@ -369,15 +392,23 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         page.push(waiting, (built, worker.places + 2), fresh);
     }
 
-    /// Turns what the threads found into findings, with their paths.
+    /// Turns what the threads found in a level into findings, one of each property, with their paths.
     fn gather(&self, findings: &mut Vec<Finding>, from: &State, ancestry: &Ancestry) {
+        let mut spots: Vec<Spot> = Vec::new();
         for seat in &self.seats {
-            for (found, number, stim, after) in lock(seat).found.drain(..) {
-                let mut path = ancestry.path(number);
-                path.extend(stim);
-                let state = from.extended(after, &path);
-                findings.push(Finding { subject: found.subject, words: found.words, state });
-            }
+            spots.append(&mut lock(seat).found);
         }
+        spots.sort_by(|a, b| {
+            let key = |spot: &Spot| (spot.found.property, spot.rank);
+            key(a).cmp(&key(b)).then_with(|| a.found.words.cmp(&b.found.words))
+        });
+        spots.dedup_by_key(|spot| spot.found.property);
+        for Spot { found, number, stim, after, .. } in spots {
+            let mut path = ancestry.path(number);
+            path.extend(stim);
+            let state = from.extended(after, &path);
+            findings.push(Finding { subject: found.subject, words: found.words, state });
+        }
+        self.docket.turn();
     }
 }

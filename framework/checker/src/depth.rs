@@ -194,10 +194,11 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
         if next.objection != NONE {
             let words = std::sync::Arc::clone(&self.worker.objections[next.objection as usize]);
             let mut found = Vec::new();
-            self.judge.object(&self.docket, &words, &mut found);
+            self.judge.object((&self.docket, 0), &words, &mut found);
             self.note(found, &built);
         }
-        if !self.enter(&built, next.fingerprint) {
+        // Nothing is known of what a broken step leads to: it is not followed.
+        if next.objection != NONE || !self.enter(&built, next.fingerprint) {
             self.path.pop();
         }
         (self.before, self.built) = (before, built);
@@ -228,7 +229,7 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
     }
 
     fn note(&mut self, found: Vec<Found>, state: &[u32]) {
-        for Found { subject, words } in found {
+        for Found { subject, words, .. } in found {
             let state = self.from.extended(state.to_vec(), &self.path);
             self.findings.push(Finding { subject, words, state });
         }
@@ -255,7 +256,7 @@ impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
             self.stats.by_depth[at] += 1;
             self.stats.depth = self.stats.depth.max(depth);
             let mut found = Vec::new();
-            self.judge.judge(&mut self.worker, &self.docket, state, &mut found);
+            self.judge.judge(&mut self.worker, (&self.docket, 0), state, &mut found);
             self.note(found, state);
         }
         if !(is_new || is_shorter) || self.judge.is_pruned(&mut self.worker, state) {

@@ -191,7 +191,7 @@ impl<N: Checkable, O: Observer<N>> Builder<'_, N, O> {
     fn look(&mut self, number: u32) {
         let state = self.graph.vector(number).to_vec();
         let mut found = Vec::new();
-        self.judge.judge(&mut self.worker, &self.docket, &state, &mut found);
+        self.judge.judge(&mut self.worker, (&self.docket, 0), &state, &mut found);
         for one in found {
             if matches!(one.subject, Subject::Invariant(_)) {
                 let state = self.from.extended(state.clone(), &self.graph.path(number));
@@ -223,6 +223,7 @@ impl<N: Checkable, O: Observer<N>> Builder<'_, N, O> {
             self.worker.build(&state, next, &mut built);
             if next.objection != NONE {
                 self.object(number, next, &built);
+                continue;
             }
             let (to, is_new) = self.graph.number(&built, next.fingerprint, (number, next.stim));
             self.graph.edges.push((to, next.stim));
@@ -235,7 +236,7 @@ impl<N: Checkable, O: Observer<N>> Builder<'_, N, O> {
     fn object(&mut self, number: u32, next: &Successor, built: &[u32]) {
         let words = Arc::clone(&self.worker.objections[next.objection as usize]);
         let mut found = Vec::new();
-        self.judge.object(&self.docket, &words, &mut found);
+        self.judge.object((&self.docket, 0), &words, &mut found);
         for one in found {
             let mut path = self.graph.path(number);
             path.push(next.stim);

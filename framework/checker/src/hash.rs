@@ -20,6 +20,7 @@ pub(crate) enum Salt {
     Observer,
     Extras,
     Position,
+    Lot,
 }
 
 const SEED: u64 = 0x5379_6e6f_6421_0001;

@@ -6,43 +6,66 @@ use crate::property::{Property, Reads, View};
 use crate::report::Subject;
 use crate::settings::Until;
 use crate::worker::Worker;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use synod_stdx::LookupMap;
 
 /// What of a search is still open, shared by its threads.
 pub(crate) struct Docket {
-    /// Whether each invariant, then each goal, has its verdict.
+    /// Whether each invariant, then each goal, and last the steps themselves, has its verdict.
     settled: Vec<AtomicBool>,
-    /// Whether a step was found that objects.
-    step: AtomicBool,
     until: Until,
     /// Nothing more is to be learnt.
     pub(crate) is_over: AtomicBool,
+    /// In searches level by level, for each property the least rank that was found in this level.
+    least: Option<Vec<AtomicU64>>,
 }
 
 impl Docket {
     pub(crate) fn new(properties: usize, until: Until) -> Self {
-        Docket {
-            settled: (0..properties).map(|_| AtomicBool::new(false)).collect(),
-            step: AtomicBool::new(false),
-            until,
-            is_over: AtomicBool::new(false),
-        }
+        let settled = (0..=properties).map(|_| AtomicBool::new(false)).collect();
+        Docket { settled, until, is_over: AtomicBool::new(false), least: None }
     }
 
-    /// Settles a property; whether it was open. `None` is the steps themselves.
-    fn settle(&self, property: Option<usize>) -> bool {
-        let flag = property.map_or(&self.step, |property| &self.settled[property]);
-        let is_first = !flag.swap(true, Ordering::Relaxed);
-        let all = || {
-            !self.settled.is_empty()
-                && self.step.load(Ordering::Relaxed)
-                && self.settled.iter().all(|one| one.load(Ordering::Relaxed))
+    /// One for a search level by level: nothing is settled before a level is over. Of what is found in it, that of the
+    /// least rank counts, whichever thread found it first.
+    pub(crate) fn by_level(properties: usize, until: Until) -> Self {
+        let least = (0..=properties).map(|_| AtomicU64::new(u64::MAX)).collect();
+        Docket { least: Some(least), ..Docket::new(properties, until) }
+    }
+
+    /// Something of this rank was found; whether it counts, as far as is known.
+    fn settle(&self, property: usize, rank: u64) -> bool {
+        if self.is_settled(property) {
+            return false;
+        }
+        if let Some(least) = &self.least {
+            return rank < least[property].fetch_min(rank, Ordering::Relaxed);
+        }
+        let is_first = !self.settled[property].swap(true, Ordering::Relaxed);
+        self.conclude();
+        is_first
+    }
+
+    /// A level is over.
+    pub(crate) fn turn(&self) {
+        for (settled, least) in self.settled.iter().zip(self.least.iter().flatten()) {
+            if least.load(Ordering::Relaxed) < u64::MAX {
+                settled.store(true, Ordering::Relaxed);
+            }
+        }
+        self.conclude();
+    }
+
+    fn conclude(&self) {
+        let mut settled = self.settled.iter().map(|one| one.load(Ordering::Relaxed));
+        let is_over = match self.until {
+            Until::First => settled.any(|settled| settled),
+            // Without a property a search goes on for what it was begun: to see every step.
+            Until::Settled => self.settled.len() > 1 && settled.all(|settled| settled),
         };
-        if self.until == Until::First || all() {
+        if is_over {
             self.is_over.store(true, Ordering::Relaxed);
         }
-        is_first
     }
 
     fn is_settled(&self, property: usize) -> bool {
@@ -52,6 +75,8 @@ impl Docket {
 
 /// What was found at one state or step.
 pub(crate) struct Found {
+    /// The property's place in the docket.
+    pub(crate) property: usize,
     pub(crate) subject: Subject,
     pub(crate) words: String,
 }
@@ -128,11 +153,11 @@ impl Judge {
         memory.ask(key, || test(worker))
     }
 
-    /// What is to be said of a new state.
+    /// What is to be said of a new state of this rank.
     pub(crate) fn judge<N: Checkable, O: Observer<N>>(
         &mut self,
         worker: &mut Worker<'_, N, O>,
-        docket: &Docket,
+        (docket, rank): (&Docket, u64),
         state: &[u32],
         found: &mut Vec<Found>,
     ) {
@@ -141,10 +166,11 @@ impl Judge {
             if docket.is_settled(number) || self.holds(worker, (number, property), state) {
                 continue;
             }
-            if docket.settle(Some(number)) {
+            if docket.settle(number, rank) {
                 let view = View::new(worker.shared, state, &property.reads);
                 let words = (property.test)(&view).err().unwrap_or_default();
-                found.push(Found { subject: Subject::Invariant(property.name.clone()), words });
+                let subject = Subject::Invariant(property.name.clone());
+                found.push(Found { property: number, subject, words });
             }
         }
         for (at, goal) in settings.goals.iter().enumerate() {
@@ -152,16 +178,18 @@ impl Judge {
             if docket.is_settled(number) || !self.holds(worker, (number, goal), state) {
                 continue;
             }
-            if docket.settle(Some(number)) {
-                found.push(Found { subject: Subject::Goal(goal.name.clone()), words: String::new() });
+            if docket.settle(number, rank) {
+                let subject = Subject::Goal(goal.name.clone());
+                found.push(Found { property: number, subject, words: String::new() });
             }
         }
     }
 
-    /// A step objects.
-    pub(crate) fn object(&self, docket: &Docket, words: &str, found: &mut Vec<Found>) {
-        if docket.settle(None) {
-            found.push(Found { subject: Subject::Step, words: words.to_owned() });
+    /// A step that leads to a state of this rank objects.
+    pub(crate) fn object(&self, (docket, rank): (&Docket, u64), words: &str, found: &mut Vec<Found>) {
+        let property = docket.settled.len() - 1;
+        if docket.settle(property, rank) {
+            found.push(Found { property, subject: Subject::Step, words: words.to_owned() });
         }
     }
 

@@ -8,6 +8,7 @@ mod components;
 mod crew;
 mod dead;
 mod depth;
+mod draw;
 mod eventually;
 mod extras;
 mod faults;

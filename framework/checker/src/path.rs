@@ -112,17 +112,17 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
         let docket = Docket::new(everything.invariants.len() + everything.goals.len(), Until::Settled);
         let mut state = self.start();
         let mut found = Vec::new();
-        judge.judge(&mut worker, &docket, &state.vector, &mut found);
+        judge.judge(&mut worker, (&docket, 0), &state.vector, &mut found);
         for stim in path {
             if !found.is_empty() {
                 break;
             }
             let Some(step) = self.follow(&mut worker, &state.vector, *stim) else { continue };
             if let Some(words) = &step.objection {
-                judge.object(&docket, words, &mut found);
+                judge.object((&docket, 0), words, &mut found);
             }
             state = state.extended(step.after, &[*stim]);
-            judge.judge(&mut worker, &docket, &state.vector, &mut found);
+            judge.judge(&mut worker, (&docket, 0), &state.vector, &mut found);
         }
         let found = found.into_iter().next()?;
         Some(Finding { subject: found.subject, words: found.words, state })

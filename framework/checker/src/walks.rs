@@ -1,9 +1,10 @@
 //! Random walks: for spaces that do not end. Each walk has dice of its own, drawn from the seed and its number, and
-//! chooses among what may come next in an order that does not depend on ids. So the same seed walks the same ways on any
+//! chooses among what may come next by lots that do not depend on ids (see `draw.rs`). So the same seed walks the same ways on any
 //! number of threads, and finds the same: of each property the first that the walk of the lowest number found.
 
 use crate::Checkable;
 use crate::crew::{Crew, Progress};
+use crate::draw::Urn;
 use crate::judge::{Docket, Found, Judge};
 use crate::observer::Observer;
 use crate::report::{Finding, Report, Spent, Stats, Verdict};
@@ -12,7 +13,7 @@ use crate::shared::Shared;
 use crate::state::State;
 use crate::stim::Stim;
 use crate::visited::Visited;
-use crate::worker::{Counts, NONE, Successor, Worker};
+use crate::worker::{Counts, NONE, Worker};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -168,7 +169,7 @@ impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
         let properties = outing.settings.invariants.len() + outing.settings.goals.len();
         let docket = Docket::new(properties, outing.settings.until);
         let mut walk = Walk { number, docket, path: Vec::new() };
-        let mut successors: Vec<Successor> = Vec::new();
+        let mut urn = Urn::default();
         loop {
             self.look(&walk, &state, fingerprint);
             let is_long = walk.path.len() as u64 >= u64::from(outing.walks.steps);
@@ -176,11 +177,7 @@ impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
             if is_long || is_over || self.judge.is_pruned(&mut self.worker, &state) {
                 break;
             }
-            self.worker.successors(&state, fingerprint, &mut successors);
-            if successors.is_empty() {
-                break;
-            }
-            let next = self.choose(&successors, &mut dice);
+            let Some(next) = self.worker.draw(&state, fingerprint, dice.next_u64(), &mut urn) else { break };
             outing.generated.fetch_add(1, Ordering::Relaxed);
             let mut built = Vec::with_capacity(state.len() + 4);
             self.worker.build(&state, &next, &mut built);
@@ -188,8 +185,10 @@ impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
             if next.objection != NONE {
                 let words = std::sync::Arc::clone(&self.worker.objections[next.objection as usize]);
                 let mut found = Vec::new();
-                self.judge.object(&walk.docket, &words, &mut found);
+                self.judge.object((&walk.docket, 0), &words, &mut found);
                 self.note(&walk, found, &built);
+                // Nothing is known of what a broken step leads to.
+                break;
             }
             (state, fingerprint) = (built, next.fingerprint);
             if walk.path.len().is_multiple_of(POLL_STEPS) {
@@ -199,16 +198,6 @@ impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
         outing.deepest.fetch_max(walk.path.len() as u64, Ordering::Relaxed);
     }
 
-    /// One of the successors. They come in the order of ids, and threads race for these: so the dice choose in the
-    /// order of contents.
-    fn choose(&mut self, successors: &[Successor], dice: &mut Rng) -> Successor {
-        let content = |(at, next): (usize, &Successor)| (self.worker.content_order(next.stim), at);
-        let mut order: Vec<_> = successors.iter().enumerate().map(content).collect();
-        let at = dice.below(order.len() as u64) as usize;
-        let (_, (_, chosen), _) = order.select_nth_unstable(at);
-        successors[*chosen]
-    }
-
     /// Judges a state. Others may have judged it: which walk was there first is chance.
     fn look(&mut self, walk: &Walk, state: &[u32], fingerprint: u64) {
         let identity = self.worker.identity(state, fingerprint);
@@ -216,12 +205,12 @@ impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
             self.outing.unique.fetch_add(1, Ordering::Relaxed);
         }
         let mut found = Vec::new();
-        self.judge.judge(&mut self.worker, &walk.docket, state, &mut found);
+        self.judge.judge(&mut self.worker, (&walk.docket, 0), state, &mut found);
         self.note(walk, found, state);
     }
 
     fn note(&self, walk: &Walk, found: Vec<Found>, state: &[u32]) {
-        for Found { subject, words } in found {
+        for Found { subject, words, .. } in found {
             let state = self.outing.from.extended(state.to_vec(), &walk.path);
             self.outing.keep(walk.number, Finding { subject, words, state });
         }

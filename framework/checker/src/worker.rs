@@ -68,7 +68,7 @@ struct Ready {
 pub(crate) struct Facts {
     pub(crate) visible: u64,
     timers: (u32, u32),
-    has_writes: bool,
+    pub(crate) has_writes: bool,
     /// Something besides deliveries may happen there.
     has_more: bool,
     pub(crate) is_running: bool,
@@ -87,16 +87,16 @@ impl Counts {
 
 /// A step that may be taken.
 #[derive(Clone, Copy)]
-struct Asked {
-    place: usize,
-    stim: Stim,
-    cell: u32,
+pub(crate) struct Asked {
+    pub(crate) place: usize,
+    pub(crate) stim: Stim,
+    pub(crate) cell: u32,
     /// The same with its writes late.
-    late: Stim,
+    pub(crate) late: Stim,
     /// Where it stands among steps that commute: last if it commutes with nothing.
-    order: u64,
+    pub(crate) order: u64,
     /// What it takes out of the network, or [`NONE`].
-    envelope: u32,
+    pub(crate) envelope: u32,
 }
 
 /// How often what was done.
@@ -267,7 +267,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
 
     /// The step at a place that a stimulus names: taken, if it never was.
     #[cold]
-    fn cell(&mut self, place: u32, stim: Stim) -> u32 {
+    pub(crate) fn cell(&mut self, place: u32, stim: Stim) -> u32 {
         let rank = match stim.choice() {
             Choice::Deliver { envelope, is_late: false } => Some(self.route(envelope).rank),
             Choice::Deliver { .. }
@@ -392,6 +392,25 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         self.counts.generated += (out.len() - before) as u64;
     }
 
+    /// What `add_step` relies on, for one state, where no order of steps is spared.
+    pub(crate) fn begin_uncovered(&mut self, state: &[u32]) {
+        self.cover = None;
+        self.mark_flight(state);
+    }
+
+    /// What faults depend on, in searches with faults.
+    pub(crate) fn faults_now(&self, state: &[u32]) -> Option<&'a Extras> {
+        self.has_faults.then(|| self.extras(state[self.places + 1]))
+    }
+
+    /// The timers that may fire at a place, by number.
+    pub(crate) fn ready_timers(&mut self, place: u32, index: usize) -> impl Iterator<Item = u32> + '_ {
+        let (first, end) = self.facts(place).timers;
+        let is_stopped = self.stopped >> index & 1 == 1;
+        let ready = if is_stopped { first..first } else { first..end };
+        self.fireable[ready.start as usize..ready.end as usize].iter().map(|ready| ready.timer)
+    }
+
     fn add_firing(
         &mut self,
         state: &[u32],
@@ -446,7 +465,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     }
 
     /// Whether the receiver is paused, or a partition is between the two.
-    fn is_kept_from(&self, now: &Extras, (from, to): (u32, u32)) -> bool {
+    pub(crate) fn is_kept_from(&self, now: &Extras, (from, to): (u32, u32)) -> bool {
         let names = &self.shared.names;
         let link = (names[from as usize], names[to as usize]);
         let cut = || self.shared.system.partitions[now.partition as usize - 1].contains(&link);
@@ -454,7 +473,13 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
     }
 
     /// Adds what a step of one place leads to, and the same with its writes late.
-    fn add_step(&mut self, state: &[u32], fingerprint: u64, step: Asked, out: &mut Vec<Successor>) {
+    pub(crate) fn add_step(
+        &mut self,
+        state: &[u32],
+        fingerprint: u64,
+        step: Asked,
+        out: &mut Vec<Successor>,
+    ) {
         let Asked { place, stim, cell, late, order, envelope } = step;
         self.counts.steps += 1;
         let number = cell & !NOTHING;
