@@ -56,7 +56,7 @@ impl<N: Checkable> Checks<N> {
     pub(crate) fn compare_kept<O: Observer<N>>(&self, shared: &Shared<N, O>, local: &mut Local<'_, N>) {
         let node = local.node.as_ref().and_then(|node| {
             let kept = shared.nodes.value(shared.nodes.intern(node.clone()).0);
-            alike(&*kept, node)
+            alike(kept, node)
         });
         let message = || {
             local.done.sends.iter().find_map(|envelope| {
@@ -87,7 +87,7 @@ impl<N: Checkable> Checks<N> {
         again.node.clone_from(&first.node);
         again.side.clone_from(&first.side);
         again.position.clone_from(&first.position);
-        again.run(crate::local::Event::Deliver(&envelope), false);
+        again.run(crate::local::Event::Deliver(envelope), false);
         if again.node != first.node {
             let kind = kind_of(&envelope.message);
             self.not_idempotent.lock().unwrap_or_else(PoisonError::into_inner).insert(kind);

@@ -72,7 +72,7 @@ fn is_dead<N: Checkable, O: Observer<N>>(
     let Some((node, _)) = shared.places.value(place).node else { return false };
     let envelope = shared.envelopes.value(envelope);
     dead(
-        &shared.nodes.value(node),
+        shared.nodes.value(node),
         &Stimulus::Message { from: envelope.from, message: envelope.message.clone() },
     )
 }

@@ -33,7 +33,7 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
                 after.left.cuts -= 1;
                 after.partition = partition;
                 let stim = Stim::new(Choice::Cut { partition });
-                self.add_change(state, fingerprint, (stim, NONE), &after, out);
+                self.add_change(state, fingerprint, ((stim, NONE), &after), out);
             }
         }
         if now.left.drops > 0 && self.shared.system.network != Network::Set {
@@ -56,7 +56,7 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
             (before, link) = (envelope, this);
             if !is_again {
                 let stim = Stim::new(Choice::Drop { envelope });
-                self.add_change(state, fingerprint, (stim, envelope), &after, out);
+                self.add_change(state, fingerprint, ((stim, envelope), &after), out);
             }
         }
     }
@@ -88,14 +88,14 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
             let extras = self.shared.extras.intern(changed).0;
             let stim = Stim::act(place, act);
             let number = self.step(state[place], stim);
-            self.add_taken(state, fingerprint, (place, stim, number), (NONE, extras), out);
+            self.add_taken(state, fingerprint, ((place, stim, number), (NONE, extras)), out);
         }
         if is_paused || (facts.is_running && now.left.pauses > 0) {
             let mut changed = now.clone();
             changed.paused ^= 1 << place;
             changed.left.pauses -= u8::from(!is_paused);
             let stim = Stim::act(place, if is_paused { Act::Resume } else { Act::Pause });
-            self.add_change(state, fingerprint, (stim, NONE), &changed, out);
+            self.add_change(state, fingerprint, ((stim, NONE), &changed), out);
         }
     }
 
@@ -104,8 +104,7 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
         &mut self,
         state: &[u32],
         fingerprint: u64,
-        (stim, lost): (Stim, u32),
-        after: &Extras,
+        ((stim, lost), after): ((Stim, u32), &Extras),
         out: &mut Vec<Successor>,
     ) {
         let extras = self.shared.extras.intern(after.clone()).0;

@@ -122,7 +122,7 @@ impl<N: Checkable> Orbit<N> {
                 let index = kept.to[place.index as usize];
                 let node = node.as_ref().map(|node| renamed_node(symmetry, kept, node));
                 let node = node.map(|node| kind.content(&shared.nodes, Salt::Node, node));
-                let side = renamed_side(symmetry, kept, &side, index);
+                let side = renamed_side(symmetry, kept, side, index);
                 let side = kind.content(&shared.sides, Salt::Side, side);
                 Place { index, node, side, user: place.user }
             };
@@ -135,7 +135,7 @@ impl<N: Checkable> Orbit<N> {
         let Orbit { symmetry, kept, kind, .. } = self;
         self.envelopes.of(id, || {
             let envelope = shared.envelopes.value(id);
-            let renamed = |kept| renamed_envelope(symmetry, kept, &envelope);
+            let renamed = |kept| renamed_envelope(symmetry, kept, envelope);
             let image = |kept| kind.image(kind.content(&shared.envelopes, Salt::Envelope, renamed(kept)));
             kept.iter().map(image).collect()
         })
@@ -159,7 +159,7 @@ impl<N: Checkable> Orbit<N> {
         let Orbit { kept, kind, .. } = self;
         self.extras.of(id, || {
             let extras = shared.extras.value(id);
-            let renamed = |kept| renamed_extras(kept, &extras);
+            let renamed = |kept| renamed_extras(kept, extras);
             let image = |kept| kind.image(kind.content(&shared.extras, Salt::Extras, renamed(kept)));
             kept.iter().map(image).collect()
         })
@@ -283,11 +283,11 @@ impl<N: Checkable> Orbit<N> {
         local.side = renamed_side(symmetry, kept, &local.side, index);
         match stim.choice() {
             Choice::Deliver { envelope, is_late } => {
-                let envelope = renamed_envelope(symmetry, kept, &shared.envelopes.value(envelope));
+                let envelope = renamed_envelope(symmetry, kept, shared.envelopes.value(envelope));
                 local.run(Event::Deliver(&envelope), is_late);
             }
             Choice::Fire { timer, is_late } => {
-                let waiting = &*shared.timers.value(timer);
+                let waiting = shared.timers.value(timer);
                 let timer = renamed_waiting(symmetry, kept, waiting, index);
                 local.run(Event::Fire(&timer), is_late);
             }
@@ -295,11 +295,11 @@ impl<N: Checkable> Orbit<N> {
             Choice::Drop { .. } | Choice::Undrop { .. } | Choice::Cut { .. } => return None,
         }
         let after = shared.places.value(step.after);
-        let node = after.node.map(|(node, _)| renamed_node(symmetry, kept, &shared.nodes.value(node)));
-        let side = renamed_side(symmetry, kept, &shared.sides.value(after.side.0), index);
+        let node = after.node.map(|(node, _)| renamed_node(symmetry, kept, shared.nodes.value(node)));
+        let side = renamed_side(symmetry, kept, shared.sides.value(after.side.0), index);
         let position = after.user.map(|(user, _)| (*shared.users.value(user)).clone());
         let sends = step.sends.iter().map(|(id, _)| shared.envelopes.value(*id));
-        let sends = sends.map(|envelope| renamed_envelope(symmetry, kept, &envelope)).collect();
+        let sends = sends.map(|envelope| renamed_envelope(symmetry, kept, envelope)).collect();
         let seen = shared.seen.value(step.seen);
         // What waits for the disk keeps the order in which it was sent, and that may follow the names.
         let is_same_side = local.side == side || !side.outbox.is_empty();
@@ -307,7 +307,7 @@ impl<N: Checkable> Orbit<N> {
             && is_same_side
             && local.position == position
             && sorted(shared, std::mem::take(&mut local.done.sends)) == sorted(shared, sends)
-            && local.done.seen == renamed_seen(symmetry, kept, &seen)
+            && local.done.seen == renamed_seen(symmetry, kept, seen)
             && local.done.objection.is_some() == step.objection.is_some();
         let names = &kept.renaming.0;
         (!is_same).then(|| {
