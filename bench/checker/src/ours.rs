@@ -30,7 +30,7 @@ pub fn breadth_first(model: Model, threads: usize) -> Counts {
     search(model, Way { threads, is_depth_first: false, is_exact: false })
 }
 
-/// Searches depth first, on one thread.
+/// Searches depth first, on one thread whatever is asked: ours has no other.
 pub fn depth_first(model: Model, _threads: usize) -> Counts {
     search(model, Way { threads: 1, is_depth_first: true, is_exact: false })
 }
@@ -134,20 +134,16 @@ fn counts_of(report: &Report) -> Counts {
     let is_whole = matches!(report.verdict, Verdict::Exhausted | Verdict::BudgetSpent(Spent::States));
     assert!(is_whole, "{report}");
     let stats = &report.stats;
-    if std::env::var_os("STATS").is_some() {
-        eprintln!(
-            "{} B a state, frontier {} MB, memo {:.4}, handled {}, steps {}, no-ops {}, local states {}, messages {}, commuted {}",
-            stats.bytes_per_state(),
-            stats.frontier_bytes / 1_000_000,
-            stats.memo_share(),
-            stats.handled,
-            stats.steps,
-            stats.no_ops,
-            stats.local_states,
-            stats.messages,
-            stats.commuted,
-        );
-    }
+    // For who runs one search by hand.
+    eprintln!(
+        "{:.1} bytes a state, {:.4} of {} local steps known, {} taken, {} local states, {} messages",
+        stats.bytes_per_state(),
+        stats.memo_share(),
+        stats.steps,
+        stats.handled,
+        stats.local_states,
+        stats.messages,
+    );
     // The peer counts the states of a run, ours counts its steps.
     Counts { unique: stats.unique, generated: stats.generated, depth: u64::from(stats.depth) + 1 }
 }

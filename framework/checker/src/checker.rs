@@ -66,8 +66,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
                 worker.add_taken(
                     &vector,
                     fingerprint,
-                    (place, stim, number),
-                    (NONE, extras),
+                    ((place, stim, number), (NONE, extras)),
                     &mut successors,
                 );
                 let next = successors[0];

@@ -74,7 +74,7 @@ impl<N: Checkable> Local<'_, N> {
         let is_behind = !self.side.writing.is_empty();
         match event {
             Event::Deliver(envelope) => {
-                self.step(Stimulus::Message { from: envelope.from, message: envelope.message.clone() })
+                self.step(Stimulus::Message { from: envelope.from, message: envelope.message.clone() });
             }
             Event::Fire(timer) => {
                 self.side.take_timer(timer);

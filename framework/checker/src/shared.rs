@@ -38,6 +38,9 @@ pub(crate) struct Step {
     pub(crate) wrote: bool,
 }
 
+/// An observer afterwards, and what it objects to.
+pub(crate) type Observed = (u32, Option<Arc<str>>);
+
 /// See the module's page.
 pub(crate) struct Shared<N: Checkable, O: Observer<N>> {
     pub(crate) system: System<N>,
@@ -53,6 +56,7 @@ pub(crate) struct Shared<N: Checkable, O: Observer<N>> {
     pub(crate) observers: Interner<O>,
     pub(crate) extras: Interner<Extras>,
     steps: RwLock<LookupMap<(u32, u32), Arc<Step>>>,
+    observed: RwLock<LookupMap<(u32, u32), Observed>>,
     /// How often a handler ran.
     pub(crate) handled: AtomicU64,
     /// How many local steps there are of each envelope, and of each timer.
@@ -81,6 +85,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             observers: Interner::new(Salt::Observer),
             extras: Interner::new(Salt::Extras),
             steps: RwLock::default(),
+            observed: RwLock::default(),
             handled: AtomicU64::new(0),
             taken: Default::default(),
             checks,
@@ -229,16 +234,22 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         self.run(place, stim).done.details
     }
 
-    /// Shows an observer what a step let users see: the observer afterwards, and what it objects to.
-    pub(crate) fn observe(&self, observer: u32, seen: u32) -> (u32, Option<Arc<str>>) {
-        let mut after = (*self.observers.value(observer)).clone();
+    /// Shows an observer what a step let users see: once, whichever thread asks.
+    pub(crate) fn observe(&self, observer: u32, seen: u32) -> Observed {
+        let key = (observer, seen);
+        if let Some(observed) = self.observed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return observed.clone();
+        }
+        let mut after = self.observers.value(observer).clone();
         let mut objection = None;
         for one in self.seen.value(seen) {
             if let Err(words) = one.show(&mut after) {
                 objection.get_or_insert(Arc::from(words));
             }
         }
-        (self.observers.intern(after).0, objection)
+        let observed = (self.observers.intern(after).0, objection);
+        let mut all = self.observed.write().unwrap_or_else(PoisonError::into_inner);
+        all.entry(key).or_insert(observed).clone()
     }
 
     /// The timers of a place that may fire, by number.

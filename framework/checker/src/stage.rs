@@ -44,7 +44,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
 
     fn in_flight(&self, state: &State, wanted: impl Fn(&Envelope<N>) -> bool) -> Vec<u32> {
         let flight = &state.vector[self.shared.names.len() + 2..];
-        flight.iter().copied().filter(|id| wanted(&self.shared.envelopes.value(*id))).collect()
+        flight.iter().copied().filter(|id| wanted(self.shared.envelopes.value(*id))).collect()
     }
 
     /// The state without the messages in flight that are `wanted`, as from, to and message. They can be put back.

@@ -132,7 +132,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
         };
         let mut lines = Vec::new();
         if let (Some(before), Some(after)) = (node(&step.before), node(&step.after)) {
-            let changes = changes(&*before, &*after);
+            let changes = changes(before, after);
             lines.extend(changes.iter().take(CHANGES_MAX).map(ToString::to_string));
             if changes.len() > CHANGES_MAX {
                 lines.push(format!("… and {} more", changes.len() - CHANGES_MAX));

@@ -504,7 +504,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         {
             self.counts.commuted += 1;
         } else {
-            self.add_taken(state, fingerprint, (place, stim, number), (envelope, extras), out);
+            self.add_taken(state, fingerprint, ((place, stim, number), (envelope, extras)), out);
         }
         if wrote && stim != late && self.has_faults {
             let mut now = self.extras(extras).clone();
@@ -512,7 +512,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
                 now.left.late_writes -= 1;
                 let extras = self.shared.extras.intern(now).0;
                 let number = self.step(state[place], late);
-                self.add_taken(state, fingerprint, (place, late, number), (envelope, extras), out);
+                self.add_taken(state, fingerprint, ((place, late, number), (envelope, extras)), out);
             }
         }
     }
@@ -522,8 +522,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         &mut self,
         state: &[u32],
         fingerprint: u64,
-        (place, stim, number): (usize, Stim, u32),
-        (envelope, extras): (u32, u32),
+        ((place, stim, number), (envelope, extras)): ((usize, Stim, u32), (u32, u32)),
         out: &mut Vec<Successor>,
     ) {
         let known = self.known[number as usize];
