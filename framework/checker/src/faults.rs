@@ -88,7 +88,7 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
             let extras = self.shared.extras.intern(changed).0;
             let stim = Stim::act(place, act);
             let number = self.step(state[place], stim);
-            self.add_taken(state, fingerprint, (place, stim, number), (NONE, extras), out);
+            self.add_taken(state, fingerprint, ((place, stim, number), (NONE, extras)), out);
         }
         if is_paused || (facts.is_running && now.left.pauses > 0) {
             let mut changed = now.clone();

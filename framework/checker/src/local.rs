@@ -67,6 +67,14 @@ pub(crate) enum Event<'a, N: Checkable> {
     Act(Act),
 }
 
+impl<N: Checkable> Clone for Event<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N: Checkable> Copy for Event<'_, N> {}
+
 impl<N: Checkable> Local<'_, N> {
     /// Takes `event` and what follows at once. With `is_late` what the handlers write is not durable yet; nor is it
     /// while something that was written before is not, since writes become durable in order.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use synod_checker::Handler;
 use synod_clientserver::{ClientId, KvCommand, KvStore, Sessions, WINDOW_MAX};
 use synod_node::{Context, Effect, NodeId, Stimulus, step};
-use synod_paxos::{Message, Process, Proposal, Record, Replica, Run, Server};
+use synod_paxos::{Message, Proposal, Record, Replica, Run, Server};
 use synod_stdx::Wire;
 use synod_testkit::Mutant;
 
@@ -366,10 +366,10 @@ fn reads_unconfirmed(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
 }
 
 fn confirms_for_everybody(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
-    match (&stimulus, node) {
-        (Stimulus::Message { from, message: Message::Confirm { ballot, round } }, Process::Server(_)) => {
-            ctx.send_early(*from, Message::Confirmed { ballot: *ballot, round: *round })
+    match &stimulus {
+        Stimulus::Message { from, message: Message::Confirm { ballot, round } } => {
+            ctx.send_early(*from, Message::Confirmed { ballot: *ballot, round: *round });
         }
-        (_, node) => step(node, stimulus, ctx),
+        _ => step(node, stimulus, ctx),
     }
 }
