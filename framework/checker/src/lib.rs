@@ -53,7 +53,7 @@ pub use report::{Finding, Report, Spent, Stats, Subject, Verdict};
 pub use settings::{Reductions, Settings, Until};
 pub use state::State;
 pub use symmetry::Symmetry;
-pub use system::{Budgets, Handler, Network, System};
+pub use system::{Budgets, Network, Substitute, System};
 pub use trace::Unfit;
 pub use user::{Ask, User};
 pub use walks::Walks;

@@ -6,7 +6,7 @@
 use crate::observer::Seen;
 use crate::place::{Envelope, Side, Waiting};
 use crate::stim::Act;
-use crate::system::Handler;
+use crate::system::Substitute;
 use crate::user::{Position, User};
 use crate::{Checkable, quiet};
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ pub(crate) struct Local<'a, N: Checkable> {
     pub(crate) id: NodeId,
     pub(crate) index: usize,
     pub(crate) built: &'a N,
-    pub(crate) mutant: Option<&'a Handler<N>>,
+    pub(crate) mutant: Option<&'a Substitute<N>>,
     pub(crate) user: Option<&'a User<N>>,
     /// Whether a crash can come: only then what is durable matters.
     pub(crate) keeps_disk: bool,

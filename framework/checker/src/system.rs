@@ -6,7 +6,7 @@ use std::sync::Arc;
 use synod_node::{Context, NodeId, Stimulus};
 
 /// Takes a node's step in place of the node's own handlers.
-pub type Handler<N> = Arc<dyn Fn(&mut N, Stimulus<N>, &mut Context<N>) + Send + Sync>;
+pub type Substitute<N> = Arc<dyn Fn(&mut N, Stimulus<N>, &mut Context<N>) + Send + Sync>;
 
 /// How the network treats what is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -50,7 +50,7 @@ pub struct System<N: Checkable> {
     pub partitions: Vec<Vec<(NodeId, NodeId)>>,
     /// Who takes the nodes' steps: their own handlers, or a mutant of them, which a search has to find out. A mutant
     /// calls [`synod_node::step`] with what it makes of the stimulus, and changes what comes of it.
-    pub mutant: Option<Handler<N>>,
+    pub mutant: Option<Substitute<N>>,
 }
 
 /// A node's place before the search.

@@ -16,6 +16,7 @@ mod crew;
 mod history;
 #[cfg(test)]
 mod history_tests;
+mod hunt;
 mod linearizable;
 mod play;
 mod scenario;
@@ -23,14 +24,15 @@ mod search;
 
 pub use crew::{Unwatched, Watcher, resident_bytes};
 pub use history::{HistoryOracle, Translate};
+pub use hunt::{Hunted, Mutant, hunt};
 pub use linearizable::{Linearizable, Translator};
 pub use play::{
     Played, VARIANT_STATES_MAX, Verdict, play_all, play_one, search_main, search_report, test_main,
 };
 pub use scenario::{Failed, Kind, Outcome, Play, Scenario, Stage};
 pub use search::{
-    Bench, Desk, Found, Hunted, Mutant, Orders, Pinned, Replayed, Search, Searched, StageReport, Staged,
-    Stop, Without, hunt, search_one,
+    Bench, Desk, Found, Orders, Pinned, Replayed, Search, Searched, StageReport, Staged, Stop, Without,
+    search_one,
 };
 
 #[cfg(test)]

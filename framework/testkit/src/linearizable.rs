@@ -36,7 +36,8 @@ impl<T> Default for Linearizable<T> {
     }
 }
 
-fn process(client: NodeId, lane: usize) -> u64 {
+/// The process of the monitor that a client's lane is.
+fn number(client: NodeId, lane: usize) -> u64 {
     u64::from(client.number()) * LANES_MAX + lane as u64
 }
 
@@ -49,7 +50,7 @@ impl<T> Linearizable<T> {
         });
         assert!((lane as u64) < LANES_MAX, "a user has more requests outstanding than this observer knows");
         lanes[lane] = Some(id);
-        process(client, lane)
+        number(client, lane)
     }
 
     /// The process that stood for a request, which is free now.
@@ -63,7 +64,7 @@ impl<T> Linearizable<T> {
         if lanes.is_empty() {
             self.lanes.remove(&client);
         }
-        Some(process(client, lane))
+        Some(number(client, lane))
     }
 }
 

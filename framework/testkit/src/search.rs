@@ -41,7 +41,7 @@ pub struct Orders {
     pub without: Without,
     /// Whole states are compared, instead of fingerprints.
     pub exact: bool,
-    /// No stage sees more states than so many.
+    /// No stage sees more states than so many, unless it looks for a goal that must be found.
     pub states_max: Option<u64>,
     /// A stage ends when the process uses so many bytes.
     pub memory_bytes_max: Option<u64>,
@@ -384,7 +384,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         self.run(stage, from, settings, (how, &Wanted::Everything(None))).map(|_| ())
     }
 
-    fn ordered(&self, mut settings: Settings<N, O>) -> Settings<N, O> {
+    fn ordered(&self, mut settings: Settings<N, O>, wanted: &Wanted) -> Settings<N, O> {
         let orders = self.desk.orders;
         let Without { no_ops, commuting, symmetry } = orders.without;
         settings.reductions.no_ops &= !no_ops;
@@ -393,7 +393,8 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         settings.is_exact |= orders.exact;
         // A stage comes to one thing, and the play ends with the first that is wrong.
         settings.until = Until::First;
-        if let Some(max) = orders.states_max {
+        // What must be found is looked for to the end.
+        if let Some(max) = orders.states_max.filter(|_| !matches!(wanted, Wanted::Goal)) {
             settings.states_max = Some(settings.states_max.map_or(max, |states| states.min(max)));
         }
         settings
@@ -407,7 +408,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         settings: Settings<N, O>,
         (how, wanted): (How<'_, N, O>, &Wanted),
     ) -> Staged<Option<State>> {
-        let settings = self.ordered(settings);
+        let settings = self.ordered(settings, wanted);
         if let Some(trace) = &self.desk.orders.replay {
             return match trace.header.stage.as_deref() == Some(stage) {
                 true => Err(Stop::Replayed(self.replay(trace, &settings))),
@@ -578,52 +579,4 @@ pub fn search_one(search: &Search, orders: &Orders, watcher: &dyn Watcher) -> Se
     let stop = (search.play)(&mut desk).err();
     let Search { module, number, name, .. } = *search;
     Searched { module, number, name, reports: desk.reports, stop }
-}
-
-/// A seeded mistake that a search has to find.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Mutant {
-    /// The module with the mistake.
-    pub module: &'static str,
-    /// Its name: what the node does.
-    pub name: &'static str,
-    /// What is wrong with that, in a sentence.
-    pub what: &'static str,
-    /// The number of the search that finds it.
-    pub caught_by: &'static str,
-}
-
-/// What came of one mutant.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Hunted {
-    /// Which one.
-    pub mutant: Mutant,
-    /// What its search did.
-    pub searched: Searched,
-}
-
-impl Hunted {
-    /// Unique states of all stages until the violation.
-    pub fn states(&self) -> u64 {
-        self.searched.reports.iter().map(|report| report.stats.unique).sum()
-    }
-
-    /// The violation that gives it away. A goal that is not reached, or a count that is another, does not count.
-    pub fn found(&self) -> Option<&Found> {
-        self.searched.found()
-    }
-}
-
-/// Lets the search that must find a mutant look for it.
-///
-/// # Panics
-/// If there is no such search: a mistake in the mutant's row.
-pub fn hunt(mutant: &Mutant, searches: &[Search], orders: &Orders, watcher: &dyn Watcher) -> Hunted {
-    let is_meant = |search: &&Search| search.module == mutant.module && search.number == mutant.caught_by;
-    let search = searches
-        .iter()
-        .find(is_meant)
-        .unwrap_or_else(|| panic!("{} names a search that is not there", mutant.name));
-    let orders = Orders { mutant: Some(mutant.name), ..orders.clone() };
-    Hunted { mutant: *mutant, searched: search_one(search, &orders, watcher) }
 }

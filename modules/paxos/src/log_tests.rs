@@ -115,15 +115,18 @@ fn short_runs_are_joined_and_nothing_else_changes() {
     assert_eq!(log.slots(), twin.len() as u64);
 }
 
+/// Found by the checker: were they equal, a server's state would not tell which messages it sends again.
 #[test]
-fn logs_that_hold_the_same_are_equal_however_they_were_cut() {
+fn logs_that_are_cut_otherwise_are_told_apart() {
     let (mut one, mut two) = (Log::default(), Log::default());
     one.put(&run(1, 1, &[1, 2, 3, 4]));
     two.put(&run(3, 1, &[3, 4]));
     two.put(&run(1, 1, &[1, 2]));
-    assert_eq!(one, two);
-    two.put(&run(4, 2, &[4]));
+    let runs = |log: &Log<u64>| log.runs(Slot::ZERO, Slot(u64::MAX)).count();
+    assert_eq!((runs(&one), runs(&two)), (1, 2));
     assert_ne!(one, two);
+    two.put(&run(1, 1, &[1, 2, 3, 4]));
+    assert_eq!(one, two);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::with_effects;
 use crate::searches::clientserver::Node;
 use std::sync::Arc;
-use synod_checker::Handler;
+use synod_checker::Substitute;
 use synod_clientserver::{ClientId, Message, Process, Server};
 use synod_node::{Effect, Stimulus, step};
 use synod_testkit::Mutant;
@@ -46,8 +46,8 @@ fn renumbered(effect: Effect<Node>, by: impl Fn(u64) -> u64) -> Vec<Effect<Node>
     }
 }
 
-/// The handler of a mutant.
-pub fn handler(name: &'static str) -> Option<Handler<Node>> {
+/// What takes the steps of a mutant.
+pub fn substitute(name: &'static str) -> Option<Substitute<Node>> {
     Some(match name {
         "runs_what_it_ran" => Arc::new(|node, stimulus, ctx| {
             let Stimulus::Message {

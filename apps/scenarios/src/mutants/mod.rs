@@ -8,9 +8,9 @@ mod clientserver;
 mod paxos;
 mod pingpong;
 
-pub use clientserver::handler as of_clientserver;
-pub use paxos::handler as of_paxos;
-pub use pingpong::handler as of_pingpong;
+pub use clientserver::substitute as of_clientserver;
+pub use paxos::substitute as of_paxos;
+pub use pingpong::substitute as of_pingpong;
 
 use synod_node::{Context, Effect, Node, Stimulus, step};
 use synod_testkit::Mutant;

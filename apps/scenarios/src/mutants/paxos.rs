@@ -3,7 +3,7 @@
 use super::{ask, with_effects};
 use crate::searches::group::Node;
 use std::sync::Arc;
-use synod_checker::Handler;
+use synod_checker::Substitute;
 use synod_clientserver::{ClientId, KvCommand, KvStore, Sessions, WINDOW_MAX};
 use synod_node::{Context, Effect, NodeId, Stimulus, step};
 use synod_paxos::{Message, Proposal, Record, Replica, Run, Server};
@@ -41,8 +41,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("confirms_for_everybody", "a follower confirms a leader that it left", "x8"),
 ];
 
-/// The handler of a mutant.
-pub fn handler(name: &'static str) -> Option<Handler<Node>> {
+/// What takes the steps of a mutant.
+pub fn substitute(name: &'static str) -> Option<Substitute<Node>> {
     let mutant: fn(&mut Node, Stimulus<Node>, &mut Ctx) = match name {
         "answers_before_quorum" => answers_before_quorum,
         "chooses_by_a_minority" => chooses_by_a_minority,

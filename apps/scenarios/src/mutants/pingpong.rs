@@ -2,7 +2,7 @@
 
 use super::with_effects;
 use std::sync::Arc;
-use synod_checker::Handler;
+use synod_checker::Substitute;
 use synod_node::{Effect, Stimulus, step};
 use synod_pingpong::{Message, Process};
 use synod_testkit::Mutant;
@@ -23,8 +23,8 @@ pub const MUTANTS: &[Mutant] = &[
     },
 ];
 
-/// The handler of a mutant.
-pub fn handler(name: &'static str) -> Option<Handler<Process>> {
+/// What takes the steps of a mutant.
+pub fn substitute(name: &'static str) -> Option<Substitute<Process>> {
     Some(match name {
         "any_pong_is_an_answer" => Arc::new(|node, stimulus, ctx| {
             let told = match &stimulus {
