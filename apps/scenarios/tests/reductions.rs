@@ -24,13 +24,7 @@ const FINITE: &[(&str, &str)] = &[
 ];
 
 /// Mutants that are found late: without reductions their searches take too long for a test.
-const LATE: &[&str] = &[
-    "takes_accepted_for_chosen",
-    "counts_old_promises",
-    "adopts_the_oldest",
-    "speaks_before_it_is_durable",
-    "votes_before_it_is_durable",
-];
+const LATE: &[&str] = &["takes_accepted_for_chosen", "counts_old_promises", "adopts_the_oldest"];
 
 fn main() -> ExitCode {
     let is_finite = |search: &Search| FINITE.contains(&(search.module, search.number));

@@ -77,6 +77,9 @@ pub struct Settings<N: Checkable, O: Observer<N>> {
     pub until: Until,
     /// What spares work.
     pub reductions: Reductions<N>,
+    /// No fault happens, whatever the budgets, and nothing that is broken is repaired. For stages that begin where nobody is
+    /// paused and no partition holds.
+    pub is_calm: bool,
     /// Whole states are kept and compared, instead of fingerprints: slow, and beyond doubt.
     pub is_exact: bool,
 }
@@ -93,6 +96,7 @@ impl<N: Checkable, O: Observer<N>> Clone for Settings<N, O> {
             depth_max: self.depth_max,
             until: self.until,
             reductions: self.reductions.clone(),
+            is_calm: self.is_calm,
             is_exact: self.is_exact,
         }
     }
@@ -110,6 +114,7 @@ impl<N: Checkable, O: Observer<N>> Default for Settings<N, O> {
             depth_max: None,
             until: Until::default(),
             reductions: Reductions::default(),
+            is_calm: false,
             is_exact: false,
         }
     }
@@ -135,6 +140,13 @@ impl<N: Checkable, O: Observer<N>> Settings<N, O> {
     #[must_use]
     pub fn prune(mut self, property: Property<N, O>) -> Self {
         self.prunes.push(property);
+        self
+    }
+
+    /// No fault happens.
+    #[must_use]
+    pub fn calm(mut self) -> Self {
+        self.is_calm = true;
         self
     }
 

@@ -153,7 +153,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             settings,
             places: shared.names.len(),
             network: shared.system.network,
-            has_faults: shared.system.budgets != Budgets::default(),
+            has_faults: shared.system.budgets != Budgets::default() && !settings.is_calm,
             stopped: stopped.fold(0, |bits, (index, _)| bits | 1 << index),
             memo: Memo::default(),
             known: Vec::new(),

@@ -67,6 +67,10 @@ fn durable(count: u32) -> Plan {
 
 fn crash_anywhere(desk: &mut Desk<'_>) -> Staged {
     let mut bench = with_budgets(Group::new(3, one_each()), ONE_CRASH).bench(desk)?;
+    // First with two of three alone, which goes deeper.
+    let pair = led(&mut bench, (3, 1))?;
+    let plan = only(durable(3), &bench, (&[1, 2], &[1])).without_timers(bench.checker().names());
+    bench.explore("a led pair without timers", &pair, plan.states(BUDGET))?;
     let start = bench.start();
     bench.explore("from the start", &start, durable(3).states(BUDGET))?;
     let led = led(&mut bench, (3, 2))?;
@@ -272,11 +276,11 @@ fn alike(desk: &mut Desk<'_>) -> Staged {
     let plan = |bench: &Stand<'_, '_>| {
         only(sound(3), bench, (&[1, 2], &[1, 2])).without_timers(bench.checker().names()).prune(done(&[1, 2]))
     };
-    let pinned = Pinned::new(9_601, 17);
+    let pinned = Pinned::new(9_733, 17);
     let apart = plan(&bench);
     bench.exhaust("told apart", &led, apart, pinned)?;
     let mut alike = plan(&bench);
     alike.reductions.symmetry = Some(symmetry);
-    let pinned = if bench.has_symmetry() { Pinned::new(4_804, 17) } else { pinned };
+    let pinned = if bench.has_symmetry() { Pinned::new(4_872, 17) } else { pinned };
     bench.exhaust("up to their names", &led, alike, pinned)
 }

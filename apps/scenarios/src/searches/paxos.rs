@@ -41,11 +41,13 @@ fn put_then_get() -> Caller {
     Caller::new(1, &[put, (KvCommand::get("k"), Some(KvOutput::value("x")))])
 }
 
-/// The state in which server 1 leads and so many others know: nobody else's timers fire on the way.
+/// The state in which server 1 leads by the votes of so many others, the next by their names, and they know. Nobody
+/// else's timers fire on the way.
 pub fn led(bench: &mut Stand<'_, '_>, (count, followers): (u32, usize)) -> Staged<State> {
     let start = bench.start();
-    let plan = with_timers_of(sound(count), bench, (&[1], &[]));
-    bench.must_reach("server 1 leads", &start, plan.goal(leads(1, followers)))
+    let among: Vec<u32> = (1..=followers as u32 + 1).collect();
+    let plan = with_timers_of(only(sound(count), bench, (&among, &[])), bench, (&[1], &[]));
+    bench.must_reach("server 1 leads", &start, plan.calm().goal(leads(1, followers)))
 }
 
 /// From `from` on, server `leader` becomes the leader of those that hear each other. The others tick only to find that
@@ -59,7 +61,7 @@ pub fn elected(
 ) -> Staged<State> {
     let others = among.iter().filter(|server| **server != leader);
     let plan = others.fold(plan.clone(), |plan, server| plan.prune(wants_to_lead(*server)));
-    let plan = with_timers_of(only(plan, bench, (among, &[])), bench, (among, &[]));
+    let plan = with_timers_of(only(plan, bench, (among, &[])), bench, (among, &[])).calm();
     let asks = format!("server {leader} asks for votes");
     // It may have led before: then it asks anew, in a higher round.
     let state = bench.must_reach(&asks, from, plan.clone().goal(asks_for_votes(leader)))?;
