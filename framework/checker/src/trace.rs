@@ -170,7 +170,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
         let mut state = self.start();
         let mut step = 0;
         while at < events.len() {
-            if let TraceEvent::Duplicate { .. } = events[at] {
+            if self.is_needless(&state, &events[at]) {
                 at += 1;
                 continue;
             }
@@ -181,6 +181,19 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
             at += 1 + followers;
         }
         Ok(state)
+    }
+
+    /// Whether there is nothing to do for an event: a copy need not be made here, a user asks by itself, and what is not
+    /// written any more need not become durable.
+    fn is_needless(&self, state: &State, event: &TraceEvent) -> bool {
+        match event {
+            TraceEvent::Duplicate { .. } | TraceEvent::Request { .. } => true,
+            TraceEvent::Durable { node, .. } => self.place_of(node).is_ok_and(|place| {
+                let side = self.shared.places.value(state.vector[place]).side.0;
+                self.shared.sides.value(side).writing.is_empty()
+            }),
+            _ => false,
+        }
     }
 
     /// The step that the first event means, and how many events behind it only follow from it.
@@ -254,13 +267,12 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
             TraceEvent::Resume { node } => act(node, Act::Resume),
             TraceEvent::Cut { partition } => Ok(vec![Stim::new(Choice::Cut { partition: *partition })]),
             TraceEvent::Start { node, .. } => Err(format!("{node} starts, and here all have started")),
-            TraceEvent::Request { node, .. } => {
-                Err(format!("the user of {node} asks, and here users ask by themselves"))
-            }
             TraceEvent::Replace { node, .. } => {
                 Err(format!("the disk of {node} is lost, and here none is ever lost"))
             }
-            TraceEvent::Duplicate { .. } => unreachable!("copies need no step here"),
+            TraceEvent::Duplicate { .. } | TraceEvent::Request { .. } => {
+                unreachable!("these need no step here")
+            }
         }
     }
 
