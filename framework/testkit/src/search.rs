@@ -230,7 +230,6 @@ enum Wanted {
     /// All states, and these counts if they are pinned.
     Everything(Option<Pinned>),
     NoViolation,
-    Anything,
 }
 
 /// A system under search.
@@ -299,33 +298,12 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         self.run(stage, from, settings, (How::Breadth, &Wanted::NoGoal)).map(|_| ())
     }
 
-    /// As [`must_reach`](Bench::must_reach), but it need not be found.
-    ///
-    /// # Errors
-    /// If something is violated.
-    pub fn may_reach(
-        &mut self,
-        stage: &str,
-        from: &State,
-        settings: Settings<N, O>,
-    ) -> Staged<Option<State>> {
-        self.run(stage, from, settings, (How::Breadth, &Wanted::Anything))
-    }
-
     /// All states: nothing is violated in any, and there are as many, and as deep, as `pinned` says.
     ///
     /// # Errors
     /// If there are others, or the budget does not suffice.
     pub fn exhaust(&mut self, stage: &str, from: &State, settings: Settings<N, O>, pinned: Pinned) -> Staged {
         self.run(stage, from, settings, (How::Breadth, &Wanted::Everything(Some(pinned)))).map(|_| ())
-    }
-
-    /// As [`exhaust`](Bench::exhaust), without counts: for those that differ with the orders.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn exhaust_uncounted(&mut self, stage: &str, from: &State, settings: Settings<N, O>) -> Staged {
-        self.run(stage, from, settings, (How::Breadth, &Wanted::Everything(None))).map(|_| ())
     }
 
     /// The state that is reached by hand: by deliveries, drops and so on, each of which must be possible.
@@ -540,7 +518,7 @@ fn judge(wanted: &Wanted, report: &Report, orders: &Orders) -> (bool, String) {
             Some(objection) => (false, format!("{words}; but {objection}")),
         },
         (
-            Wanted::Goal | Wanted::NoGoal | Wanted::Everything(_) | Wanted::NoViolation | Wanted::Anything,
+            Wanted::Goal | Wanted::NoGoal | Wanted::Everything(_) | Wanted::NoViolation,
             Verdict::Exhausted | Verdict::BudgetSpent(_) | Verdict::GoalReached,
         ) => (true, words),
     }
