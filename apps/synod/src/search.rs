@@ -101,9 +101,8 @@ fn figures(stats: &Stats, seconds: f64) -> Vec<String> {
             thousands(rate as u64)
         ),
         format!(
-            "{} of {} local steps were known, {} handlers ran; {} local states, {} messages; {} stimuli changed nothing, {} orders were spared",
-            percent(stats.memo_share()),
-            thousands(stats.steps),
+            "{}, {} handlers ran; {} local states, {} messages; {} stimuli changed nothing, {} orders were spared",
+            known_steps(stats),
             thousands(stats.handled),
             thousands(stats.local_states),
             thousands(stats.messages),
@@ -111,8 +110,8 @@ fn figures(stats: &Stats, seconds: f64) -> Vec<String> {
             thousands(stats.commuted)
         ),
         format!(
-            "{:.1} bytes a state, {} for two levels; odds of a collision {:.0e}",
-            stats.bytes_per_state(),
+            "{}, {} for two levels; odds of a collision {:.0e}",
+            memory(stats),
             bytes(stats.frontier_bytes),
             stats.collision_odds()
         ),
@@ -128,6 +127,23 @@ fn figures(stats: &Stats, seconds: f64) -> Vec<String> {
         lines.push(format!("a second delivery changes something again: {}", stats.not_idempotent.join(", ")));
     }
     lines
+}
+
+/// How many local steps were known, in words.
+fn known_steps(stats: &Stats) -> String {
+    if stats.steps == 0 {
+        return String::from("no local step was asked for");
+    }
+    format!("{:.1} % of {} local steps were known", stats.memo_share() * 100.0, thousands(stats.steps))
+}
+
+/// What the table takes, in words: a share for each state only where it is not mostly empty.
+fn memory(stats: &Stats) -> String {
+    const STATES_MIN: u64 = 1_000;
+    if stats.unique < STATES_MIN {
+        return format!("a table of {}", bytes(stats.table_bytes));
+    }
+    format!("{:.1} bytes a state", stats.bytes_per_state())
 }
 
 /// The numbers of a histogram, shortened in the middle.
@@ -188,6 +204,7 @@ fn to_json(search: &Search, report: &StageReport) -> serde_json::Value {
         "states_per_second": if report.seconds > 0.0 { stats.unique as f64 / report.seconds } else { 0.0 },
         "duplicate_share": stats.duplicate_share(),
         "local_steps": stats.steps,
+        "steps_new": stats.fresh,
         "handlers_run": stats.handled,
         "memoised_share": stats.memo_share(),
         "local_states": stats.local_states,

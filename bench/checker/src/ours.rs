@@ -9,7 +9,6 @@ mod module;
 mod watchers;
 
 // One copy of the models: that of the tests.
-#[expect(dead_code, reason = "the checker's tests use more of them")]
 #[path = "../../../framework/checker/tests/models/mod.rs"]
 mod systems;
 
@@ -140,7 +139,7 @@ fn counts_of(report: &Report) -> Counts {
         stats.bytes_per_state(),
         stats.memo_share(),
         stats.steps,
-        stats.handled,
+        stats.fresh,
         stats.local_states,
         stats.messages,
     );

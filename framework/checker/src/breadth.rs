@@ -20,8 +20,9 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::state::State;
 use crate::stim::Stim;
+use crate::tally::Counts;
 use crate::visited::Visited;
-use crate::worker::{Counts, NONE, Successor, Worker};
+use crate::worker::{NONE, Successor, Worker};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -110,7 +111,7 @@ struct Breadth<'a, N: Checkable, O: Observer<N>> {
     generated: AtomicU64,
     spent: Mutex<Option<Spent>>,
     is_spent: AtomicBool,
-    handled_before: u64,
+    taken_before: (u64, u64),
 }
 
 pub(crate) fn search<N: Checkable, O: Observer<N>>(
@@ -152,7 +153,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         generated: AtomicU64::new(1),
         spent: Mutex::new(None),
         is_spent: AtomicBool::new(false),
-        handled_before: shared.handled_so_far(),
+        taken_before: shared.taken_so_far(),
     };
     breadth.run(from)
 }
@@ -196,7 +197,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
             counts.add(&seat.worker.counts);
             stats.frontier_bytes += seat.page_bytes;
         }
-        self.shared.fill(&mut stats, &counts, self.handled_before);
+        self.shared.fill(&mut stats, &counts, self.taken_before);
         let spent = *lock(&self.spent);
         Report { verdict: Verdict::of(&findings, spent), findings, stats }
     }

@@ -109,7 +109,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     crew: &dyn Crew,
 ) -> Report {
     let worker = Worker::new(shared, settings);
-    let handled_before = shared.handled_so_far();
+    let taken_before = shared.taken_so_far();
     let seen = match settings.depth_max {
         None => Seen::Table(Visited::new(settings.is_exact)),
         Some(limit) => Seen::Depths(Depths::new(limit, settings.is_exact)),
@@ -139,7 +139,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         Seen::Table(visited) => visited.bytes(),
         Seen::Depths(Depths { depths, .. }) => depths.capacity() as u64 * 13,
     };
-    shared.fill(&mut stats, &worker.counts, handled_before);
+    shared.fill(&mut stats, &worker.counts, taken_before);
     let was_cut = matches!(&seen, Seen::Depths(depths) if !depths.cut.is_empty());
     let spent = spent.or(was_cut.then_some(Spent::Depth));
     Report { verdict: Verdict::of(&findings, spent), findings, stats }

@@ -118,7 +118,7 @@ pub(crate) fn build<N: Checkable, O: Observer<N>>(
     from: &State,
     crew: &dyn Crew,
 ) -> Graph {
-    let handled_before = shared.handled_so_far();
+    let taken_before = shared.taken_so_far();
     let worker = Worker::new(shared, settings);
     let mut builder = Builder {
         settings,
@@ -151,7 +151,7 @@ pub(crate) fn build<N: Checkable, O: Observer<N>>(
     graph.depths.iter().for_each(|depth| stats.by_depth[*depth as usize] += 1);
     let longs = graph.ends.len() + graph.fingerprints.len() + graph.edge_ends.len() + graph.edges.len();
     stats.table_bytes = (graph.data.len() * 4 + (longs + 3 * graph.len()) * 8) as u64;
-    shared.fill(&mut stats, &worker.counts, handled_before);
+    shared.fill(&mut stats, &worker.counts, taken_before);
     graph.stats = stats;
     graph
 }

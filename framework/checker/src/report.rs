@@ -104,7 +104,9 @@ pub struct Stats {
     pub commuted: u64,
     /// Local steps that were looked up.
     pub steps: u64,
-    /// Of these, handlers that ran.
+    /// Of these, steps that were not known.
+    pub fresh: u64,
+    /// Handlers that ran: more than the steps that were new where checks take them twice.
     pub handled: u64,
     /// Different local states.
     pub local_states: u64,
@@ -134,7 +136,7 @@ impl Stats {
 
     /// Of the local steps, the share that was known already.
     pub fn memo_share(&self) -> f64 {
-        1.0 - self.handled as f64 / self.steps.max(1) as f64
+        1.0 - self.fresh as f64 / self.steps.max(1) as f64
     }
 
     /// Of the transitions, the share that led to known states.

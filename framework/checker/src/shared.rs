@@ -57,6 +57,8 @@ pub(crate) struct Shared<N: Checkable, O: Observer<N>> {
     pub(crate) extras: Interner<Extras>,
     steps: RwLock<LookupMap<(u32, u32), Arc<Step>>>,
     observed: RwLock<LookupMap<(u32, u32), Observed>>,
+    /// How many steps were taken since nobody had.
+    pub(crate) fresh: AtomicU64,
     /// How often a handler ran.
     pub(crate) handled: AtomicU64,
     /// How many local steps there are of each envelope, and of each timer.
@@ -86,6 +88,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             extras: Interner::new(Salt::Extras),
             steps: RwLock::default(),
             observed: RwLock::default(),
+            fresh: AtomicU64::new(0),
             handled: AtomicU64::new(0),
             taken: Default::default(),
             checks,
@@ -112,6 +115,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             return Arc::clone(step);
         }
         self.note_taken(stim);
+        self.fresh.fetch_add(1, Ordering::Relaxed);
         let step = Arc::new(self.take(place, stim));
         let mut steps = self.steps.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(steps.entry(key).or_insert(step))

@@ -4,25 +4,49 @@ use crate::Checkable;
 use crate::observer::Observer;
 use crate::report::Stats;
 use crate::shared::Shared;
-use crate::worker::Counts;
 use crate::{checks::Checks, kind_of};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
+/// How often what was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counts {
+    /// Successors, whether new or not.
+    pub(crate) generated: u64,
+    /// Steps asked for.
+    pub(crate) steps: u64,
+    /// Stimuli that change nothing.
+    pub(crate) no_ops: u64,
+    /// Successors left out because another order leads there.
+    pub(crate) commuted: u64,
+}
+
+impl Counts {
+    /// Adds another worker's.
+    pub(crate) fn add(&mut self, other: &Counts) {
+        self.generated += other.generated;
+        self.steps += other.steps;
+        self.no_ops += other.no_ops;
+        self.commuted += other.commuted;
+    }
+}
+
 impl<N: Checkable, O: Observer<N>> Shared<N, O> {
-    /// How many handlers ran so far, for [`fill`](Shared::fill).
-    pub(crate) fn handled_so_far(&self) -> u64 {
-        self.handled.load(Ordering::Relaxed)
+    /// How many steps were new so far and how many handlers ran, for [`fill`](Shared::fill).
+    pub(crate) fn taken_so_far(&self) -> (u64, u64) {
+        (self.fresh.load(Ordering::Relaxed), self.handled.load(Ordering::Relaxed))
     }
 
     /// Fills in what threads counted and what the tables of values hold.
-    pub(crate) fn fill(&self, stats: &mut Stats, counts: &Counts, handled_before: u64) {
+    pub(crate) fn fill(&self, stats: &mut Stats, counts: &Counts, before: (u64, u64)) {
         stats.steps = counts.steps;
         stats.no_ops = counts.no_ops;
         stats.commuted = counts.commuted;
-        stats.handled = self.handled_so_far() - handled_before;
+        let (fresh, handled) = self.taken_so_far();
+        stats.fresh = fresh - before.0;
+        stats.handled = handled - before.1;
         stats.local_states = self.places.len() as u64;
         stats.messages = self.envelopes.len() as u64;
         let mut kinds = BTreeMap::new();

@@ -12,8 +12,9 @@ use crate::settings::{Settings, Until};
 use crate::shared::Shared;
 use crate::state::State;
 use crate::stim::Stim;
+use crate::tally::Counts;
 use crate::visited::Visited;
-use crate::worker::{Counts, NONE, Worker};
+use crate::worker::{NONE, Worker};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -65,7 +66,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     (from, walks): (&State, Walks),
     crew: &dyn Crew,
 ) -> Report {
-    let handled_before = shared.handled_so_far();
+    let taken_before = shared.taken_so_far();
     let outing = Outing {
         settings,
         from,
@@ -103,7 +104,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
         ..Stats::default()
     };
     let counts = *outing.counts.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.fill(&mut stats, &counts, handled_before);
+    shared.fill(&mut stats, &counts, taken_before);
     let found = outing.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let enough = outing.enough.into_inner();
     // What a walk found that the others made needless, other threads might not have found.

@@ -17,6 +17,7 @@ use crate::settings::Settings;
 use crate::shared::{NOTHING_SEEN, Shared};
 use crate::stim::{Choice, Stim};
 use crate::system::{Budgets, Network};
+use crate::tally::Counts;
 use std::borrow::Cow;
 use std::sync::Arc;
 use synod_stdx::LookupMap;
@@ -75,16 +76,6 @@ pub(crate) struct Facts {
     pub(crate) can_give_up: bool,
 }
 
-impl Counts {
-    /// Adds another worker's.
-    pub(crate) fn add(&mut self, other: &Counts) {
-        self.generated += other.generated;
-        self.steps += other.steps;
-        self.no_ops += other.no_ops;
-        self.commuted += other.commuted;
-    }
-}
-
 /// A step that may be taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
@@ -97,19 +88,6 @@ pub(crate) struct Asked {
     pub(crate) order: u64,
     /// What it takes out of the network, or [`NONE`].
     pub(crate) envelope: u32,
-}
-
-/// How often what was done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Counts {
-    /// Successors, whether new or not.
-    pub(crate) generated: u64,
-    /// Steps asked for.
-    pub(crate) steps: u64,
-    /// Stimuli that change nothing.
-    pub(crate) no_ops: u64,
-    /// Successors left out because another order leads there.
-    pub(crate) commuted: u64,
 }
 
 /// See the module's page.
@@ -139,6 +117,8 @@ pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
     pub(crate) fresh: Vec<u32>,
     observed: LookupMap<u64, (u32, u64, u32)>,
     pub(crate) objections: Vec<Arc<str>>,
+    /// Some known step, taken again, came to something else: then one that changes nothing may object too.
+    is_doubtful: bool,
     pub(crate) counts: Counts,
     pub(crate) scratch: Vec<u32>,
     pub(crate) orbit: Option<Orbit<N>>,
@@ -169,6 +149,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
             fresh: Vec::new(),
             observed: LookupMap::default(),
             objections: Vec::new(),
+            is_doubtful: false,
             counts: Counts::default(),
             scratch: Vec::new(),
             orbit: Orbit::new(shared, settings),
@@ -320,6 +301,7 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         if let Some(words) = self.shared.differs_again(place, stim) {
             let objection = self.object(words);
             self.known[step as usize].objection = objection;
+            self.is_doubtful = true;
         }
     }
 
@@ -458,9 +440,12 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
                 cell = self.cell(state[place], Stim::deliver(envelope));
             }
             let stim = Stim::deliver(envelope);
+            if self.is_left_out((state[place], stim, cell), envelope) {
+                continue;
+            }
             let late = Stim::new(Choice::Deliver { envelope, is_late: true });
             let step = Asked { place, stim, cell, late, order: route.hash, envelope };
-            self.add_step(state, fingerprint, step, out);
+            self.add_effect(state, fingerprint, step, out);
         }
     }
 
@@ -472,6 +457,24 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         now.paused >> to & 1 == 1 || (now.partition > 0 && cut())
     }
 
+    /// Counts a look-up, and says whether it may be left out: the step changes nothing. Most look-ups end here.
+    #[inline]
+    fn is_left_out(&mut self, (content, stim, cell): (u32, Stim, u32), envelope: u32) -> bool {
+        self.counts.steps += 1;
+        let number = cell & !NOTHING;
+        if sample::is_due(self.counts.steps) {
+            self.take_again(content, stim, number);
+        }
+        if cell & NOTHING == 0 {
+            return false;
+        }
+        self.counts.no_ops += 1;
+        // On an ordered link, what has no effect stands before what may have one.
+        let makes_way = self.network == Network::Ordered && envelope != NONE;
+        let objects = self.is_doubtful && self.known[number as usize].objection != NONE;
+        self.settings.reductions.no_ops && !makes_way && !objects
+    }
+
     /// Adds what a step of one place leads to, and the same with its writes late.
     pub(crate) fn add_step(
         &mut self,
@@ -480,21 +483,15 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         step: Asked,
         out: &mut Vec<Successor>,
     ) {
+        if !self.is_left_out((state[step.place], step.stim, step.cell), step.envelope) {
+            self.add_effect(state, fingerprint, step, out);
+        }
+    }
+
+    /// As [`add_step`](Worker::add_step), for one that is not left out.
+    fn add_effect(&mut self, state: &[u32], fingerprint: u64, step: Asked, out: &mut Vec<Successor>) {
         let Asked { place, stim, cell, late, order, envelope } = step;
-        self.counts.steps += 1;
         let number = cell & !NOTHING;
-        if sample::is_due(self.counts.steps) {
-            self.take_again(state[place], stim, number);
-        }
-        if cell & NOTHING != 0 {
-            self.counts.no_ops += 1;
-            // On an ordered link, what has no effect stands before what may have one.
-            let makes_way = self.network == Network::Ordered && envelope != NONE;
-            if self.settings.reductions.no_ops && !makes_way && self.known[number as usize].objection == NONE
-            {
-                return;
-            }
-        }
         let known = &self.known[number as usize];
         let (wrote, shows) = (known.wrote, known.seen != NOTHING_SEEN);
         let extras = state[self.places + 1];
