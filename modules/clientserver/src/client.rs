@@ -44,7 +44,17 @@ impl<S: StateMachine> Client<S> {
         }
     }
 
-    pub(crate) fn on_results(&mut self, first: Seq, outputs: Vec<S::Output>, ctx: &mut Context<Process<S>>) {
+    pub(crate) fn on_results(
+        &mut self,
+        client: ClientId,
+        first: Seq,
+        outputs: Vec<S::Output>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        if client != self.session() {
+            mark!("clientserver.late_results");
+            return;
+        }
         let lowest = self.window.lowest();
         for (id, output) in self.window.settle(first, outputs) {
             ctx.reply(id, Outcome::Done(output));

@@ -1,4 +1,4 @@
-//! The byte form of messages, for drivers that store or send them. Version 1: a tag, then the fields in order.
+//! The byte form of messages, for drivers that store or send them. Version 2: a tag, then the fields in order.
 
 use crate::{ClientId, Message};
 use synod_stdx::{Malformed, Reader, Wire};
@@ -13,8 +13,9 @@ impl<C: Wire, O: Wire> Wire for Message<C, O> {
                 acked_below.encode(out);
                 commands.encode(out);
             }
-            Message::Results { first, outputs } => {
+            Message::Results { client, first, outputs } => {
                 out.push(2);
+                client.encode(out);
                 first.encode(out);
                 outputs.encode(out);
             }
@@ -33,7 +34,11 @@ impl<C: Wire, O: Wire> Wire for Message<C, O> {
                 acked_below: u64::decode(input)?,
                 commands: Vec::decode(input)?,
             },
-            2 => Message::Results { first: u64::decode(input)?, outputs: Vec::decode(input)? },
+            2 => Message::Results {
+                client: ClientId::decode(input)?,
+                first: u64::decode(input)?,
+                outputs: Vec::decode(input)?,
+            },
             3 => Message::Forgotten { client: ClientId::decode(input)? },
             0 | 4.. => return Err(Malformed("no such message")),
         })
@@ -56,8 +61,8 @@ mod tests {
             vec![KvOutput::PutOk, KvOutput::value("v"), KvOutput::KeyNotFound, KvOutput::appended("vw")];
         [
             Message::Request { client: CLIENT, first: 300, acked_below: 299, commands },
-            Message::Results { first: u64::MAX, outputs },
-            Message::Results { first: 1, outputs: Vec::new() },
+            Message::Results { client: CLIENT, first: u64::MAX, outputs },
+            Message::Results { client: CLIENT, first: 1, outputs: Vec::new() },
             Message::Forgotten { client: CLIENT },
         ]
     }
@@ -78,16 +83,16 @@ mod tests {
         for tag in [0, 4, 255] {
             assert_eq!(Message::from_bytes(&[tag, 1, 0]), Err(Malformed("no such message")));
         }
-        assert_eq!(Message::from_bytes(&[2, 1, 0, 0]), Err(Malformed("bytes left over")));
-        assert_eq!(Message::from_bytes(&[2, 1, 1, 9]), Err(Malformed("no such output")));
+        assert_eq!(Message::from_bytes(&[2, 1, 1, 0, 0]), Err(Malformed("bytes left over")));
+        assert_eq!(Message::from_bytes(&[2, 1, 1, 1, 9]), Err(Malformed("no such output")));
         // More commands are announced than there are bytes.
         assert_eq!(Message::from_bytes(&[1, 1, 1, 1, 200, 1]), Err(Malformed("length beyond the end")));
-        assert_eq!(Message::from_bytes(&[2, 1, 1, 1, 1, 0xff]), Err(Malformed("not UTF-8")));
+        assert_eq!(Message::from_bytes(&[2, 1, 1, 1, 1, 1, 0xff]), Err(Malformed("not UTF-8")));
     }
 
     /// If this fails, bytes that were stored can no longer be read: make a new version instead.
     #[test]
-    fn the_bytes_are_those_of_version_one() {
+    fn the_bytes_are_those_of_version_two() {
         let [request, _, _, forgotten] = messages();
         assert_eq!(forgotten.to_bytes(), [3, 129, 128, 128, 128, 120]);
         assert_eq!(request.to_bytes()[..10], [1, 129, 128, 128, 128, 120, 172, 2, 171, 2]);

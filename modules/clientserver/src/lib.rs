@@ -77,10 +77,12 @@ impl<S: StateMachine> Node for Process<S> {
     fn on_message(&mut self, from: NodeId, message: Self::Message, ctx: &mut Context<Self>) {
         match (self, message) {
             (Process::Server(server), Message::Request { client, first, acked_below, commands }) => {
-                server.on_commands(from, (client, first, acked_below), &commands, ctx);
+                if let Some(answer) = server.run(client, (first, acked_below), &commands) {
+                    ctx.send(from, answer);
+                }
             }
-            (Process::Client(client), Message::Results { first, outputs }) => {
-                client.on_results(first, outputs, ctx);
+            (Process::Client(client), Message::Results { client: id, first, outputs }) => {
+                client.on_results(id, first, outputs, ctx);
             }
             (Process::Client(client), Message::Forgotten { client: id }) => client.on_forgotten(id, ctx),
             (Process::Server(_), Message::Results { .. } | Message::Forgotten { .. })

@@ -18,6 +18,8 @@ pub enum Message<C, O> {
     },
     /// Server to client: what came of them.
     Results {
+        /// Whose they are: one that comes late must not answer a later session.
+        client: ClientId,
         /// The number of the first command that is answered; the others follow it without a gap.
         first: Seq,
         /// The results.

@@ -23,7 +23,10 @@ impl<C: Rename, O: Rename> Rename for Message<C, O> {
                 client.rename(name);
                 commands.rename(name);
             }
-            Message::Results { first: _, outputs } => outputs.rename(name),
+            Message::Results { client, first: _, outputs } => {
+                client.rename(name);
+                outputs.rename(name);
+            }
             Message::Forgotten { client } => client.rename(name),
         }
     }

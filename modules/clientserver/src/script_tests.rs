@@ -8,6 +8,7 @@ synod_script::scripts!(Pair, "src/scripts":
     a_duplicate_request_is_answered_again_and_runs_once,
     a_window_opens_with_the_first_answer_and_goes_back_to_the_lowest,
     a_server_that_forgot_a_session_says_so,
+    a_late_result_of_a_forgotten_session_answers_nobody,
 );
 
 /// One server and its clients.

@@ -1,8 +1,8 @@
 //! The server: an application behind a session table.
 
-use crate::{Admission, ClientId, Message, Process, Seq, Sessions, WINDOW_MAX};
-use synod_node::{Context, NodeId, Rename, StateMachine};
-use synod_stdx::mark;
+use crate::{Admission, ClientId, Message, Seq, Sessions, WINDOW_MAX};
+use synod_node::{NodeId, Rename, StateMachine};
+use synod_stdx::{Malformed, Reader, Wire, mark};
 
 /// The most clients that a server remembers.
 const SESSIONS_MAX: usize = 65_536;
@@ -30,13 +30,14 @@ impl<S: StateMachine> Server<S> {
         &self.sessions
     }
 
-    pub(crate) fn on_commands(
+    /// Runs what `client` asks for, from number `first` on, each command once and in order. Returns what to tell it:
+    /// results, that it is forgotten, or nothing, where one before these is missing or it has all the results.
+    pub fn run(
         &mut self,
-        from: NodeId,
-        (client, first, acked_below): (ClientId, Seq, Seq),
+        client: ClientId,
+        (first, acked_below): (Seq, Seq),
         commands: &[S::Command],
-        ctx: &mut Context<Process<S>>,
-    ) {
+    ) -> Option<Message<S::Command, S::Output>> {
         let mut outputs = Vec::new();
         let mut answered_from = first;
         for (seq, command) in (first..).zip(commands) {
@@ -56,18 +57,14 @@ impl<S: StateMachine> Server<S> {
                     mark!("clientserver.gap");
                     break;
                 }
-                Admission::Forgotten => {
-                    ctx.send(from, Message::Forgotten { client });
-                    return;
-                }
+                Admission::Forgotten => return Some(Message::Forgotten { client }),
             }
         }
-        if !outputs.is_empty() {
-            ctx.send(from, Message::Results { first: answered_from, outputs });
-        }
+        (!outputs.is_empty()).then_some(Message::Results { client, first: answered_from, outputs })
     }
 
-    pub(crate) fn assert_invariants(&self) {
+    /// Panics if a bound does not hold.
+    pub fn assert_invariants(&self) {
         self.sessions.assert_invariants();
     }
 }
@@ -77,5 +74,18 @@ impl<S: StateMachine<Output: Rename> + Rename> Rename for Server<S> {
         let Server { machine, sessions } = self;
         machine.rename(name);
         sessions.rename(name);
+    }
+}
+
+/// What a state transfer carries: the application and what its clients were answered.
+impl<S: StateMachine<Output: Wire> + Wire> Wire for Server<S> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let Server { machine, sessions } = self;
+        machine.encode(out);
+        sessions.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Server { machine: S::decode(input)?, sessions: Sessions::decode(input)? })
     }
 }

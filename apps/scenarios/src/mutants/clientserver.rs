@@ -39,8 +39,8 @@ fn forget(node: &mut Node) {
 
 fn renumbered(effect: Effect<Node>, by: impl Fn(u64) -> u64) -> Vec<Effect<Node>> {
     match effect {
-        Effect::Send { to, message: Message::Results { first, outputs } } => {
-            vec![Effect::Send { to, message: Message::Results { first: by(first), outputs } }]
+        Effect::Send { to, message: Message::Results { client, first, outputs } } => {
+            vec![Effect::Send { to, message: Message::Results { client, first: by(first), outputs } }]
         }
         other => vec![other],
     }
