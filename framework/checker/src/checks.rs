@@ -1,15 +1,16 @@
 //! What a search relies on, checked at every new step: handlers are deterministic, clones are equal, equal values have
 //! equal hashes and show alike, and messages survive their byte form.
 
+use crate::Checkable;
 use crate::hash::{Salt, content_hash};
 use crate::local::Local;
 use crate::observer::Observer;
 use crate::shared::Shared;
 use crate::stim::{Choice, Stim};
-use crate::{Checkable, kind_of};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
+use synod_stdx::kind_of;
 
 /// Whether a message survives encoding and decoding; `None` if it does, or the words.
 pub type Survives<N> = Arc<dyn Fn(&<N as synod_node::Node>::Message) -> Option<String> + Send + Sync>;

@@ -146,20 +146,3 @@ where
     N::Response: Send + Sync,
 {
 }
-
-/// The kind of a message or timer: the first word of its text. The rest is not written.
-pub(crate) fn kind_of(value: &impl std::fmt::Debug) -> String {
-    struct Word(String);
-    impl std::fmt::Write for Word {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            let is_part = |c: char| c.is_alphanumeric() || c == '_';
-            let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
-            self.0.push_str(&text[..end]);
-            if end == text.len() { Ok(()) } else { Err(std::fmt::Error) }
-        }
-    }
-    let mut word = Word(String::new());
-    // It ends with an error where the word does.
-    let _ = std::fmt::write(&mut word, format_args!("{value:?}"));
-    word.0
-}

@@ -1,14 +1,15 @@
 //! What a search did, in numbers.
 
 use crate::Checkable;
+use crate::checks::Checks;
 use crate::observer::Observer;
 use crate::report::Stats;
 use crate::shared::Shared;
-use crate::{checks::Checks, kind_of};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
+use synod_stdx::kind_of;
 
 /// How often what was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -3,6 +3,7 @@
 use goldenscript::ArgumentConsumer;
 use std::error::Error;
 use synod_node::{Node, NodeId};
+use synod_stdx::kind_of;
 use synod_world::{Envelope, EnvelopeId, World};
 
 /// A choice among the messages in flight. Empty: all of them.
@@ -46,11 +47,4 @@ impl Choice {
         let chosen = world.flight().filter(|(_, envelope)| wanted(envelope)).map(|(id, _)| id);
         chosen.take(self.count.unwrap_or(usize::MAX)).collect()
     }
-}
-
-/// The name of a value's variant: the first word of its `Debug` form.
-pub(crate) fn kind_of(value: &impl std::fmt::Debug) -> String {
-    let text = format!("{value:?}");
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-    text[..end].to_owned()
 }

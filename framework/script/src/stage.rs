@@ -1,11 +1,12 @@
 //! The stage: a world, and a script's commands to it.
 
-use crate::choice::{Choice, kind_of};
+use crate::choice::Choice;
 use goldenscript::{ArgumentConsumer, Command, Context, Runner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 use synod_node::{Node, NodeId, RequestId};
+use synod_stdx::kind_of;
 use synod_world::{Envelope, EnvelopeId, Event, Happening, TimerId, World};
 
 /// More deliveries than this in one command are a story without an end.

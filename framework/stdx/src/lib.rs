@@ -7,18 +7,21 @@
 //! * [`mark!`] and [`marks`]: coverage marks. A rare branch carries a name; a test asserts that it was reached.
 //! * [`FixedHasher`]: the hasher for look-up maps, the same on every machine. Such maps are never iterated.
 //! * [`changes`]: what differs between two values, for people who read traces.
+//! * [`kind_of`]: the name of a message's or timer's kind.
 //! * [`Digest`]: a 64-bit running digest of bytes, for pinning a run's event log.
 //!
 //! What is left out: clocks, threads, files and sockets. They live in `host` and in the programs.
 
 mod changes;
 mod digest;
+mod kind;
 pub mod marks;
 mod rng;
 mod wire;
 
 pub use changes::{Change, changes};
 pub use digest::Digest;
+pub use kind::kind_of;
 pub use rng::Rng;
 pub use wire::{Malformed, Reader, Wire, put_bytes, put_u32, put_u64, put_varint};
 

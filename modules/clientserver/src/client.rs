@@ -35,7 +35,8 @@ impl<S: StateMachine> Client<S> {
         ClientId::new(self.me, self.life)
     }
 
-    pub(crate) fn on_request(&mut self, id: RequestId, command: S::Command, ctx: &mut Context<Process<S>>) {
+    /// Its user asks: see [`Node::on_request`](synod_node::Node::on_request).
+    pub fn on_request(&mut self, id: RequestId, command: S::Command, ctx: &mut Context<Process<S>>) {
         let was_idle = self.window.is_empty();
         self.window.push(id, command);
         self.send_unsent(ctx);
@@ -44,7 +45,19 @@ impl<S: StateMachine> Client<S> {
         }
     }
 
-    pub(crate) fn on_results(
+    /// A server answers.
+    ///
+    /// # Panics
+    /// If it is a request: those go to servers.
+    pub fn on_answer(&mut self, answer: Message<S::Command, S::Output>, ctx: &mut Context<Process<S>>) {
+        match answer {
+            Message::Results { client, first, outputs } => self.on_results(client, first, outputs, ctx),
+            Message::Forgotten { client } => self.on_forgotten(client, ctx),
+            Message::Request { .. } => unreachable!("requests go to servers"),
+        }
+    }
+
+    fn on_results(
         &mut self,
         client: ClientId,
         first: Seq,
@@ -68,7 +81,7 @@ impl<S: StateMachine> Client<S> {
         }
     }
 
-    pub(crate) fn on_forgotten(&mut self, client: ClientId, ctx: &mut Context<Process<S>>) {
+    fn on_forgotten(&mut self, client: ClientId, ctx: &mut Context<Process<S>>) {
         if client != self.session() {
             return;
         }
@@ -83,15 +96,25 @@ impl<S: StateMachine> Client<S> {
         }
     }
 
-    pub(crate) fn on_retry(&mut self, lowest: Seq, ctx: &mut Context<Process<S>>) {
-        // Stale: the request that this timer watched was answered.
-        if self.window.is_empty() || self.window.lowest() != lowest {
+    /// Whether the request that a timer watched is still the lowest that waits; if not, the timer is stale.
+    pub fn waits_for(&self, lowest: Seq) -> bool {
+        !self.window.is_empty() && self.window.lowest() == lowest
+    }
+
+    /// A timer fired.
+    pub fn on_retry(&mut self, lowest: Seq, ctx: &mut Context<Process<S>>) {
+        if !self.waits_for(lowest) {
             return;
         }
         self.backoff.grow();
+        self.send_again(ctx);
+        self.set_retry(ctx);
+    }
+
+    /// Sends everything that is not answered again.
+    pub fn send_again(&mut self, ctx: &mut Context<Process<S>>) {
         self.window.rewind();
         self.send_unsent(ctx);
-        self.set_retry(ctx);
     }
 
     fn send_unsent(&mut self, ctx: &mut Context<Process<S>>) {
@@ -107,7 +130,8 @@ impl<S: StateMachine> Client<S> {
         ctx.set_timer(Timer::Retry { lowest: self.window.lowest() }, self.backoff.range());
     }
 
-    pub(crate) fn assert_invariants(&self) {
+    /// Panics if the window's counts do not fit.
+    pub fn assert_invariants(&self) {
         self.window.assert_invariants();
     }
 }

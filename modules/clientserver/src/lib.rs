@@ -81,10 +81,9 @@ impl<S: StateMachine> Node for Process<S> {
                     ctx.send(from, answer);
                 }
             }
-            (Process::Client(client), Message::Results { client: id, first, outputs }) => {
-                client.on_results(id, first, outputs, ctx);
+            (Process::Client(client), answer @ (Message::Results { .. } | Message::Forgotten { .. })) => {
+                client.on_answer(answer, ctx);
             }
-            (Process::Client(client), Message::Forgotten { client: id }) => client.on_forgotten(id, ctx),
             (Process::Server(_), Message::Results { .. } | Message::Forgotten { .. })
             | (Process::Client(_), Message::Request { .. }) => {
                 unreachable!("requests go to servers and results to clients")

@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The drivers: they know the world, and not each other.
     ("simulator", &["stdx", "node", "world"]),
     ("checker", &["stdx", "node", "world"]),
-    ("script", &["node", "world"]),
+    ("script", &["stdx", "node", "world"]),
     ("debugger", &["stdx", "node", "world"]),
     ("journal", &["stdx"]),
     // The host knows the world for the format of traces alone.
@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("resp", &["stdx"]),
     ("pingpong", &["stdx", "node"]),
     ("clientserver", &["stdx", "node"]),
+    ("primarybackup", &["stdx", "node", "clientserver"]),
     ("paxos", &["stdx", "node", "clientserver"]),
     ("store", &["stdx", "node", "clientserver", "resp"]),
     ("client", &["stdx", "resp"]),

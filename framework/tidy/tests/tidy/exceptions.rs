@@ -25,6 +25,7 @@ pub const GRANTED: &[Granted] = &[
     granted("names", "framework/history/src/text.rs process_number", "Jepsen's logs have a `:process` field"),
     granted("names", "modules/pingpong/src/lib.rs Process", THEIR_WORD),
     granted("names", "modules/clientserver/src/lib.rs Process", THEIR_WORD),
+    granted("names", "modules/primarybackup/src/lib.rs Process", THEIR_WORD),
     granted("names", "modules/paxos/src/lib.rs Process", THEIR_WORD),
     granted("names", "apps/store/src/parse.rs get_set", COMMAND),
     granted("names", "apps/store/src/parse.rs get_del", COMMAND),

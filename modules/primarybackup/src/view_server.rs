@@ -1,0 +1,164 @@
+//! The view server: who is there, and who serves.
+
+use crate::{CHECK_MS, Checkpoint, Member, Message, Process, Replicable, Timer, View, ViewNumber};
+use std::collections::BTreeMap;
+use synod_node::{Context, Durable, NodeId};
+use synod_stdx::mark;
+
+/// What is known of a server.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Pulse {
+    /// The latest of its lives that was heard of.
+    life: u64,
+    is_alive: bool,
+    /// Since the last look.
+    has_pinged: bool,
+}
+
+/// Decides who is primary and who is backup. It moves on only when the primary has acknowledged the last view, and
+/// promotes nobody but that view's backup.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ViewServer {
+    view: View,
+    /// The primary of the view has taken its part, and its backup has its state.
+    is_acked: bool,
+    /// Every server that was ever heard of: as many as the service has.
+    servers: BTreeMap<NodeId, Pulse>,
+    /// A server that its primary could not reach: not made backup again before the next look.
+    avoided: Option<NodeId>,
+}
+
+impl Default for ViewServer {
+    fn default() -> Self {
+        ViewServer { view: View::STARTUP, is_acked: false, servers: BTreeMap::new(), avoided: None }
+    }
+}
+
+impl ViewServer {
+    /// The newest view.
+    pub fn view(&self) -> View {
+        self.view
+    }
+
+    /// Whether the view's primary has acknowledged it.
+    pub fn is_acked(&self) -> bool {
+        self.is_acked
+    }
+
+    pub(crate) fn on_start<S: Replicable>(&mut self, ctx: &mut Context<Process<S>>) {
+        ctx.set_timer(Timer::Check, CHECK_MS..=CHECK_MS);
+    }
+
+    /// The last view stands; whether it was acknowledged its primary will say again. Its members are taken for alive until the
+    /// second look: they could not ping.
+    pub(crate) fn on_recover<S: Replicable>(
+        &mut self,
+        durable: Durable<Process<S>>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        if let Some(Checkpoint::View(view)) = durable.checkpoint {
+            self.view = view;
+            for Member { id, life } in [view.primary, view.backup].into_iter().flatten() {
+                self.servers.insert(id, Pulse { life, is_alive: true, has_pinged: true });
+            }
+        }
+        self.on_start(ctx);
+    }
+
+    pub(crate) fn on_ping<S: Replicable>(
+        &mut self,
+        from: Member,
+        acked: ViewNumber,
+        is_backup_lost: bool,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        if self.servers.get(&from.id).is_some_and(|known| known.life > from.life) {
+            mark!("primarybackup.ping_of_a_former_life");
+            return;
+        }
+        self.servers.insert(from.id, Pulse { life: from.life, is_alive: true, has_pinged: true });
+        if self.view.primary == Some(from) && acked == self.view.number {
+            self.is_acked = true;
+            if is_backup_lost && let Some(lost) = self.view.backup {
+                mark!("primarybackup.backup_lost");
+                self.avoided = Some(lost.id);
+                let backup = self.idle_server();
+                self.advance(Some(from), backup, ctx);
+            }
+        }
+        self.maybe_advance(ctx);
+        self.on_ask(from.id, ctx);
+    }
+
+    pub(crate) fn on_ask<S: Replicable>(&self, from: NodeId, ctx: &mut Context<Process<S>>) {
+        ctx.send(from, Message::Announce { view: self.view });
+    }
+
+    pub(crate) fn on_check<S: Replicable>(&mut self, ctx: &mut Context<Process<S>>) {
+        for pulse in self.servers.values_mut() {
+            pulse.is_alive &= pulse.has_pinged;
+            pulse.has_pinged = false;
+        }
+        self.avoided = None;
+        self.maybe_advance(ctx);
+        ctx.set_timer(Timer::Check, CHECK_MS..=CHECK_MS);
+    }
+
+    /// Moves to the next view if it may and there is a reason to.
+    fn maybe_advance<S: Replicable>(&mut self, ctx: &mut Context<Process<S>>) {
+        if self.view.number == ViewNumber::STARTUP {
+            let first = self.idle_server();
+            return if first.is_some() {
+                self.advance(first, None, ctx)
+            };
+        }
+        if !self.is_acked {
+            return;
+        }
+        let View { primary, backup, .. } = self.view;
+        match (self.is_alive(primary), self.is_alive(backup)) {
+            (true, true) => {}
+            // Nobody else has the state. The view stands, in case one of the two was only slow.
+            (false, false) => {}
+            (true, false) => {
+                let idle = self.idle_server();
+                if idle != backup {
+                    self.advance(primary, idle, ctx);
+                }
+            }
+            (false, true) => {
+                mark!("primarybackup.promoted");
+                let idle = self.idle_server();
+                self.advance(backup, idle, ctx);
+            }
+        }
+    }
+
+    fn advance<S: Replicable>(
+        &mut self,
+        primary: Option<Member>,
+        backup: Option<Member>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        self.view = self.view.next(primary, backup);
+        self.is_acked = false;
+        ctx.checkpoint(Checkpoint::View(self.view));
+    }
+
+    fn is_alive(&self, member: Option<Member>) -> bool {
+        member.is_some_and(|Member { id, life }| {
+            self.servers.get(&id).is_some_and(|pulse| pulse.is_alive && pulse.life == life)
+        })
+    }
+
+    /// Who is there and has no part in the view; the lowest name.
+    fn idle_server(&self) -> Option<Member> {
+        let alive = self.servers.iter().filter(|(_, pulse)| pulse.is_alive);
+        let mut members = alive.map(|(id, pulse)| Member { id: *id, life: pulse.life });
+        members.find(|member| !self.view.names(*member) && self.avoided != Some(member.id))
+    }
+
+    pub(crate) fn assert_invariants(&self) {
+        self.view.assert_invariants();
+    }
+}
