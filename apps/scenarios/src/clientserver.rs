@@ -1,11 +1,10 @@
 //! Scenarios of `clientserver`.
 
-use crate::kv::{self, Endless, List};
-use std::collections::VecDeque;
-use synod_clientserver::{Client, KvCommand, KvOutput, KvStore, Outcome as Answer, Process, Server};
+use crate::asks::{Asks, Forever};
+use crate::kv::{self, List};
+use synod_clientserver::{Client, KvCommand, KvOutput, KvStore, Process, Server};
 use synod_node::NodeId;
-use synod_simulator::{Ask, Failure, Simulator, Workload};
-use synod_stdx::Rng;
+use synod_simulator::{Failure, Simulator};
 use synod_testkit::{Failed, HistoryOracle, Kind, Outcome, Play, Scenario, Stage, Translate};
 
 type Node = Process<KvStore>;
@@ -48,61 +47,12 @@ const fn row(number: &'static str, name: &'static str, kind: Kind, play: Play) -
     Scenario::new("clientserver", number, name, kind, play)
 }
 
-/// Asks a list and expects its answers.
-struct Asks {
-    ahead: VecDeque<(KvCommand, Option<KvOutput>)>,
-    expected: VecDeque<Option<KvOutput>>,
-}
-
-impl Workload<Node> for Asks {
-    fn next(&mut self, _now_us: u64, _rng: &mut Rng) -> Ask<KvCommand> {
-        let Some((command, expected)) = self.ahead.pop_front() else { return Ask::Done };
-        self.expected.push_back(expected);
-        Ask::Request(command)
-    }
-
-    fn on_response(&mut self, request: &KvCommand, response: &Answer<KvOutput>) -> Result<(), String> {
-        match (response, self.expected.pop_front().flatten()) {
-            (Answer::MayHaveHappened, _) => Err(format!("the session of {request:?} was forgotten")),
-            (Answer::Done(output), Some(expected)) if *output != expected => {
-                Err(format!("{request:?} was answered {output:?} where only {expected:?} is right"))
-            }
-            (Answer::Done(_), _) => Ok(()),
-        }
-    }
-}
-
-/// Asks for ever, and expects every answer.
-struct Forever(Endless, Option<KvOutput>);
-
-impl Workload<Node> for Forever {
-    fn next(&mut self, _now_us: u64, rng: &mut Rng) -> Ask<KvCommand> {
-        let (command, expected) = self.0.next(rng);
-        self.1 = Some(expected);
-        Ask::Request(command)
-    }
-
-    fn on_response(&mut self, request: &KvCommand, response: &Answer<KvOutput>) -> Result<(), String> {
-        let expected = self.1.take().map(Answer::Done);
-        if expected.as_ref() == Some(response) {
-            return Ok(());
-        }
-        Err(format!("{request:?} was answered {response:?} where only {expected:?} is right"))
-    }
-}
-
 fn play(
     stage: &Stage,
     script: impl FnOnce(&mut Simulator<Node>) -> Result<(), Failure>,
 ) -> Result<Outcome, Box<Failed>> {
     let mut sim = stage.simulator();
-    sim.watch(HistoryOracle::<Node>::new(Translate {
-        op: kv::op,
-        ret: |answer| match answer {
-            Answer::Done(output) => Some(kv::ret(output)),
-            Answer::MayHaveHappened => None,
-        },
-    }));
+    sim.watch(HistoryOracle::<Node>::new(Translate { op: kv::op, ret: kv::told }));
     let result =
         sim.start(SERVER, Process::Server(Server::new(KvStore::default()))).and_then(|()| script(&mut sim));
     stage.conclude(sim, result)
@@ -118,7 +68,7 @@ fn start(sim: &mut Simulator<Node>, client: u32) -> Result<NodeId, Failure> {
 
 fn drive(sim: &mut Simulator<Node>, client: u32, window: usize, list: List) -> Result<(), Failure> {
     let id = start(sim, client)?;
-    sim.drive(id, window, Asks { ahead: list.into(), expected: VecDeque::new() });
+    sim.drive(id, window, Asks::new(list));
     Ok(())
 }
 
@@ -228,7 +178,7 @@ fn thirty_seconds(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     play(stage, |sim| {
         for client in 1..=4 {
             let id = start(sim, client)?;
-            sim.drive(id, 1, Forever(Endless::new(client), None));
+            sim.drive(id, 1, Forever::new(client));
         }
         sim.run_ms(30_000)?;
         match sim.take_wait_us_max() {

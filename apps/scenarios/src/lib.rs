@@ -4,19 +4,30 @@
 //! They stand apart from the modules because a module knows no driver, and the binary needs the registries outside of
 //! tests.
 
+mod asks;
 pub mod clientserver;
 pub mod kv;
 pub mod mutants;
 pub mod paxos;
 pub mod pingpong;
+pub mod primarybackup;
 pub mod searches;
 
 use synod_testkit::Scenario;
 
 /// Every scenario of every module, in order.
 pub fn all() -> Vec<Scenario> {
-    [pingpong::SCENARIOS, clientserver::SCENARIOS, paxos::SCENARIOS, paxos::BEYOND].concat()
+    [
+        pingpong::SCENARIOS,
+        clientserver::SCENARIOS,
+        primarybackup::VIEWS,
+        primarybackup::SCENARIOS,
+        primarybackup::BEYOND,
+        paxos::SCENARIOS,
+        paxos::BEYOND,
+    ]
+    .concat()
 }
 
 /// The names of the modules that have scenarios, in the order in which they build on each other.
-pub const MODULES: &[&str] = &["pingpong", "clientserver", "paxos"];
+pub const MODULES: &[&str] = &["pingpong", "clientserver", "primarybackup", "paxos"];

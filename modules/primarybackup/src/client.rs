@@ -1,7 +1,7 @@
 //! The client: that of `clientserver`, turned to whoever is primary now.
 
 use crate::{Message, Process, Replicable, Timer, View, ViewNumber};
-use synod_clientserver::{Client as Asking, Process as Inner};
+use synod_clientserver::{Client as Asking, Process as Inner, Seq};
 use synod_node::{Context, Effect, NodeId, RequestId};
 
 type Ctx<S> = Context<Process<S>>;
@@ -53,8 +53,7 @@ impl<S: Replicable> Client<S> {
         self.within(ctx, |asking, inner| asking.on_answer(answer, inner));
     }
 
-    pub(crate) fn on_retry(&mut self, timer: synod_clientserver::Timer, ctx: &mut Ctx<S>) {
-        let synod_clientserver::Timer::Retry { lowest } = timer;
+    pub(crate) fn on_retry(&mut self, lowest: Seq, ctx: &mut Ctx<S>) {
         // Perhaps a message was lost; perhaps the primary is gone.
         if self.asking.waits_for(lowest) {
             ctx.send(self.view_server, Message::Ask);

@@ -80,7 +80,7 @@ impl<S: Replicable> Node for Process<S> {
 
     fn on_message(&mut self, from: NodeId, message: Self::Message, ctx: &mut Context<Self>) {
         match self {
-            Process::ViewServer(view_server) => on_view_servers_message(view_server, from, message, ctx),
+            Process::ViewServer(view_server) => on_view_servers_message(view_server, from, &message, ctx),
             Process::Server(server) => on_servers_message(server, from, message, ctx),
             Process::Client(client) => on_clients_message(client, message, ctx),
         }
@@ -90,7 +90,9 @@ impl<S: Replicable> Node for Process<S> {
         match (self, timer) {
             (Process::ViewServer(view_server), Timer::Check) => view_server.on_check(ctx),
             (Process::Server(server), Timer::Ping) => server.on_tick(ctx),
-            (Process::Client(client), Timer::Session(timer)) => client.on_retry(timer, ctx),
+            (Process::Client(client), Timer::Session(synod_clientserver::Timer::Retry { lowest })) => {
+                client.on_retry(lowest, ctx);
+            }
             (Process::ViewServer(_) | Process::Server(_) | Process::Client(_), _) => {
                 unreachable!("each role has a timer of its own")
             }
@@ -106,8 +108,8 @@ impl<S: Replicable> Node for Process<S> {
 
     fn on_recover(&mut self, durable: Durable<Self>, ctx: &mut Context<Self>) {
         match self {
-            Process::ViewServer(view_server) => view_server.on_recover(durable, ctx),
-            Process::Server(server) => server.on_recover(durable, ctx),
+            Process::ViewServer(view_server) => view_server.on_recover(durable.checkpoint, ctx),
+            Process::Server(server) => server.on_recover(durable.checkpoint, ctx),
             Process::Client(_) => {}
         }
     }
@@ -126,12 +128,12 @@ type Said<S> = Message<<S as StateMachine>::Command, <S as StateMachine>::Output
 fn on_view_servers_message<S: Replicable>(
     view_server: &mut ViewServer,
     from: NodeId,
-    message: Said<S>,
+    message: &Said<S>,
     ctx: &mut Context<Process<S>>,
 ) {
     match message {
         Message::Ping { life, acked, is_backup_lost } => {
-            view_server.on_ping(Member { id: from, life }, acked, is_backup_lost, ctx);
+            view_server.on_ping(Member { id: from, life: *life }, *acked, *is_backup_lost, ctx);
         }
         Message::Ask => view_server.on_ask(from, ctx),
         Message::Announce { .. }

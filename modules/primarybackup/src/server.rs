@@ -7,7 +7,7 @@ use crate::{
     ViewNumber,
 };
 use synod_clientserver::Server as Replica;
-use synod_node::{Context, Durable, NodeId};
+use synod_node::{Context, NodeId};
 use synod_stdx::{Wire, mark};
 
 type Ctx<S> = Context<Process<S>>;
@@ -117,8 +117,8 @@ impl<S: Replicable> Server<S> {
         ctx.set_timer(Timer::Ping, PING_MS..=PING_MS);
     }
 
-    pub(crate) fn on_recover(&mut self, durable: Durable<Process<S>>, ctx: &mut Ctx<S>) {
-        if let Some(Checkpoint::Life(last)) = durable.checkpoint {
+    pub(crate) fn on_recover(&mut self, durable: Option<Checkpoint>, ctx: &mut Ctx<S>) {
+        if let Some(Checkpoint::Life(last)) = durable {
             self.me.life = last + 1;
         }
         self.on_start(ctx);

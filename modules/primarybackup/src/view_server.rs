@@ -2,7 +2,7 @@
 
 use crate::{CHECK_MS, Checkpoint, Member, Message, Process, Replicable, Timer, View, ViewNumber};
 use std::collections::BTreeMap;
-use synod_node::{Context, Durable, NodeId};
+use synod_node::{Context, NodeId};
 use synod_stdx::mark;
 
 /// What is known of a server.
@@ -53,10 +53,10 @@ impl ViewServer {
     /// second look: they could not ping.
     pub(crate) fn on_recover<S: Replicable>(
         &mut self,
-        durable: Durable<Process<S>>,
+        durable: Option<Checkpoint>,
         ctx: &mut Context<Process<S>>,
     ) {
-        if let Some(Checkpoint::View(view)) = durable.checkpoint {
+        if let Some(Checkpoint::View(view)) = durable {
             self.view = view;
             for Member { id, life } in [view.primary, view.backup].into_iter().flatten() {
                 self.servers.insert(id, Pulse { life, is_alive: true, has_pinged: true });
@@ -108,9 +108,10 @@ impl ViewServer {
     fn maybe_advance<S: Replicable>(&mut self, ctx: &mut Context<Process<S>>) {
         if self.view.number == ViewNumber::STARTUP {
             let first = self.idle_server();
-            return if first.is_some() {
-                self.advance(first, None, ctx)
-            };
+            if first.is_some() {
+                self.advance(first, None, ctx);
+            }
+            return;
         }
         if !self.is_acked {
             return;

@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "testkit",
             "pingpong",
             "clientserver",
+            "primarybackup",
             "paxos",
         ],
     ),
