@@ -97,9 +97,9 @@ impl Wire for Checkpoint {
                 out.push(1);
                 life.encode(out);
             }
-            Checkpoint::View(view) => {
+            Checkpoint::View { view, is_acked } => {
                 out.push(2);
-                view.encode(out);
+                (*view, *is_acked).encode(out);
             }
         }
     }
@@ -107,7 +107,7 @@ impl Wire for Checkpoint {
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(match input.u8()? {
             1 => Checkpoint::Life(u64::decode(input)?),
-            2 => Checkpoint::View(View::decode(input)?),
+            2 => Checkpoint::View { view: View::decode(input)?, is_acked: bool::decode(input)? },
             0 | 3.. => return Err(Malformed("no such checkpoint")),
         })
     }

@@ -102,6 +102,11 @@ pub enum Timer {
 pub enum Checkpoint {
     /// A server's: how many lives it has begun. Its state is not durable: its backup has it.
     Life(u64),
-    /// The view server's: the newest view.
-    View(View),
+    /// The view server's.
+    View {
+        /// The newest view.
+        view: View,
+        /// Whether its primary has acknowledged it.
+        is_acked: bool,
+    },
 }

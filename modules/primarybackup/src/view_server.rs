@@ -49,15 +49,14 @@ impl ViewServer {
         ctx.set_timer(Timer::Check, CHECK_MS..=CHECK_MS);
     }
 
-    /// The last view stands; whether it was acknowledged its primary will say again. Its members are taken for alive until the
-    /// second look: they could not ping.
+    /// The last view stands. Its members are taken for alive until the second look: they could not ping.
     pub(crate) fn on_recover<S: Replicable>(
         &mut self,
         durable: Option<Checkpoint>,
         ctx: &mut Context<Process<S>>,
     ) {
-        if let Some(Checkpoint::View(view)) = durable {
-            self.view = view;
+        if let Some(Checkpoint::View { view, is_acked }) = durable {
+            (self.view, self.is_acked) = (view, is_acked);
             for Member { id, life } in [view.primary, view.backup].into_iter().flatten() {
                 self.servers.insert(id, Pulse { life, is_alive: true, has_pinged: true });
             }
@@ -78,7 +77,7 @@ impl ViewServer {
         }
         self.servers.insert(from.id, Pulse { life: from.life, is_alive: true, has_pinged: true });
         if self.view.primary == Some(from) && acked == self.view.number {
-            self.is_acked = true;
+            self.become_acked(ctx);
             if is_backup_lost && let Some(lost) = self.view.backup {
                 mark!("primarybackup.backup_lost");
                 self.avoided = Some(lost.id);
@@ -143,7 +142,19 @@ impl ViewServer {
     ) {
         self.view = self.view.next(primary, backup);
         self.is_acked = false;
-        ctx.checkpoint(Checkpoint::View(self.view));
+        self.persist(ctx);
+    }
+
+    fn become_acked<S: Replicable>(&mut self, ctx: &mut Context<Process<S>>) {
+        if !self.is_acked {
+            self.is_acked = true;
+            // Or the primary's death, after a crash of this server, would look like one before the acknowledgement.
+            self.persist(ctx);
+        }
+    }
+
+    fn persist<S: Replicable>(&self, ctx: &mut Context<Process<S>>) {
+        ctx.checkpoint(Checkpoint::View { view: self.view, is_acked: self.is_acked });
     }
 
     fn is_alive(&self, member: Option<Member>) -> bool {

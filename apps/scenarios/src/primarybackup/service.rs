@@ -5,11 +5,11 @@ use crate::kv::{self, Collected, List};
 use synod_clientserver::{KvCommand, KvStore};
 use synod_node::NodeId;
 use synod_primarybackup::{
-    Client, Member, Process, Server, Settings, View, ViewNumber, ViewServer, invariants,
+    Checkpoint, Client, Member, Message, Process, Server, Settings, View, ViewNumber, ViewServer, invariants,
 };
 use synod_simulator::{Failure, Oracle, Scope, Simulator};
 use synod_testkit::{Failed, HistoryOracle, Outcome, Stage, Translate};
-use synod_world::World;
+use synod_world::{Envelope, World};
 
 /// A node of the simulated service.
 pub type Node = Process<KvStore>;
@@ -61,7 +61,7 @@ impl Service {
     pub fn new(stage: &Stage, settings: Settings) -> Self {
         let mut sim = stage.simulator();
         sim.watch(HistoryOracle::<Node>::new(Translate { op: kv::op, ret: kv::told }));
-        sim.watch(ViewOracle::default());
+        sim.watch(ViewOracle { newest: None, told: ViewNumber::STARTUP, steps: 0 });
         Service { sim, settings, servers: 0 }
     }
 
@@ -150,11 +150,6 @@ impl Service {
         if holds { Ok(()) } else { Err(self.sim.failure(what)) }
     }
 
-    /// The newest view; the startup one while the view server is down.
-    pub fn view(&self) -> View {
-        view_server(self.sim.world()).map_or(View::STARTUP, ViewServer::view)
-    }
-
     /// Runs until these serve, by their numbers: the view names them, its primary acknowledged it, and both know.
     ///
     /// # Errors
@@ -175,7 +170,7 @@ impl Service {
     /// If none does in time.
     pub fn pairs_up(&mut self, ms_max: u64) -> Result<View, Failure> {
         let done = self.sim.run_until(ms_max, |sim| served_view(sim.world()).backup.is_some())?;
-        self.must(done, format!("no pair serves after {ms_max} ms: the view is {}", self.view()))?;
+        self.must(done, format!("no pair serves after {ms_max} ms: the view is {}", view(self.sim.world())))?;
         Ok(served_view(self.sim.world()))
     }
 
@@ -207,6 +202,11 @@ pub fn get(key: &str, value: &str) -> (KvCommand, Option<synod_clientserver::KvO
     (KvCommand::get(key), Some(synod_clientserver::KvOutput::value(value)))
 }
 
+/// The newest view; the startup one while the view server is down.
+fn view(world: &World<Node>) -> View {
+    view_server(world).map_or(View::STARTUP, ViewServer::view)
+}
+
 fn view_server(world: &World<Node>) -> Option<&ViewServer> {
     world.node(VIEW_SERVER).and_then(Process::view_server)
 }
@@ -215,13 +215,14 @@ fn running(world: &World<Node>) -> Vec<&Server<KvStore>> {
     world.running().filter_map(|(_, node)| node.server()).collect()
 }
 
-/// The view in which clients are served: the newest one, if it is acknowledged, its members run, and both know their parts. Else the
-/// startup one.
+/// The view in which clients are served: the newest one, if its acknowledgement is on the view server's disk, its
+/// members run, and both know their parts. Else the startup one.
 fn served_view(world: &World<Node>) -> View {
-    let Some(view_server) = view_server(world).filter(|view_server| view_server.is_acked()) else {
+    let Some(view) = view_server(world).map(ViewServer::view) else { return View::STARTUP };
+    let disk = world.disk(VIEW_SERVER).and_then(|disk| disk.checkpoint.as_ref());
+    if disk != Some(&Checkpoint::View { view, is_acked: true }) {
         return View::STARTUP;
-    };
-    let view = view_server.view();
+    }
     let servers = running(world);
     let takes_part = |member: Option<Member>, role: &str| {
         member.is_none_or(|member| {
@@ -235,9 +236,10 @@ fn served_view(world: &World<Node>) -> View {
 }
 
 /// Views, and what a backup has: what is cheap after every step, the states now and then and at the end.
-#[derive(Default)]
 struct ViewOracle {
     newest: Option<View>,
+    /// The newest that anybody was told.
+    told: ViewNumber,
     steps: u64,
 }
 
@@ -253,6 +255,13 @@ impl Oracle<Node> for ViewOracle {
         if self.steps.is_multiple_of(97) { Self::check_states(world) } else { Ok(()) }
     }
 
+    fn on_sent(&mut self, _world: &World<Node>, envelope: &Envelope<Node>) -> Result<(), String> {
+        if let Message::Announce { view } = envelope.message {
+            self.told = self.told.max(view.number);
+        }
+        Ok(())
+    }
+
     fn at_end(&mut self, world: &World<Node>) -> Result<(), String> {
         Self::check_states(world)
     }
@@ -262,7 +271,8 @@ impl ViewOracle {
     /// Views follow each other one by one, name others each time, and promote only backups.
     fn check_step(&mut self, view: View) -> Result<(), String> {
         let last = self.newest.replace(view).unwrap_or(View::STARTUP);
-        if last == view {
+        // A view that was not durable yet is lost in a crash. Then nobody was told of it.
+        if last == view || (view.number < last.number && view.number >= self.told) {
             return Ok(());
         }
         let is_next = last.number.next() == view.number
