@@ -77,6 +77,23 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
         Property::when(name, self.reads, move |view| test(view).is_err())
     }
 
+    /// The property that holds where both do; it reads what either reads.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let reads = match (self.reads, other.reads) {
+            (Reads::Nodes(mut ids), Reads::Nodes(others)) => {
+                ids.extend(others);
+                ids.sort_unstable();
+                ids.dedup();
+                Reads::Nodes(ids)
+            }
+            (Reads::Everything, _) | (_, Reads::Everything) => Reads::Everything,
+        };
+        let name = format!("{}, and {}", self.name, other.name);
+        let (one, two) = (self.test, other.test);
+        Property::new(name, reads, move |view| one(view).and_then(|()| two(view)))
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

@@ -7,17 +7,19 @@
 mod clientserver;
 mod paxos;
 mod pingpong;
+mod primarybackup;
 
 pub use clientserver::substitute as of_clientserver;
 pub use paxos::substitute as of_paxos;
 pub use pingpong::substitute as of_pingpong;
+pub use primarybackup::substitute as of_primarybackup;
 
 use synod_node::{Context, Effect, Node, Stimulus, step};
 use synod_testkit::Mutant;
 
 /// All of them.
 pub fn all() -> Vec<Mutant> {
-    [pingpong::MUTANTS, clientserver::MUTANTS, paxos::MUTANTS].concat()
+    [pingpong::MUTANTS, clientserver::MUTANTS, primarybackup::MUTANTS, paxos::MUTANTS].concat()
 }
 
 /// Lets the node take a step, and each of its effects become what `change` makes of it: none, one or several.

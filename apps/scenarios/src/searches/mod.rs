@@ -3,12 +3,15 @@
 pub mod beyond;
 pub mod clientserver;
 pub mod group;
+pub mod pair;
 pub mod paxos;
 pub mod pingpong;
+pub mod primarybackup;
 
 use synod_testkit::Search;
 
 /// Every search of every module, in order.
 pub fn all() -> Vec<Search> {
-    [pingpong::SEARCHES, clientserver::SEARCHES, paxos::SEARCHES, beyond::SEARCHES].concat()
+    [pingpong::SEARCHES, clientserver::SEARCHES, primarybackup::SEARCHES, paxos::SEARCHES, beyond::SEARCHES]
+        .concat()
 }
