@@ -2,6 +2,7 @@
 
 pub mod beyond;
 pub mod clientserver;
+pub mod fail_over;
 pub mod group;
 pub mod pair;
 pub mod paxos;
@@ -12,6 +13,13 @@ use synod_testkit::Search;
 
 /// Every search of every module, in order.
 pub fn all() -> Vec<Search> {
-    [pingpong::SEARCHES, clientserver::SEARCHES, primarybackup::SEARCHES, paxos::SEARCHES, beyond::SEARCHES]
-        .concat()
+    [
+        pingpong::SEARCHES,
+        clientserver::SEARCHES,
+        primarybackup::SEARCHES,
+        fail_over::SEARCHES,
+        paxos::SEARCHES,
+        beyond::SEARCHES,
+    ]
+    .concat()
 }

@@ -53,6 +53,8 @@ pub struct Service {
     pub servers: u32,
     /// What the clients' users ask, one after the other; from number 1.
     pub users: Vec<Asks>,
+    /// How the network treats what is sent.
+    pub network: Network,
     /// The servers' settings.
     pub settings: synod_primarybackup::Settings,
     /// What may go wrong.
@@ -63,7 +65,7 @@ impl Service {
     /// So many servers, and these users.
     pub fn new(servers: u32, users: Vec<Asks>) -> Self {
         let settings = synod_primarybackup::Settings::default();
-        Service { servers, users, settings, budgets: Budgets::default() }
+        Service { servers, users, network: Network::Set, settings, budgets: Budgets::default() }
     }
 
     /// A bench for it.
@@ -71,7 +73,7 @@ impl Service {
     /// # Errors
     /// If the nodes cannot start.
     pub fn bench<'d, 'a>(self, desk: &'d mut Desk<'a>) -> Staged<Stand<'d, 'a>> {
-        let mut system = System::new(Network::Set);
+        let mut system = System::new(self.network);
         system.budgets = self.budgets;
         system.mutant = desk.mutant().and_then(crate::mutants::of_primarybackup);
         system.add(VIEW_SERVER, Process::ViewServer(ViewServer::default()));
@@ -205,12 +207,20 @@ pub fn has_role(number: u32, role: &'static str) -> Claim {
     })
 }
 
-/// So many operations wait at the server.
-pub fn waits(number: u32, count: usize) -> Claim {
-    let id = NodeId::server(number);
-    let name = format!("n{number} has {count} waiting");
-    Property::when(name, Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
-        server(view, number).is_some_and(|server| server.waiting() == count)
+/// So many messages like this are in flight from one to the other, or more.
+pub fn is_sent(from: NodeId, to: NodeId, count: usize, is_meant: fn(&Said) -> bool) -> Claim {
+    let name = format!("{count} on the way from {from} to {to}");
+    Property::when(name, Reads::Everything, move |view: &Sight<'_>| {
+        let messages = view.messages();
+        let meant = messages.iter().filter(|(f, t, message)| (*f, *t) == (from, to) && is_meant(message));
+        meant.count() >= count
+    })
+}
+
+/// More messages are in flight than are of interest.
+pub fn crowded(messages: usize) -> Claim {
+    Property::when("many messages are in flight", Reads::Everything, move |view: &Sight<'_>| {
+        view.in_flight() > messages
     })
 }
 
