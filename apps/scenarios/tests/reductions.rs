@@ -19,6 +19,9 @@ const FINITE: &[(&str, &str)] = &[
     ("clientserver", "x1"),
     ("clientserver", "x3"),
     ("clientserver", "x4"),
+    ("primarybackup", "2.16"),
+    ("primarybackup", "x6"),
+    ("primarybackup", "x7"),
     ("paxos", "x6"),
     ("paxos", "x10"),
 ];
