@@ -102,3 +102,44 @@ impl Places {
 pub(super) fn describe(node: u32, _kind: u8, payload: &[u8]) -> String {
     format!("{}, {} bytes", NodeId::from_bits(node), payload.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DEMO, Place, Places};
+    use synod_node::NodeId;
+    use tokio::net::TcpListener;
+
+    #[test]
+    fn a_place_reads_back_and_what_is_none_is_refused() {
+        let place = "n1=127.0.0.1:4711".parse::<Place>().unwrap();
+        assert_eq!((place.node, place.address.port()), (NodeId::server(1), 4711));
+        for (text, words) in
+            [("n1", "n1=127.0.0.1:4711"), ("n1=here", "n1=127"), ("x=127.0.0.1:1", "`x` names")]
+        {
+            let error = text.parse::<Place>().unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_host_knows_all_others_and_not_itself() {
+        let servers = [NodeId::server(0), NodeId::server(1)];
+        let (places, _kept) = Places::choose(&servers, 2).unwrap();
+        let peers = |number| {
+            let config = places.config(number, "data".into());
+            config.peers.into_iter().map(|peer| (peer.number, peer.nodes)).collect::<Vec<_>>()
+        };
+        let (demo, clients) = (DEMO, NodeId::clients(2));
+        assert_eq!(peers(0), [(1, vec![servers[1]]), (demo, clients)]);
+        assert_eq!(peers(demo), [(0, vec![servers[0]]), (1, vec![servers[1]])]);
+    }
+
+    #[tokio::test]
+    async fn a_kept_port_can_be_listened_on_again_and_again() {
+        let (places, _kept) = Places::choose(&[NodeId::server(1)], 1).unwrap();
+        for _ in 0..3 {
+            let listener = TcpListener::bind(places.servers[0].address).await;
+            assert!(listener.is_ok(), "{listener:?}");
+        }
+    }
+}

@@ -178,9 +178,8 @@ impl Service {
                 return Err(format!("{hope}: not within {patience} s; view {view}, {acked}acknowledged"));
             }
             // Some conditions come true by time alone.
-            match timeout(Duration::from_millis(20), self.children.next()).await {
-                Ok(said) => self.on_said(said)?,
-                Err(_) => {}
+            if let Ok(said) = timeout(Duration::from_millis(20), self.children.next()).await {
+                self.on_said(said)?;
             }
         }
         Ok(())
@@ -211,9 +210,9 @@ pub(super) async fn show(stage: &Stage<'_>) -> Result<(), String> {
          and their clients in another, over TCP on 127.0.0.1.\n",
     )?;
     let mut service = Service::new(stage)?;
+    let id = service.children.start(VIEW_SERVER)?;
+    tale.say(format_args!("{VIEW_SERVER} is the view server, process {id}: it says who serves"))?;
     let mut ids = BTreeMap::new();
-    ids.insert(VIEW_SERVER, service.children.start(VIEW_SERVER)?);
-    tale.say(format_args!("{VIEW_SERVER} is the view server, process {}", ids[&VIEW_SERVER]))?;
     for server in SERVERS {
         ids.insert(server, service.children.start(server)?);
     }
