@@ -2,6 +2,7 @@
 
 use crate::bench::{self, Extent, Options, Workload};
 use crate::config::{Config, Limits, PASSWORD_VARIABLE, Peer};
+use crate::demo::{Place, Protocol};
 use crate::node;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::io::IsTerminal as _;
@@ -9,6 +10,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use synod_node::NodeId;
 
 /// A fault-tolerant key-value store that any Redis client can use.
 #[derive(Parser, Debug)]
@@ -30,6 +32,11 @@ pub enum Command {
     Status(Status),
     /// Measures a server that speaks the Redis protocol.
     Bench(Bench),
+    /// Shows a protocol at work on this machine, each server a process of its own.
+    Demo(Demo),
+    /// Runs one server of a demo, which starts it.
+    #[command(hide = true)]
+    DemoNode(DemoNode),
     /// Runs the modules' scenarios.
     Test(Test),
     /// Decides whether a recorded history is linearizable.
@@ -192,6 +199,40 @@ pub struct Bench {
     /// Print help.
     #[arg(long, action = ArgAction::Help)]
     pub help: Option<bool>,
+}
+
+/// `synod demo`.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Which protocol.
+    #[arg(value_enum)]
+    pub protocol: Protocol,
+    /// How many seconds the clients load the servers; before the kill and again after it, where there is one.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=60))]
+    pub seconds: u16,
+}
+
+/// `synod demo-node`.
+#[derive(Args, Debug)]
+pub struct DemoNode {
+    /// Which protocol.
+    #[arg(value_enum)]
+    pub protocol: Protocol,
+    /// The server to run, as n1.
+    #[arg(long)]
+    pub node: NodeId,
+    /// The directory for everything durable.
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Where the demo's own process listens.
+    #[arg(long)]
+    pub demo: SocketAddr,
+    /// How many clients run there.
+    #[arg(long)]
+    pub clients: u32,
+    /// Where a server listens, as n1=127.0.0.1:4711; once for each, this one too.
+    #[arg(long = "server")]
+    pub servers: Vec<Place>,
 }
 
 /// `synod check-config`.

@@ -6,12 +6,14 @@
 //! * [`node`]: one node: replica, gateway, doors.
 //! * [`up`]: a whole cluster on this machine.
 //! * [`status`]: what the nodes say of themselves.
+//! * [`demo`]: a protocol at work on this machine.
 //! * [`modules`]: the modules' scenarios and recorded histories.
 //! * [`cli`]: the command line.
 
 pub mod bench;
 pub mod cli;
 pub mod config;
+pub mod demo;
 mod interrupt;
 pub mod modules;
 pub mod node;

@@ -3,7 +3,7 @@
 use clap::Parser as _;
 use std::process::ExitCode;
 use synod_synod::cli::{self, Cli, Command};
-use synod_synod::{modules, status, up};
+use synod_synod::{demo, modules, status, up};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments),
         Command::Serve(arguments) => cli::run_serve(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::DemoNode(arguments) => demo::run_node(&arguments),
         Command::Test(arguments) => modules::run_test(&arguments),
         Command::CheckHistory(arguments) => modules::run_check_history(&arguments),
     }

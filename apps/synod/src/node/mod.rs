@@ -45,24 +45,34 @@ pub fn serve(config: &Config) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the system refuses an event loop: {error}")),
     };
-    // A task that panics would leave a node that answers nobody: better none, which is started again.
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
-        std::process::exit(EXIT_BUG);
-    }));
+    exit_on_panic();
     match LocalSet::new().block_on(&runtime, run(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => fail(&problem),
     }
 }
 
-fn fail(problem: &str) -> ExitCode {
+/// From now on a panic ends the process. A task that panics would leave a node that answers nobody: better none, which
+/// is started again.
+pub(crate) fn exit_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(EXIT_BUG);
+    }));
+}
+
+/// Says why the program ends.
+pub(crate) fn fail(problem: &str) -> ExitCode {
     eprintln!("synod: {problem}");
     ExitCode::FAILURE
 }
 
-async fn listen(name: &str, address: SocketAddr) -> Result<TcpListener, String> {
+/// Listens at `address`, which the configuration calls `name`.
+///
+/// # Errors
+/// Says what to do.
+pub(crate) async fn listen(name: &str, address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| {
         format!("{name}: cannot listen on {address}: {error}; stop who does, or choose another port")
     })
@@ -151,7 +161,9 @@ async fn await_heir(host: &Host<Store>, me: NodeId) {
 }
 
 /// Why the engine ended, in words.
-fn ended(result: Result<Result<Stopped, synod_host::HostError>, tokio::task::JoinError>) -> String {
+pub(crate) fn ended(
+    result: Result<Result<Stopped, synod_host::HostError>, tokio::task::JoinError>,
+) -> String {
     match result {
         Ok(Ok(stopped)) => stopped.to_string(),
         Ok(Err(error)) => error.to_string(),
