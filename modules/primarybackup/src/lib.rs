@@ -1,4 +1,56 @@
-//! TODO essay
+//! Primary-backup: two copies of an application, and a view server that says which one serves.
+//!
+//! One server, the **primary**, takes the clients' requests. It forwards each to the **backup**, and answers when the
+//! backup has run it too. If the primary dies the backup has everything that was ever answered, and takes over. Who is
+//! what is decided in one place, the **view server**: it numbers its decisions, the *views*, and a server acts in the
+//! newest view that it has heard of, and in no other.
+//!
+//! # Guarantees
+//! * **No split brain.** A request is answered only by a primary whose backup, if its view has one, ran it in that view.
+//!   A backup that was promoted takes nothing of the old view any more, so the old primary, which may know nothing of
+//!   the new one, can serve nothing new: no write and no read.
+//! * **Nothing answered is lost** while one of a view's two servers lives, and the other was initialised. The view server
+//!   promotes nobody but the backup of the view before, and only if that view was acknowledged: its primary does so
+//!   when the backup has its whole state.
+//! * **Exactly once**, also over a fail-over: a replica is a [`synod_clientserver::Server`], an application behind its
+//!   session table, and both go over. A client is that of `clientserver`, turned to whoever is primary now.
+//! * A server that restarts has lost its memory. It begins a new *life*, which is durable before anybody hears of it, and
+//!   in views a [`Member`] is a server in one of its lives: what the former life was, the new one is not.
+//!
+//! # Views
+//! Servers ping every 25 ms; every 100 ms the view server looks, and who has not pinged since the last look is dead. It
+//! leaves a view only when its primary has acknowledged it. Then a dead backup is replaced by an idle server, or by
+//! nobody; a dead primary by its backup. The view, and that it is acknowledged, are durable before anybody is told, so
+//! the view server may restart: a number never names two views.
+//!
+//! A primary that has an answer due from its backup for 8 ticks acknowledges the view *without* it
+//! ([`Message::Ping`]): the view server replaces that backup at once, and never promotes it. So neither a backup that dies
+//! while it receives the state, nor a link that fails between the two, stops the service.
+//!
+//! # Operations
+//! What one message of a client asks is one [`Operation`]. The primary numbers operations within the view, and forwards
+//! up to 1024 before the first is acknowledged; acknowledgements are cumulative. The backup runs them in order and drops
+//! what comes early; what is not acknowledged is sent again, the rest behind it (go-back-n). A result that is in the
+//! session table is repeated at once: it was run by both. A new view numbers anew, and whatever waits is forwarded again.
+//!
+//! A state goes over in pieces of at most 256 KiB, eight under way, and is sent from its beginning in each new view.
+//! Meanwhile requests wait, up to the same bound.
+//!
+//! # What it cannot do
+//! * **The view server is a single point of failure.** While it is away a pair goes on serving, but nobody takes over.
+//! * **A primary that dies before it acknowledges blocks the service**, for nobody else has the state; so it is when both
+//!   servers of a view are gone. It goes on if the primary was only slow or cut off.
+//! * The state is in memory: what all servers of a view forget together is lost, and then nothing is answered.
+//! * The number of a server's life is on its disk. A server that gets another disk must get another name.
+//!
+//! `src/scripts` shows the first two as stories. Paxos has none of these limits, and pays with a third server.
+//!
+//! # What is left out
+//! Reads that spare the backup: they would need leases, and so clocks. Transfers of what changed only.
+//!
+//! Read more: Alsberg and Day, "A principle for resilient sharing of distributed resources" (1976); Budhiraja, Marzullo,
+//! Schneider and Toueg, "The primary-backup approach" (1993), sections 2 and 3; Oki and Liskov, "Viewstamped
+//! replication" (1988), section 2, for the word *view*.
 
 mod client;
 mod codec;
@@ -108,8 +160,8 @@ impl<S: Replicable> Node for Process<S> {
 
     fn on_recover(&mut self, durable: Durable<Self>, ctx: &mut Context<Self>) {
         match self {
-            Process::ViewServer(view_server) => view_server.on_recover(durable.checkpoint, ctx),
-            Process::Server(server) => server.on_recover(durable.checkpoint, ctx),
+            Process::ViewServer(view_server) => view_server.on_recover(durable.checkpoint.as_ref(), ctx),
+            Process::Server(server) => server.on_recover(durable.checkpoint.as_ref(), ctx),
             Process::Client(_) => {}
         }
     }

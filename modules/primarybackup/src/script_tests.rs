@@ -6,7 +6,17 @@ use synod_node::NodeId;
 use synod_script::{Cast, Options};
 
 synod_script::scripts!(Service, "src/scripts":
-    a_first_view,
+    a_backup_out_of_reach_is_replaced,
+    a_backup_takes_over_when_the_primary_is_silent,
+    a_deposed_primary_answers_nothing_not_even_a_read,
+    a_primary_that_dies_before_it_acknowledges_blocks_the_service,
+    a_request_that_ran_does_not_run_again_at_the_new_primary,
+    a_server_that_restarts_is_another_member,
+    a_state_goes_over_in_pieces_and_begins_anew_in_the_next_view,
+    a_view_is_announced_once_it_is_durable,
+    forwards_out_of_order_wait_for_what_is_missing,
+    the_first_server_serves_and_the_second_stands_by,
+    without_the_view_server_nobody_takes_over,
 );
 
 /// The view server's name.

@@ -117,9 +117,9 @@ impl<S: Replicable> Server<S> {
         ctx.set_timer(Timer::Ping, PING_MS..=PING_MS);
     }
 
-    pub(crate) fn on_recover(&mut self, durable: Option<Checkpoint>, ctx: &mut Ctx<S>) {
+    pub(crate) fn on_recover(&mut self, durable: Option<&Checkpoint>, ctx: &mut Ctx<S>) {
         if let Some(Checkpoint::Life(last)) = durable {
-            self.me.life = last + 1;
+            self.me.life = *last + 1;
         }
         self.on_start(ctx);
     }
@@ -141,15 +141,15 @@ impl<S: Replicable> Server<S> {
     }
 
     fn send_ping(&self, ctx: &mut Ctx<S>) {
-        let is_backup_lost = match &self.role {
-            Role::Idle | Role::Joining { .. } | Role::Backup { .. } => false,
-            Role::Transferring { transfer, .. } => transfer.is_backup_lost(),
-            Role::Primary { pipeline, .. } => pipeline.is_backup_lost(),
-        };
-        let acked = match &self.role {
+        let number = self.view.number;
+        let (acked, is_backup_lost) = match &self.role {
+            Role::Idle | Role::Joining { .. } | Role::Backup { .. } => (number, false),
             // The backup lacks something: no acknowledgement, unless it is to be replaced.
-            Role::Transferring { .. } if !is_backup_lost => self.view.number.previous(),
-            _ => self.view.number,
+            Role::Transferring { transfer, .. } => match transfer.is_backup_lost() {
+                true => (number, true),
+                false => (number.previous(), false),
+            },
+            Role::Primary { pipeline, .. } => (number, pipeline.is_backup_lost()),
         };
         ctx.send(self.view_server, Message::Ping { life: self.me.life, acked, is_backup_lost });
     }
@@ -270,13 +270,7 @@ impl<S: Replicable> Server<S> {
                 } else {
                     mark!("primarybackup.transfer_out_of_order");
                 }
-                if state.len() as u64 == total {
-                    self.become_backup();
-                }
-                match &self.role {
-                    Role::Joining { state } => state.len() as u64,
-                    _ => total,
-                }
+                if (state.len() as u64) < total { state.len() as u64 } else { self.become_backup() }
             }
             // The last answer was lost.
             Role::Backup { .. } => total,
@@ -285,13 +279,20 @@ impl<S: Replicable> Server<S> {
         ctx.send(from, Message::TransferTaken { view: view.number, through });
     }
 
-    /// The whole state has arrived. If it cannot be read, it is asked for again.
-    fn become_backup(&mut self) {
-        let Role::Joining { state } = &mut self.role else { return };
-        self.role = match Replica::from_bytes(state) {
-            Ok(replica) => Role::Backup { replica, taken: 0 },
-            Err(_) => Role::Joining { state: Vec::new() },
-        };
+    /// The whole state has arrived. Returns how much of it is taken: nothing, if it cannot be read.
+    fn become_backup(&mut self) -> u64 {
+        let Role::Joining { state } = &mut self.role else { unreachable!("who joins becomes backup") };
+        let through = state.len() as u64;
+        match Replica::from_bytes(state) {
+            Ok(replica) => {
+                self.role = Role::Backup { replica, taken: 0 };
+                through
+            }
+            Err(_) => {
+                state.clear();
+                0
+            }
+        }
     }
 
     pub(crate) fn on_transfer_taken(

@@ -52,11 +52,11 @@ impl ViewServer {
     /// The last view stands. Its members are taken for alive until the second look: they could not ping.
     pub(crate) fn on_recover<S: Replicable>(
         &mut self,
-        durable: Option<Checkpoint>,
+        durable: Option<&Checkpoint>,
         ctx: &mut Context<Process<S>>,
     ) {
         if let Some(Checkpoint::View { view, is_acked }) = durable {
-            (self.view, self.is_acked) = (view, is_acked);
+            (self.view, self.is_acked) = (*view, *is_acked);
             for Member { id, life } in [view.primary, view.backup].into_iter().flatten() {
                 self.servers.insert(id, Pulse { life, is_alive: true, has_pinged: true });
             }

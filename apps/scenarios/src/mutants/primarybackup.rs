@@ -144,17 +144,6 @@ fn of_primaries(name: &'static str) -> Option<Substitute<Node>> {
             }
             (other, _) => step(node, other, ctx),
         }),
-        "never_sends_again" => Arc::new(|node, stimulus, ctx| {
-            let is_tick = matches!(stimulus, Stimulus::Timer(synod_primarybackup::Timer::Ping));
-            with_effects(node, stimulus, ctx, |effect| match effect {
-                Effect::Send { message: Message::Forward { .. }, .. } if is_tick => Vec::new(),
-                Effect::Send { to, message: Message::Ping { life, acked, .. } } => {
-                    let message = Message::Ping { life, acked, is_backup_lost: false };
-                    vec![Effect::Send { to, message }]
-                }
-                other => vec![other],
-            });
-        }),
         _ => return None,
     })
 }
@@ -256,6 +245,17 @@ fn of_the_rest(name: &'static str) -> Option<Substitute<Node>> {
             with_effects(node, stimulus, ctx, |effect| match effect {
                 Effect::Send { to, message: message @ Message::Announce { .. } } => {
                     vec![Effect::SendEarly { to, message }]
+                }
+                other => vec![other],
+            });
+        }),
+        "never_sends_again" => Arc::new(|node, stimulus, ctx| {
+            let is_tick = matches!(stimulus, Stimulus::Timer(synod_primarybackup::Timer::Ping));
+            with_effects(node, stimulus, ctx, |effect| match effect {
+                Effect::Send { message: Message::Forward { .. }, .. } if is_tick => Vec::new(),
+                Effect::Send { to, message: Message::Ping { life, acked, .. } } => {
+                    let message = Message::Ping { life, acked, is_backup_lost: false };
+                    vec![Effect::Send { to, message }]
                 }
                 other => vec![other],
             });
