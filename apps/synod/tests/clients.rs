@@ -93,6 +93,25 @@ fn pipelined_reads_and_writes_are_answered_in_order() {
     }
 }
 
+/// More replies are ready than are written at a time, and nothing else happens on the connection that could remind the
+/// server of the rest.
+#[test]
+fn pipelined_reads_of_large_values_are_all_answered() {
+    const READS: usize = 8;
+    let server = Running::start();
+    let mut client = server.connect();
+    let value = "v".repeat(1 << 20);
+    assert_eq!(client.ask(&["SET", "big", &value]), Reply::OK);
+    let mut requests = Vec::new();
+    (0..READS).for_each(|_| write_request(&mut requests, &["GET", "big"]));
+    for _ in 0..20 {
+        client.send(&requests);
+        for n in 0..READS {
+            assert_eq!(client.reply().as_ref(), Some(&Reply::bulk(&value)), "answer {n}");
+        }
+    }
+}
+
 #[test]
 fn a_stopping_server_answers_what_it_has_and_lets_go() {
     let server = Running::start();

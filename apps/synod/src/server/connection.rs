@@ -117,7 +117,10 @@ impl<B: Backend> Connection<B> {
             if is_answered && self.is_closing {
                 return self.linger(cx).map(|()| Poll::Pending);
             }
-            if self.shared.has_news.get() || !is_blocked && !self.needs_bytes && self.takes_commands() {
+            // What is ready is written a piece at a time, and no event will come to remind of the rest.
+            let has_more =
+                self.shared.replies.borrow().has_next() || !self.needs_bytes && self.takes_commands();
+            if self.shared.has_news.get() || !is_blocked && has_more {
                 continue;
             }
             let reads = self.needs_bytes && !self.is_eof && self.takes_commands();

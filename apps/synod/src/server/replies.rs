@@ -29,6 +29,11 @@ impl Replies {
         self.places.is_empty()
     }
 
+    /// Whether the one in front can be written.
+    pub(super) fn has_next(&self) -> bool {
+        matches!(self.places.front(), Some((Place::Ready(_) | Place::Ended(..), _)))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.places.len()
     }
