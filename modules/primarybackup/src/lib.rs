@@ -23,7 +23,7 @@
 //! nobody; a dead primary by its backup. The view, and that it is acknowledged, are durable before anybody is told, so
 //! the view server may restart: a number never names two views.
 //!
-//! A primary that has an answer due from its backup for 8 ticks acknowledges the view *without* it
+//! A primary that has an answer due from its backup for 16 ticks acknowledges the view *without* it
 //! ([`Message::Ping`]): the view server replaces that backup at once, and never promotes it. So neither a backup that dies
 //! while it receives the state, nor a link that fails between the two, stops the service.
 //!

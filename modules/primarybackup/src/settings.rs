@@ -6,7 +6,7 @@ pub const PING_MS: u64 = 25;
 pub const CHECK_MS: u64 = 100;
 /// After so many ticks of [`PING_MS`] in a row in which its backup owed an answer and gave none, a primary says that it
 /// is lost.
-pub const LOST_TICKS: u32 = 8;
+pub const LOST_TICKS: u32 = 16;
 
 const _: () = assert!(2 * PING_MS <= CHECK_MS, "one lost ping kills nobody");
 const _: () = assert!(LOST_TICKS >= 2, "what was lost is sent again before the backup is given up");

@@ -85,7 +85,7 @@ impl ViewServer {
                 self.advance(Some(from), backup, ctx);
             }
         }
-        self.maybe_advance(ctx);
+        self.maybe_advance(from, ctx);
         self.on_ask(from.id, ctx);
     }
 
@@ -99,18 +99,16 @@ impl ViewServer {
             pulse.has_pinged = false;
         }
         self.avoided = None;
-        self.maybe_advance(ctx);
         ctx.set_timer(Timer::Check, CHECK_MS..=CHECK_MS);
     }
 
-    /// Moves to the next view if it may and there is a reason to.
-    fn maybe_advance<S: Replicable>(&mut self, ctx: &mut Context<Process<S>>) {
+    /// Moves to the next view if it may and there is a reason to, now that `pinged` was heard.
+    ///
+    /// Who is to be primary next must be the one that was heard: whom the last look found alive may have died since,
+    /// and whom it found dead may only have lost its pings. So a false suspicion and a death that meet do no harm.
+    fn maybe_advance<S: Replicable>(&mut self, pinged: Member, ctx: &mut Context<Process<S>>) {
         if self.view.number == ViewNumber::STARTUP {
-            let first = self.idle_server();
-            if first.is_some() {
-                self.advance(first, None, ctx);
-            }
-            return;
+            return self.advance(Some(pinged), None, ctx);
         }
         if !self.is_acked {
             return;
@@ -121,15 +119,18 @@ impl ViewServer {
             // Nobody else has the state. The view stands, in case one of the two was only slow.
             (false, false) => {}
             (true, false) => {
+                let is_heard = backup.is_none() || primary == Some(pinged);
                 let idle = self.idle_server();
-                if idle != backup {
+                if is_heard && idle != backup {
                     self.advance(primary, idle, ctx);
                 }
             }
             (false, true) => {
-                mark!("primarybackup.promoted");
-                let idle = self.idle_server();
-                self.advance(backup, idle, ctx);
+                if backup == Some(pinged) {
+                    mark!("primarybackup.promoted");
+                    let idle = self.idle_server();
+                    self.advance(backup, idle, ctx);
+                }
             }
         }
     }

@@ -161,8 +161,9 @@ fn both_agree(stage: &Stage, writes: fn(u32, &mut Rng) -> List) -> Result<Outcom
         service.sim.run_ms(4 * CHECK_MS)?;
         // What loss does is shown; the reader's own messages arrive. Pings that were lost may have changed who is what.
         service.sim.options().loss_permille = 0;
-        let view = service.pairs_up(10_000)?;
+        service.pairs_up(10_000)?;
         let before = read_all(service)?;
+        let view = service.pairs_up(10_000)?;
         let (Some(primary), Some(backup)) = (view.primary, view.backup) else { unreachable!("it is a pair") };
         service.sim.crash(primary.id)?;
         let after = read_all(service)?;

@@ -40,6 +40,7 @@ pub const VIEWS: &[Scenario] = &[
             desk.view_is(2, Some(1), Some(2))?;
             desk.ping(2, 2)?;
             desk.check()?;
+            desk.ping(2, 2)?;
             desk.view_is(3, Some(2), None)
         })
     }),
@@ -178,7 +179,8 @@ impl Desk {
         self.take(Stimulus::Timer(Timer::Check)).map(|_| ())
     }
 
-    /// Server `number` is silent for two checks; others ping with what they acknowledge.
+    /// Server `number` is silent for two checks; others ping with what they acknowledge, and once more after the second:
+    /// whoever serves next must be heard then.
     fn kill(&mut self, number: u32, others: &[(u32, u64)]) -> Step {
         for _ in 0..2 {
             for (other, acked) in others {
@@ -187,7 +189,7 @@ impl Desk {
             }
             self.check()?;
         }
-        Ok(())
+        others.iter().try_for_each(|(other, acked)| self.ping(*other, *acked))
     }
 
     /// Servers 1 and 2 are primary and backup of an acknowledged view.

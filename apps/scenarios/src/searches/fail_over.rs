@@ -106,7 +106,7 @@ fn deposed(desk: &mut Desk<'_>) -> Staged {
     let way = with_timers_of(only(sound(2), &bench, (&[0, 2], &[2])), &bench, (&[], &[2]));
     let written = bench.must_reach("client 2 is done", &over, way.goal(done(&[2])))?;
     let near = only(sound(2), &bench, (&[1, 2], &[1])).prune(done(&[1, 2]));
-    bench.exhaust("every way without the view server", &written, near, Pinned::new(245, 18))?;
+    bench.exhaust("every way without the view server", &written, near, Pinned::new(437, 26))?;
     let plan = sound(2).prune(views_above(4)).prune(done(&[1, 2])).states(BUDGET);
     bench.explore("every way", &written, plan)
 }
@@ -136,8 +136,8 @@ fn two_views(desk: &mut Desk<'_>) -> Staged {
     let asked = asked(&mut bench, &pair, &[1])?;
     let plan = sound(2).prune(views_above(3)).prune(done(&[1]));
     let calm = plan.clone().without_timers(&names((&[], &[1])));
-    bench.exhaust("every way, the client's impatience apart", &asked, calm, Pinned::new(43_978, 29))?;
-    bench.exhaust("every way", &asked, plan, Pinned::new(219_890, 33))
+    bench.exhaust("every way, the client's impatience apart", &asked, calm, Pinned::new(55_472, 37))?;
+    bench.exhaust("every way", &asked, plan, Pinned::new(277_360, 41))
 }
 
 /// Nobody dies here, though the view server may think so: so nothing is ever stuck.
