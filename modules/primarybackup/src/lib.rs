@@ -20,8 +20,9 @@
 //! # Views
 //! Servers ping every 25 ms; every 100 ms the view server looks, and who has not pinged since the last look is dead. It
 //! leaves a view only when its primary has acknowledged it. Then a dead backup is replaced by an idle server, or by
-//! nobody; a dead primary by its backup. The view, and that it is acknowledged, are durable before anybody is told, so
-//! the view server may restart: a number never names two views.
+//! nobody; a dead primary by its backup; and each time only when the one that is to be primary is heard, so that a ping
+//! lost here and a crash there do not add up to a view that nobody can serve. The view, and that it is acknowledged, are
+//! durable before anybody is told, so the view server may restart: a number never names two views.
 //!
 //! A primary that has an answer due from its backup for 16 ticks acknowledges the view *without* it
 //! ([`Message::Ping`]): the view server replaces that backup at once, and never promotes it. So neither a backup that dies
