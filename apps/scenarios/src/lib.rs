@@ -12,6 +12,7 @@ pub mod paxos;
 pub mod pingpong;
 pub mod primarybackup;
 pub mod searches;
+pub mod shardedstore;
 
 use synod_testkit::Scenario;
 
@@ -25,9 +26,10 @@ pub fn all() -> Vec<Scenario> {
         primarybackup::BEYOND,
         paxos::SCENARIOS,
         paxos::BEYOND,
+        shardedstore::CONFIGURATIONS,
     ]
     .concat()
 }
 
 /// The names of the modules that have scenarios, in the order in which they build on each other.
-pub const MODULES: &[&str] = &["pingpong", "clientserver", "primarybackup", "paxos"];
+pub const MODULES: &[&str] = &["pingpong", "clientserver", "primarybackup", "paxos", "shardedstore"];

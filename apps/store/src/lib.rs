@@ -41,7 +41,6 @@ mod outcome;
 mod parse;
 mod parse_keys;
 mod session;
-mod slot;
 mod snapshot;
 mod space;
 mod strings;
@@ -54,7 +53,7 @@ pub use environment::{Cluster, ClusterNode, Environment, Facts, Password, Settin
 pub use keyspace::Keyspace;
 pub use outcome::Outcome;
 pub use session::{Action, Awaiting, Session};
-pub use slot::{SLOT_COUNT, SlotId};
+pub use synod_shardedstore::{SLOT_COUNT, SlotId};
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clientserver", &["stdx", "node"]),
     ("primarybackup", &["stdx", "node", "clientserver"]),
     ("paxos", &["stdx", "node", "clientserver"]),
-    ("store", &["stdx", "node", "clientserver", "resp"]),
+    ("shardedstore", &["stdx", "node"]),
+    ("store", &["stdx", "node", "clientserver", "shardedstore", "resp"]),
     ("client", &["stdx", "resp"]),
     (
         "scenarios",
@@ -40,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clientserver",
             "primarybackup",
             "paxos",
+            "shardedstore",
         ],
     ),
     (

@@ -25,6 +25,12 @@ impl SlotId {
         SlotId(crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(key)) % SLOT_COUNT)
     }
 
+    /// The slot numbered `number`, which is known to be one.
+    pub(crate) fn at(number: u16) -> SlotId {
+        debug_assert!(number < SLOT_COUNT, "there are not so many slots");
+        SlotId(number)
+    }
+
     /// Its number, below [`SLOT_COUNT`].
     pub fn number(self) -> u16 {
         self.0

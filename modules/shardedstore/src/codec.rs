@@ -1,0 +1,114 @@
+//! The byte form of the configuration service's commands, outputs and state. Version 1: a tag, then the fields in order.
+
+use crate::{Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, SlotId};
+use std::sync::Arc;
+use synod_stdx::{Malformed, Reader, Wire};
+
+impl Wire for SlotId {
+    fn encode(&self, out: &mut Vec<u8>) {
+        u32::from(self.number()).encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        SlotId::new(u32::decode(input)?.into()).ok_or(Malformed("no such slot"))
+    }
+}
+
+impl Wire for ConfigurationCommand {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            ConfigurationCommand::Join { group, members } => {
+                out.push(1);
+                group.encode(out);
+                members.encode(out);
+            }
+            ConfigurationCommand::Leave { group } => {
+                out.push(2);
+                group.encode(out);
+            }
+            ConfigurationCommand::Move { first, last, group } => {
+                out.push(3);
+                (*first, *last, *group).encode(out);
+            }
+            ConfigurationCommand::Query { number } => {
+                out.push(4);
+                number.encode(out);
+            }
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match input.u8()? {
+            1 => ConfigurationCommand::Join { group: GroupId::decode(input)?, members: Vec::decode(input)? },
+            2 => ConfigurationCommand::Leave { group: GroupId::decode(input)? },
+            3 => {
+                let (first, last, group) = <(SlotId, SlotId, GroupId)>::decode(input)?;
+                ConfigurationCommand::Move { first, last, group }
+            }
+            4 => ConfigurationCommand::Query { number: Option::decode(input)? },
+            0 | 5.. => return Err(Malformed("no such command")),
+        })
+    }
+}
+
+impl Wire for ConfigurationOutput {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            ConfigurationOutput::Ok(number) => {
+                out.push(1);
+                number.encode(out);
+            }
+            ConfigurationOutput::Configuration(configuration) => {
+                out.push(2);
+                configuration.encode(out);
+            }
+            ConfigurationOutput::Error(error) => {
+                out.push(3);
+                error.encode(out);
+            }
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match input.u8()? {
+            1 => ConfigurationOutput::Ok(u64::decode(input)?),
+            2 => ConfigurationOutput::Configuration(Arc::new(Configuration::decode(input)?)),
+            3 => ConfigurationOutput::Error(ConfigurationError::decode(input)?),
+            0 | 4.. => return Err(Malformed("no such output")),
+        })
+    }
+}
+
+impl Wire for ConfigurationError {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let (tag, number): (u8, u64) = match self {
+            ConfigurationError::GroupExists(group) => (1, group.0.into()),
+            ConfigurationError::NoSuchGroup(group) => (2, group.0.into()),
+            ConfigurationError::NoMembers => (3, 0),
+            ConfigurationError::LastGroup(group) => (4, group.0.into()),
+            ConfigurationError::NoSuchSlots => (5, 0),
+            ConfigurationError::OwnsThem(group) => (6, group.0.into()),
+            ConfigurationError::NoSuchConfiguration(number) => (7, *number),
+            ConfigurationError::NoConfiguration => (8, 0),
+        };
+        out.push(tag);
+        number.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let tag = input.u8()?;
+        let number = u64::decode(input)?;
+        let group = || u32::try_from(number).map(GroupId).map_err(|_| Malformed("no such group"));
+        Ok(match tag {
+            1 => ConfigurationError::GroupExists(group()?),
+            2 => ConfigurationError::NoSuchGroup(group()?),
+            3 => ConfigurationError::NoMembers,
+            4 => ConfigurationError::LastGroup(group()?),
+            5 => ConfigurationError::NoSuchSlots,
+            6 => ConfigurationError::OwnsThem(group()?),
+            7 => ConfigurationError::NoSuchConfiguration(number),
+            8 => ConfigurationError::NoConfiguration,
+            0 | 9.. => return Err(Malformed("no such error")),
+        })
+    }
+}

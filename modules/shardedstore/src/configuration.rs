@@ -1,0 +1,261 @@
+//! The configuration service: numbered answers to *which group owns this slot*, as a replicated state machine.
+
+use crate::{Assignment, GroupId, SlotId};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use synod_node::{NodeId, StateMachine};
+use synod_stdx::{Malformed, Reader, Wire};
+
+/// The number of a configuration, from 0: each is one more than the last.
+pub type ConfigurationNumber = u64;
+
+/// Who owns what, from one change to the next.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Configuration {
+    /// Its number.
+    pub number: ConfigurationNumber,
+    /// The groups, each with its members in the order of their names; never empty.
+    pub groups: BTreeMap<GroupId, Vec<NodeId>>,
+    /// Which of them owns which slots. A group may own none.
+    pub slots: Assignment,
+}
+
+/// What is asked of the service.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ConfigurationCommand {
+    /// A new group takes its part of the slots.
+    Join {
+        /// Its name, which no group has now.
+        group: GroupId,
+        /// Its members, at least one.
+        members: Vec<NodeId>,
+    },
+    /// A group gives its slots to the others and is no more.
+    Leave {
+        /// Which one.
+        group: GroupId,
+    },
+    /// Slots go to a group, whatever balance says: it is kept until groups change the next time.
+    Move {
+        /// The first slot.
+        first: SlotId,
+        /// The last slot, not before the first.
+        last: SlotId,
+        /// Where to.
+        group: GroupId,
+    },
+    /// Reads a configuration.
+    Query {
+        /// Which one; the newest, if `None`.
+        number: Option<ConfigurationNumber>,
+    },
+}
+
+/// What the service answers.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ConfigurationOutput {
+    /// Done: this configuration is the first in which it is so.
+    Ok(ConfigurationNumber),
+    /// What was queried.
+    Configuration(Arc<Configuration>),
+    /// Nothing was changed.
+    Error(ConfigurationError),
+}
+
+/// Why nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ConfigurationError {
+    /// A group of this name is there: choose another, or let it leave first.
+    GroupExists(GroupId),
+    /// There is no such group: let it join first.
+    NoSuchGroup(GroupId),
+    /// A group needs a member.
+    NoMembers,
+    /// Nobody would own the slots: let another group join first.
+    LastGroup(GroupId),
+    /// There are not so many slots, or the first is behind the last.
+    NoSuchSlots,
+    /// The group owns all of them already.
+    OwnsThem(GroupId),
+    /// There is no configuration of this number yet.
+    NoSuchConfiguration(ConfigurationNumber),
+    /// No group ever joined.
+    NoConfiguration,
+}
+
+impl fmt::Display for ConfigurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigurationError::GroupExists(group) => {
+                write!(f, "{group} is a group already; choose another name, or let it leave first")
+            }
+            ConfigurationError::NoSuchGroup(group) => write!(f, "{group} is no group; let it join first"),
+            ConfigurationError::NoMembers => f.write_str("a group needs at least one member"),
+            ConfigurationError::LastGroup(group) => {
+                write!(f, "{group} is the last group, and owns all slots; let another one join first")
+            }
+            ConfigurationError::NoSuchSlots => f.write_str("there are no such slots"),
+            ConfigurationError::OwnsThem(group) => write!(f, "{group} owns these slots already"),
+            ConfigurationError::NoSuchConfiguration(number) => {
+                write!(f, "there is no configuration {number} yet")
+            }
+            ConfigurationError::NoConfiguration => f.write_str("no group has joined yet"),
+        }
+    }
+}
+
+/// The service: every configuration that there ever was.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ConfigurationService {
+    slot_count: u16,
+    history: Vec<Arc<Configuration>>,
+}
+
+type Changed = Result<(BTreeMap<GroupId, Vec<NodeId>>, Assignment), ConfigurationError>;
+
+impl ConfigurationService {
+    /// A service of `slot_count` slots without a group.
+    ///
+    /// # Panics
+    /// If there are no slots.
+    pub fn new(slot_count: u16) -> Self {
+        assert!(slot_count > 0, "a store has slots");
+        ConfigurationService { slot_count, history: Vec::new() }
+    }
+
+    /// The newest configuration, once a group has joined.
+    pub fn latest(&self) -> Option<&Arc<Configuration>> {
+        self.history.last()
+    }
+
+    fn find(&self, number: Option<ConfigurationNumber>) -> ConfigurationOutput {
+        let found = match number {
+            None => self.history.last(),
+            Some(number) => usize::try_from(number).ok().and_then(|number| self.history.get(number)),
+        };
+        match (found, number) {
+            (Some(configuration), _) => ConfigurationOutput::Configuration(Arc::clone(configuration)),
+            (None, Some(number)) if !self.history.is_empty() => {
+                ConfigurationOutput::Error(ConfigurationError::NoSuchConfiguration(number))
+            }
+            (None, _) => ConfigurationOutput::Error(ConfigurationError::NoConfiguration),
+        }
+    }
+
+    fn joined(&self, group: GroupId, members: &[NodeId]) -> Changed {
+        if members.is_empty() {
+            return Err(ConfigurationError::NoMembers);
+        }
+        let mut members = members.to_vec();
+        members.sort_unstable();
+        members.dedup();
+        let Some(latest) = self.latest() else {
+            return Ok((BTreeMap::from([(group, members)]), Assignment::whole(self.slot_count, group)));
+        };
+        let mut groups = latest.groups.clone();
+        if groups.insert(group, members).is_some() {
+            return Err(ConfigurationError::GroupExists(group));
+        }
+        let slots = latest.slots.balanced(&names(&groups));
+        Ok((groups, slots))
+    }
+
+    fn left(&self, group: GroupId) -> Changed {
+        let latest = self.with(group)?;
+        let mut groups = latest.groups.clone();
+        groups.remove(&group);
+        if groups.is_empty() {
+            return Err(ConfigurationError::LastGroup(group));
+        }
+        let slots = latest.slots.balanced(&names(&groups));
+        Ok((groups, slots))
+    }
+
+    fn moved(&self, (first, last): (SlotId, SlotId), group: GroupId) -> Changed {
+        let latest = self.with(group)?;
+        let (first, last) = (first.number(), last.number());
+        if first > last || last >= self.slot_count {
+            return Err(ConfigurationError::NoSuchSlots);
+        }
+        let slots = latest.slots.moved((first, last), group);
+        if slots == latest.slots {
+            return Err(ConfigurationError::OwnsThem(group));
+        }
+        Ok((latest.groups.clone(), slots))
+    }
+
+    /// The newest configuration, in which there must be `group`.
+    fn with(&self, group: GroupId) -> Result<&Configuration, ConfigurationError> {
+        let latest = self.latest().filter(|latest| latest.groups.contains_key(&group));
+        latest.map(AsRef::as_ref).ok_or(ConfigurationError::NoSuchGroup(group))
+    }
+
+    fn change(&mut self, changed: Changed) -> ConfigurationOutput {
+        match changed {
+            Err(error) => ConfigurationOutput::Error(error),
+            Ok((groups, slots)) => {
+                let number = self.history.len() as u64;
+                self.history.push(Arc::new(Configuration { number, groups, slots }));
+                ConfigurationOutput::Ok(number)
+            }
+        }
+    }
+}
+
+fn names(groups: &BTreeMap<GroupId, Vec<NodeId>>) -> Vec<GroupId> {
+    groups.keys().copied().collect()
+}
+
+impl StateMachine for ConfigurationService {
+    type Command = ConfigurationCommand;
+    type Output = ConfigurationOutput;
+
+    fn apply(&mut self, command: &ConfigurationCommand) -> ConfigurationOutput {
+        let changed = match command {
+            ConfigurationCommand::Join { group, members } => self.joined(*group, members),
+            ConfigurationCommand::Leave { group } => self.left(*group),
+            ConfigurationCommand::Move { first, last, group } => self.moved((*first, *last), *group),
+            ConfigurationCommand::Query { number } => return self.find(*number),
+        };
+        self.change(changed)
+    }
+
+    fn is_read_only(command: &ConfigurationCommand) -> bool {
+        match command {
+            ConfigurationCommand::Query { .. } => true,
+            ConfigurationCommand::Join { .. }
+            | ConfigurationCommand::Leave { .. }
+            | ConfigurationCommand::Move { .. } => false,
+        }
+    }
+
+    fn query(&self, command: &ConfigurationCommand) -> Option<ConfigurationOutput> {
+        match command {
+            ConfigurationCommand::Query { number } => Some(self.find(*number)),
+            ConfigurationCommand::Join { .. }
+            | ConfigurationCommand::Leave { .. }
+            | ConfigurationCommand::Move { .. } => unreachable!("not a read"),
+        }
+    }
+}
+
+impl Wire for Configuration {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.number.encode(out);
+        let groups: Vec<(GroupId, Vec<NodeId>)> =
+            self.groups.iter().map(|(group, members)| (*group, members.clone())).collect();
+        groups.encode(out);
+        self.slots.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let number = u64::decode(input)?;
+        let groups: BTreeMap<_, _> = Vec::<(GroupId, Vec<NodeId>)>::decode(input)?.into_iter().collect();
+        let slots = Assignment::decode(input)?;
+        if slots.runs().any(|run| !groups.contains_key(&run.owner)) {
+            return Err(Malformed("a slot of no group"));
+        }
+        Ok(Configuration { number, groups, slots })
+    }
+}

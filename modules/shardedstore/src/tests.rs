@@ -1,0 +1,221 @@
+//! Assignments, the service and byte forms, by direct calls.
+
+use crate::{
+    Assignment, Configuration, ConfigurationCommand as Command, ConfigurationError as Error,
+    ConfigurationOutput as Output, ConfigurationService, GroupId, SLOT_COUNT, SlotId,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use synod_node::{NodeId, StateMachine};
+use synod_stdx::{Malformed, Rng, Wire};
+
+const G1: GroupId = GroupId(1);
+const G2: GroupId = GroupId(2);
+
+fn slot(number: u16) -> SlotId {
+    SlotId::new(number.into()).expect("there are so many")
+}
+
+fn groups(count: u32) -> Vec<GroupId> {
+    (1..=count).map(GroupId).collect()
+}
+
+/// The largest and the smallest number of slots of a group.
+fn extremes(assignment: &Assignment, groups: &[GroupId]) -> (usize, usize) {
+    let counts = assignment.counts();
+    let owned = |group: &GroupId| counts.get(group).copied().unwrap_or(0);
+    let sizes: Vec<usize> = groups.iter().map(owned).collect();
+    (*sizes.iter().max().expect("there are groups"), *sizes.iter().min().expect("there are groups"))
+}
+
+/// What any balanced assignment must move at least: what lies above the parts, which differ by one at most. The largest
+/// groups get the larger parts.
+fn least_movement(assignment: &Assignment, groups: &[GroupId]) -> usize {
+    let counts = assignment.counts();
+    let mut sizes: Vec<usize> = groups.iter().map(|group| counts.get(group).copied().unwrap_or(0)).collect();
+    sizes.sort_unstable_by(|one, two| two.cmp(one));
+    let kept: usize = counts.iter().filter(|(group, _)| groups.contains(group)).map(|(_, count)| count).sum();
+    let total = usize::from(assignment.slot_count());
+    let (part, more) = (total / groups.len(), total % groups.len());
+    let surplus = |(at, size): (usize, &usize)| size.saturating_sub(part + usize::from(at < more));
+    (total - kept) + sizes.iter().enumerate().map(surplus).sum::<usize>()
+}
+
+#[test]
+fn an_assignment_is_shown_as_its_runs() {
+    let whole = Assignment::whole(10, G1);
+    assert_eq!(format!("{whole:?}"), "0-9:g1");
+    let moved = whole.moved((3, 3), G2).moved((5, 9), G2);
+    assert_eq!(format!("{moved:?}"), "0-2:g1,3:g2,4:g1,5-9:g2");
+    assert_eq!(moved.moved((4, 4), G2).runs().count(), 2, "neighbours with one owner are one run");
+    assert_eq!(moved.owner(slot(3)), Some(G2));
+    assert_eq!(moved.owner(slot(4)), Some(G1));
+    assert_eq!(moved.owner(slot(10)), None);
+    assert_eq!(moved.distance(&whole), 6);
+}
+
+#[test]
+fn balance_is_within_one_and_moves_as_little_as_it_can_whatever_was_before() {
+    let mut rng = Rng::new(7);
+    for _ in 0..2_000 {
+        let slot_count = rng.between(1, 60) as u16;
+        let mut assignment = Assignment::whole(slot_count, G1);
+        let mut members = groups(1);
+        for _ in 0..rng.below(12) {
+            let at = rng.below(u64::from(slot_count)) as u16;
+            let to = *rng.pick(&members).expect("never empty");
+            let before = assignment.clone();
+            match rng.below(3) {
+                0 => assignment = assignment.moved((at, slot_count - 1), to),
+                1 => {
+                    let new = GroupId(rng.between(1, 20) as u32);
+                    members.retain(|group| *group != new);
+                    members.push(new);
+                    assignment = assignment.balanced(&members);
+                    assert_eq!(assignment.distance(&before), least_movement(&before, &members));
+                }
+                _ if members.len() > 1 => {
+                    members.retain(|group| *group != to);
+                    assignment = assignment.balanced(&members);
+                    assert_eq!(assignment.distance(&before), least_movement(&before, &members));
+                }
+                _ => continue,
+            }
+            let counted: usize = assignment.counts().values().sum();
+            assert_eq!(counted, usize::from(slot_count), "every slot has an owner");
+            assert!(assignment.counts().keys().all(|owner| members.contains(owner)));
+            let again = assignment.balanced(&members);
+            let (most, least) = extremes(&again, &members);
+            assert!(most - least <= 1, "{again:?}");
+            assert_eq!(again.balanced(&members), again, "what is balanced stays");
+        }
+    }
+}
+
+/// The highest of the hashes of slot and group wins: consistent hashing without a ring.
+fn rendezvous(slot_count: u16, groups: &[GroupId]) -> Vec<GroupId> {
+    let weight = |slot: u16, group: GroupId| Rng::new(u64::from(slot) << 32 | u64::from(group.0)).next_u64();
+    let owner = |slot| *groups.iter().max_by_key(|group| weight(slot, **group)).expect("there are groups");
+    (0..slot_count).map(owner).collect()
+}
+
+/// What the crate's page says of hashing. `cargo test -p synod-shardedstore a_balancer -- --nocapture` prints it.
+#[test]
+fn a_balancer_beats_hashing() {
+    let mut balanced = Assignment::whole(SLOT_COUNT, G1);
+    let mut hashed = rendezvous(SLOT_COUNT, &groups(1));
+    let (mut moved, mut moved_by_hashing) = (0, 0);
+    for count in 2..=16 {
+        let members = groups(count);
+        let next = balanced.balanced(&members);
+        let next_hashed = rendezvous(SLOT_COUNT, &members);
+        moved += next.distance(&balanced);
+        moved_by_hashing += hashed.iter().zip(&next_hashed).filter(|(one, two)| one != two).count();
+        (balanced, hashed) = (next, next_hashed);
+        let mut sizes = BTreeMap::<GroupId, usize>::new();
+        hashed.iter().for_each(|owner| *sizes.entry(*owner).or_default() += 1);
+        let (most, least) = (sizes.values().max().copied(), sizes.values().min().copied());
+        let (largest, smallest) = extremes(&balanced, &members);
+        println!(
+            "{count} groups: balancer {smallest} to {largest} in {} runs, {moved} moved; hashing {} to {}, {moved_by_hashing} moved",
+            balanced.runs().count(),
+            least.unwrap_or(0),
+            most.unwrap_or(0),
+        );
+        assert!(largest - smallest <= 1);
+        assert!(most > Some(largest) && least < Some(smallest), "hashing is less balanced");
+    }
+    assert!(balanced.runs().count() < 256, "the table stays small");
+}
+
+fn join(group: u32) -> Command {
+    let members = (0..3).map(|n| NodeId::server(3 * group + n)).collect();
+    Command::Join { group: GroupId(group), members }
+}
+
+#[test]
+fn the_same_member_twice_is_one() {
+    let mut service = ConfigurationService::new(10);
+    let members = vec![NodeId::server(2), NodeId::server(1), NodeId::server(2)];
+    assert_eq!(service.apply(&Command::Join { group: G1, members }), Output::Ok(0));
+    let members = &service.latest().expect("a group joined").groups[&G1];
+    assert_eq!(*members, NodeId::servers(2));
+}
+
+#[test]
+fn a_query_changes_nothing_and_answers_as_applying_it_does() {
+    let mut service = ConfigurationService::new(10);
+    for number in [None, Some(0), Some(7)] {
+        let query = Command::Query { number };
+        assert!(ConfigurationService::is_read_only(&query));
+        assert_eq!(service.query(&query), Some(Output::Error(Error::NoConfiguration)));
+    }
+    service.apply(&join(1));
+    let before = service.clone();
+    for number in [None, Some(0), Some(7)] {
+        let query = Command::Query { number };
+        assert_eq!(service.query(&query), Some(service.apply(&query)));
+    }
+    assert_eq!(service, before);
+}
+
+#[test]
+fn every_command_and_output_survives_its_byte_form() {
+    let mut service = ConfigurationService::new(10);
+    service.apply(&join(1));
+    service.apply(&join(2));
+    let latest = Arc::clone(service.latest().expect("two groups joined"));
+    let commands = [
+        join(300),
+        Command::Leave { group: G2 },
+        Command::Move { first: slot(3), last: slot(7), group: G1 },
+        Command::Query { number: Some(300) },
+        Command::Query { number: None },
+    ];
+    let errors = [
+        Error::GroupExists(G1),
+        Error::NoSuchGroup(G2),
+        Error::NoMembers,
+        Error::LastGroup(G1),
+        Error::NoSuchSlots,
+        Error::OwnsThem(G2),
+        Error::NoSuchConfiguration(300),
+        Error::NoConfiguration,
+    ];
+    let outputs =
+        [Output::Ok(300), Output::Configuration(latest)].into_iter().chain(errors.map(Output::Error));
+    for command in commands {
+        let bytes = command.to_bytes();
+        assert_eq!(Command::from_bytes(&bytes), Ok(command.clone()));
+        assert!((0..bytes.len()).all(|cut| Command::from_bytes(&bytes[..cut]).is_err()), "{command:?}");
+    }
+    for output in outputs {
+        let bytes = output.to_bytes();
+        assert_eq!(Output::from_bytes(&bytes), Ok(output.clone()));
+        assert!((0..bytes.len()).all(|cut| Output::from_bytes(&bytes[..cut]).is_err()), "{output:?}");
+        if let Output::Error(error) = output {
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_assignment_are_refused() {
+    let bytes = |slot_count: u32, starts: &[(u32, GroupId)]| {
+        let mut out = Vec::new();
+        slot_count.encode(&mut out);
+        starts.to_vec().encode(&mut out);
+        Assignment::from_bytes(&out)
+    };
+    assert_eq!(bytes(10, &[(0, G1)]), Ok(Assignment::whole(10, G1)));
+    let none = Err(Malformed("no such assignment"));
+    assert_eq!(bytes(10, &[]), none);
+    assert_eq!(bytes(0, &[(0, G1)]), none);
+    assert_eq!(bytes(10, &[(1, G1)]), none, "slot 0 has no owner");
+    assert_eq!(bytes(10, &[(0, G1), (10, G2)]), none, "a run without slots");
+    assert_eq!(bytes(10, &[(0, G1), (5, G1)]), none, "two runs of one owner");
+    assert_eq!(bytes(10, &[(0, G1), (5, G2), (5, G1)]), none);
+    assert_eq!(bytes(70_000, &[(0, G1)]), Err(Malformed("too many slots")));
+    let stray = Configuration { number: 0, groups: BTreeMap::new(), slots: Assignment::whole(10, G1) };
+    assert_eq!(Configuration::from_bytes(&stray.to_bytes()), Err(Malformed("a slot of no group")));
+}
