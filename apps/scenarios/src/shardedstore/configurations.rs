@@ -15,16 +15,16 @@ use synod_testkit::{Failed, Kind, Outcome, Play, Scenario, Stage};
 pub const CONFIGURATIONS: &[Scenario] = &[
     unit("1.1", "joins_moves_and_leaves_are_done", |stage| {
         play(stage, |desk| {
-            desk.done(join(1))?;
-            desk.done(join(2))?;
-            desk.done(move_slot(0, 2))?;
-            desk.done(leave(1))
+            desk.done(&join(1))?;
+            desk.done(&join(2))?;
+            desk.done(&move_slot(0, 2))?;
+            desk.done(&leave(1))
         })
     }),
     unit("1.2", "without_a_group_there_is_no_configuration", |stage| {
         play(stage, |desk| {
             for number in [None, Some(0)] {
-                desk.refused(Command::Query { number }, Error::NoConfiguration)?;
+                desk.refused(&Command::Query { number }, Error::NoConfiguration)?;
             }
             Ok(())
         })
@@ -32,7 +32,7 @@ pub const CONFIGURATIONS: &[Scenario] = &[
     unit("1.3", "what_cannot_be_is_refused_by_name_and_changes_nothing", refusals),
     unit("1.4", "the_first_group_owns_everything_in_configuration_0", |stage| {
         play(stage, |desk| {
-            desk.done(join(1))?;
+            desk.done(&join(1))?;
             let first = desk.query(Some(0))?;
             let is_whole = first.slots.counts() == BTreeMap::from([(GroupId(1), 10)]);
             holds(is_whole && first.number == 0, format!("{first:?}"))
@@ -117,9 +117,9 @@ impl Desk {
     }
 
     /// A change that must be done, in the configuration that is next.
-    fn done(&mut self, command: Command) -> Step {
+    fn done(&mut self, command: &Command) -> Step {
         let next = self.seen.len() as u64;
-        let output = self.apply(&command);
+        let output = self.apply(command);
         holds(output == Output::Ok(next), format!("{command:?} was answered {output:?}"))?;
         let latest = self.query(None)?;
         holds(latest.number == next, format!("{latest:?} is not number {next}"))?;
@@ -129,9 +129,9 @@ impl Desk {
         Ok(())
     }
 
-    fn refused(&mut self, command: Command, error: Error) -> Step {
+    fn refused(&mut self, command: &Command, error: Error) -> Step {
         let before = self.service.clone();
-        let output = self.apply(&command);
+        let output = self.apply(command);
         holds(output == Output::Error(error), format!("{command:?} was answered {output:?}"))?;
         holds(self.service == before, format!("{command:?} was refused, and changed something"))
     }
@@ -153,28 +153,28 @@ impl Desk {
 
 fn refusals(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     play(stage, |desk| {
-        desk.done(join(1))?;
-        desk.done(join(2))?;
-        desk.refused(join(2), Error::GroupExists(GroupId(2)))?;
-        desk.refused(Command::Join { group: GroupId(3), members: Vec::new() }, Error::NoMembers)?;
-        desk.refused(leave(3), Error::NoSuchGroup(GroupId(3)))?;
+        desk.done(&join(1))?;
+        desk.done(&join(2))?;
+        desk.refused(&join(2), Error::GroupExists(GroupId(2)))?;
+        desk.refused(&Command::Join { group: GroupId(3), members: Vec::new() }, Error::NoMembers)?;
+        desk.refused(&leave(3), Error::NoSuchGroup(GroupId(3)))?;
         let owner = desk.query(None)?.slots.owner(slot(0)).map_or(0, |group| group.0);
-        desk.refused(move_slot(0, owner), Error::OwnsThem(GroupId(owner)))?;
-        desk.refused(move_slot(0, 3), Error::NoSuchGroup(GroupId(3)))?;
-        desk.refused(move_slot(10, 1), Error::NoSuchSlots)?;
+        desk.refused(&move_slot(0, owner), Error::OwnsThem(GroupId(owner)))?;
+        desk.refused(&move_slot(0, 3), Error::NoSuchGroup(GroupId(3)))?;
+        desk.refused(&move_slot(10, 1), Error::NoSuchSlots)?;
         let backwards = Command::Move { first: slot(5), last: slot(4), group: GroupId(1) };
-        desk.refused(backwards, Error::NoSuchSlots)?;
-        desk.refused(Command::Query { number: Some(2) }, Error::NoSuchConfiguration(2))?;
-        desk.done(leave(1))?;
-        desk.refused(leave(2), Error::LastGroup(GroupId(2)))
+        desk.refused(&backwards, Error::NoSuchSlots)?;
+        desk.refused(&Command::Query { number: Some(2) }, Error::NoSuchConfiguration(2))?;
+        desk.done(&leave(1))?;
+        desk.refused(&leave(2), Error::LastGroup(GroupId(2)))
     })
 }
 
 fn balance(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     play(stage, |desk| {
-        desk.done(join(1))?;
+        desk.done(&join(1))?;
         for count in [2, 3] {
-            desk.done(join(count))?;
+            desk.done(&join(count))?;
             let moved = desk.movement();
             let is_least = moved.len() == 10 / count as usize;
             let is_to_new = moved.iter().all(|(_, new)| *new == GroupId(count));
@@ -182,7 +182,7 @@ fn balance(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         }
         for leaving in [3, 2] {
             let had = desk.query(None)?.slots.counts()[&GroupId(leaving)];
-            desk.done(leave(leaving))?;
+            desk.done(&leave(leaving))?;
             let moved = desk.movement();
             let is_from_it = moved.iter().all(|(old, _)| *old == GroupId(leaving));
             holds(moved.len() == had && is_from_it && desk.spread() <= 1, format!("{moved:?} moved"))?;
@@ -194,7 +194,7 @@ fn balance(stage: &Stage) -> Result<Outcome, Box<Failed>> {
 fn history(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     play(stage, |desk| {
         for command in [join(1), join(2), join(3), leave(3), leave(2)] {
-            desk.done(command)?;
+            desk.done(&command)?;
         }
         for number in 0..5 {
             let then = desk.query(Some(number))?;
@@ -207,8 +207,8 @@ fn history(stage: &Stage) -> Result<Outcome, Box<Failed>> {
 
 fn moves(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     play(stage, |desk| {
-        desk.done(join(1))?;
-        desk.done(join(2))?;
+        desk.done(&join(1))?;
+        desk.done(&join(2))?;
         let of_first = |desk: &mut Desk| {
             let latest = desk.query(None)?;
             let mut slots = (0..10).filter(|at| latest.slots.owner(slot(*at)) == Some(GroupId(1)));
@@ -216,12 +216,12 @@ fn moves(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         };
         for count in 1..=5 {
             let at = of_first(desk)?;
-            desk.done(move_slot(at, 2))?;
+            desk.done(&move_slot(at, 2))?;
             let moved = desk.movement();
             let is_only_it = moved == [(GroupId(1), GroupId(2))];
             holds(is_only_it && desk.spread() <= 1 + 2 * count, format!("{moved:?} moved"))?;
         }
-        desk.done(join(3))?;
+        desk.done(&join(3))?;
         holds(desk.spread() <= 1, format!("not balanced: {:?}", desk.seen.last()))
     })
 }
