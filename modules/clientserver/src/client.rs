@@ -31,6 +31,12 @@ impl<S: StateMachine> Client<S> {
         Client { me, life: 0, server, window: Window::default(), backoff }
     }
 
+    /// As it is, with other waits before it sends again.
+    #[must_use]
+    pub fn with_backoff(self, backoff: Backoff) -> Self {
+        Client { backoff, ..self }
+    }
+
     fn session(&self) -> ClientId {
         ClientId::new(self.me, self.life)
     }

@@ -1,8 +1,13 @@
 //! The client: that of `clientserver`, turned to whoever is primary now.
 
 use crate::{Message, Process, Replicable, Timer, View, ViewNumber};
-use synod_clientserver::{Client as Asking, Process as Inner, Seq};
+use synod_clientserver::{Backoff, Client as Asking, Process as Inner, Seq};
 use synod_node::{Context, Effect, NodeId, RequestId};
+
+/// The first wait before a client asks again, in milliseconds.
+const RETRY_FIRST_MS: u64 = 25;
+/// The longest wait before a client asks again, in milliseconds: a fail-over is not to be noticed much later.
+const RETRY_CAP_MS: u64 = 100;
 
 type Ctx<S> = Context<Process<S>>;
 
@@ -20,7 +25,7 @@ pub struct Client<S: Replicable> {
 impl<S: Replicable> Client<S> {
     /// A client named `me` that has asked nothing yet.
     pub fn new(me: NodeId, view_server: NodeId) -> Self {
-        let asking = Asking::new(me, view_server);
+        let asking = Asking::new(me, view_server).with_backoff(Backoff::new(RETRY_FIRST_MS, RETRY_CAP_MS));
         Client { view_server, view: ViewNumber::STARTUP, primary: None, asking }
     }
 

@@ -106,7 +106,7 @@ fn deposed(desk: &mut Desk<'_>) -> Staged {
     let way = with_timers_of(only(sound(2), &bench, (&[0, 2], &[2])), &bench, (&[], &[2]));
     let written = bench.must_reach("client 2 is done", &over, way.goal(done(&[2])))?;
     let near = only(sound(2), &bench, (&[1, 2], &[1])).prune(done(&[1, 2]));
-    bench.exhaust("every way without the view server", &written, near, Pinned::new(437, 26))?;
+    bench.exhaust("every way without the view server", &written, near, Pinned::new(201, 22))?;
     let plan = sound(2).prune(views_above(4)).prune(done(&[1, 2])).states(BUDGET);
     bench.explore("every way", &written, plan)
 }
@@ -137,7 +137,7 @@ fn two_views(desk: &mut Desk<'_>) -> Staged {
     let plan = sound(2).prune(views_above(3)).prune(done(&[1]));
     let calm = plan.clone().without_timers(&names((&[], &[1])));
     bench.exhaust("every way, the client's impatience apart", &asked, calm, Pinned::new(55_472, 37))?;
-    bench.exhaust("every way", &asked, plan, Pinned::new(277_360, 41))
+    bench.exhaust("every way", &asked, plan, Pinned::new(166_416, 39))
 }
 
 /// Nobody dies here, though the view server may think so: so nothing is ever stuck.
@@ -198,6 +198,6 @@ fn backup_again(desk: &mut Desk<'_>) -> Staged {
     let way = way.prune(another_view(4, 1, Some(2))).prune(views_above(4));
     let again = bench.must_reach("server 2 is backup again", &alone, way.goal(serves(2, 4, 1, Some(2))))?;
     let still = with_timers_of(sound(2), &bench, (&[], &[1, 2])).prune(done(&[1, 2]));
-    bench.exhaust("every way without servers' timers", &again, still, Pinned::new(450, 13))?;
+    bench.exhaust("every way without servers' timers", &again, still, Pinned::new(270, 11))?;
     bench.explore("every way", &again, sound(2).prune(views_above(5)).prune(done(&[1, 2])).states(BUDGET))
 }

@@ -69,7 +69,7 @@ fn single(desk: &mut Desk<'_>) -> Staged {
     bench.must_reach("all are done", &start, sound(1).goal(done(&[1])))?;
     let still = with_timers_of(sound(1), &bench, (&[], &[])).prune(done(&[1]));
     bench.exhaust("every way without timers", &start, still, Pinned::new(44, 12))?;
-    bench.exhaust("every way", &start, sound(1).prune(done(&[1])), Pinned::new(4_732, 26))
+    bench.exhaust("every way", &start, sound(1).prune(done(&[1])), Pinned::new(1_872, 20))
 }
 
 fn put_and_get(desk: &mut Desk<'_>) -> Staged {
@@ -80,7 +80,7 @@ fn put_and_get(desk: &mut Desk<'_>) -> Staged {
     let still = with_timers_of(plan(&bench), &bench, (&[], &[])).prune(done(&[1]));
     bench.exhaust("every way without timers", &pair, still, Pinned::new(22, 11))?;
     let near = plan(&bench).prune(done(&[1]));
-    bench.exhaust("every way in this view", &pair, near, Pinned::new(71_700, 52))?;
+    bench.exhaust("every way in this view", &pair, near, Pinned::new(33_772, 48))?;
     let few = sound(3).prune(views_above(3)).prune(done(&[1])).states(BUDGET);
     bench.explore("every way of few views", &pair, few)?;
     bench.explore("every way", &pair, sound(3).prune(done(&[1])).states(BUDGET))
@@ -112,7 +112,7 @@ fn requests(checker: &Desktop, state: &State) -> Option<State> {
 }
 
 /// A backup that drops what is out of order is where it was.
-const REORDERED: Pinned = Pinned::new(278_180, 48);
+const REORDERED: Pinned = Pinned::new(105_396, 44);
 
 fn reordered_forwards(desk: &mut Desk<'_>) -> Staged {
     let users = vec![vec![append("x", None)], vec![append("y", None)]];
@@ -149,7 +149,7 @@ fn reordered_forwards(desk: &mut Desk<'_>) -> Staged {
 }
 
 /// Client 2 has turned to server 2 already, so that a link to server 1 adds nothing.
-const TAKEN_OVER: Pinned = Pinned::new(4_380, 20);
+const TAKEN_OVER: Pinned = Pinned::new(2_628, 18);
 
 fn cut_off(desk: &mut Desk<'_>) -> Staged {
     let users = vec![vec![append("x", Some("x"))], vec![append("y", Some("xy"))]];
