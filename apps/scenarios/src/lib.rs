@@ -27,6 +27,7 @@ pub fn all() -> Vec<Scenario> {
         paxos::SCENARIOS,
         paxos::BEYOND,
         shardedstore::CONFIGURATIONS,
+        shardedstore::SERVICE,
     ]
     .concat()
 }

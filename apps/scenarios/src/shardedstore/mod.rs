@@ -1,8 +1,10 @@
 //! Scenarios of `shardedstore`.
 
 mod configurations;
+mod service;
 
 pub use configurations::CONFIGURATIONS;
+pub use service::SERVICE;
 
 use synod_testkit::{Kind, Play, Scenario};
 
