@@ -1,7 +1,6 @@
 //! The configuration service on a Paxos group.
 
 use super::row;
-use std::sync::Arc;
 use synod_clientserver::Outcome as Answer;
 use synod_node::{NodeId, StateMachine};
 use synod_paxos::{Client, Process, Request, Server, Settings};
