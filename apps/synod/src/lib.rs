@@ -21,3 +21,4 @@ mod search;
 pub mod server;
 pub mod status;
 pub mod up;
+mod words;

@@ -1,6 +1,7 @@
 //! `synod test --search` and `synod test --replay`: the model checker's half of the command line.
 
 use crate::cli::{Test, usage_error};
+use crate::words::thousands;
 use crate::{interrupt, modules};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -155,19 +156,6 @@ fn histogram(by_depth: &[u64]) -> String {
         }
         all => list(all),
     }
-}
-
-/// `1234567` as `1,234,567`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn bytes(bytes: u64) -> String {

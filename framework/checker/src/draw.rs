@@ -5,10 +5,10 @@
 //! for all that could be.
 
 use crate::Checkable;
+use crate::flight::Heads;
 use crate::hash::{Salt, content_hash};
 use crate::observer::Observer;
 use crate::stim::{Act, Choice, Stim};
-use crate::system::Network;
 use crate::worker::{Asked, NONE, Successor, Worker};
 
 /// A stimulus and its lot.
@@ -69,23 +69,17 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
     }
 
     fn add_delivery_lots(&mut self, state: &[u32], throw: u64, out: &mut Vec<Lot>) {
-        let is_ordered = self.shared.system.network == Network::Ordered;
         let now = self.faults_now(state);
-        let (mut before, mut link) = (NONE, None);
+        let mut heads = Heads::new(self.shared.system.network);
         for &envelope in &state[self.places + 2..] {
-            if envelope == before && !is_ordered {
+            if heads.is_again(envelope) {
                 continue;
             }
-            before = envelope;
             let route = self.route(envelope);
-            if is_ordered && link.replace(route.link()) == Some(route.link()) {
+            if heads.is_behind(route) || !self.may_arrive(state, now, route) {
                 continue;
             }
-            let place = route.link().1 as usize;
-            let is_kept = now.is_some_and(|now| self.is_kept_from(now, route.link()));
-            if !route.is_open || is_kept || !self.facts(state[place]).is_running {
-                continue;
-            }
+            let place = usize::from(route.to);
             let stim = Stim::deliver(envelope);
             out.push(Lot { lot: self.lot(stim, throw), stim, place, envelope });
         }

@@ -1,6 +1,7 @@
 //! What is in flight, and what a fingerprint changes by when it changes: the part of a [`Worker`] that knows envelopes.
 
 use crate::Checkable;
+use crate::extras::Extras;
 use crate::hash::{Salt, content_hash};
 use crate::observer::Observer;
 use crate::system::Network;
@@ -24,7 +25,39 @@ impl Route {
     }
 }
 
+/// Tells, of messages in flight in their order, those that need no look: one that is in flight several times is one
+/// delivery, and on an ordered link only the first may arrive.
+pub(crate) struct Heads {
+    is_ordered: bool,
+    before: u32,
+    link: Option<(u32, u32)>,
+}
+
+impl Heads {
+    pub(crate) fn new(network: Network) -> Self {
+        Heads { is_ordered: network == Network::Ordered, before: NONE, link: None }
+    }
+
+    #[inline]
+    pub(crate) fn is_again(&mut self, envelope: u32) -> bool {
+        !self.is_ordered && std::mem::replace(&mut self.before, envelope) == envelope
+    }
+
+    #[inline]
+    pub(crate) fn is_behind(&mut self, route: Route) -> bool {
+        self.is_ordered && self.link.replace(route.link()) == Some(route.link())
+    }
+}
+
 impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
+    /// Whether a message may arrive at all: its link is not cut, nobody is paused or apart `now`, the receiver runs.
+    #[inline]
+    pub(crate) fn may_arrive(&mut self, state: &[u32], now: Option<&Extras>, route: Route) -> bool {
+        route.is_open
+            && !now.is_some_and(|now| self.is_kept_from(now, route.link()))
+            && self.facts(state[usize::from(route.to)]).is_running
+    }
+
     pub(crate) fn flight_hash(&mut self, flight: &[u32]) -> u64 {
         let mut sum = 0u64;
         let (mut link, mut position) = (None, 0u32);

@@ -69,6 +69,18 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
         })
     }
 
+    /// More messages are in flight than are of interest: where nothing bounds their number.
+    pub fn crowded(messages: usize) -> Self {
+        Property::when("many messages are in flight", Reads::Everything, move |view| {
+            view.in_flight() > messages
+        })
+    }
+
+    /// A node does not run.
+    pub fn is_down(id: NodeId) -> Self {
+        Property::when(format!("{id} is down"), Reads::Nodes(vec![id]), move |view| view.node(id).is_none())
+    }
+
     /// The property that holds exactly where this one does not.
     #[must_use]
     pub fn negated(self) -> Self {

@@ -187,6 +187,13 @@ impl<N: Checkable, O: Observer<N>> Settings<N, O> {
         self
     }
 
+    /// Among `all`, only the timers of `group` fire.
+    #[must_use]
+    pub fn timers_only(mut self, all: &[NodeId], group: &[NodeId]) -> Self {
+        self.stopped_timers.extend(all.iter().filter(|id| !group.contains(id)));
+        self
+    }
+
     /// No timer fires at `nodes`.
     #[must_use]
     pub fn without_timers(mut self, nodes: &[NodeId]) -> Self {

@@ -8,7 +8,7 @@ use crate::Checkable;
 use crate::commute::{Arrival, Cover, Later};
 use crate::dead::Mortuary;
 use crate::extras::Extras;
-use crate::flight::Route;
+use crate::flight::{Heads, Route};
 use crate::memo::{Memo, NOTHING, UNKNOWN};
 use crate::observer::Observer;
 use crate::orbit::Orbit;
@@ -418,23 +418,20 @@ impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
         now: Option<&Extras>,
         out: &mut Vec<Successor>,
     ) {
-        let is_ordered = self.network == Network::Ordered;
-        let (mut before, mut link) = (NONE, None);
+        let mut heads = Heads::new(self.network);
         for &envelope in &state[self.places + 2..] {
-            if envelope == before && !is_ordered {
+            if heads.is_again(envelope) {
                 continue;
             }
-            before = envelope;
             let route = self.route(envelope);
-            if is_ordered && link.replace(route.link()) == Some(route.link()) {
+            if heads.is_behind(route) {
                 continue;
             }
             let place = route.to as usize;
             let mut cell = self.memo.delivery(state[place], route.rank);
             // Where nothing may be delivered, nothing is known, unless a fault stands in the way for a while.
             if cell == UNKNOWN || now.is_some() {
-                let is_kept = || now.is_some_and(|now| self.is_kept_from(now, route.link()));
-                if !route.is_open || is_kept() || !self.facts(state[place]).is_running {
+                if !self.may_arrive(state, now, route) {
                     continue;
                 }
                 cell = self.cell(state[place], Stim::deliver(envelope));

@@ -122,6 +122,18 @@ impl Stage {
         Simulator::new(self.seed, self.options())
     }
 
+    /// Ends a play by direct calls, of so many steps.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub fn conclude_calls(&self, steps: u64, result: Result<(), String>) -> Result<Outcome, Box<Failed>> {
+        result.map(|()| Outcome { steps, ..Outcome::default() }).map_err(|what| {
+            let options = "by direct calls".to_owned();
+            let failure = Failure { seed: self.seed, at_us: 0, what, options, last: Vec::new() };
+            Box::new(Failed { failure, trace: None })
+        })
+    }
+
     /// Ends a play: the oracles have their last word.
     ///
     /// # Errors

@@ -7,10 +7,13 @@
 
 use crate::crew::{Threads, Watcher};
 use std::fmt;
+use std::sync::Arc;
 use synod_checker::{
     CheckSettings, Checkable, Checker, Fairness, Finding, Observer, Property, Report, Settings, Spent, State,
     Stats, Survives, System, Until, Verdict, Walks,
 };
+use synod_node::Node;
+use synod_stdx::Wire;
 use synod_world::{Header, TRACE_VERSION, Trace};
 
 /// A named claim about a module that the model checker shows.
@@ -168,17 +171,18 @@ impl<'a> Desk<'a> {
         self.orders.mutant
     }
 
-    /// A bench for `system`, whose users `observer` watches.
+    /// A bench for `system`, whose users `observer` watches. Where orders ask for checks, a message must survive its byte
+    /// form.
     ///
     /// # Errors
     /// If the nodes cannot even start.
-    pub fn bench<N: Checkable, O: Observer<N>>(
+    pub fn bench<N: Checkable + Node<Message: Wire>, O: Observer<N>>(
         &mut self,
         system: System<N>,
         observer: O,
-        survives: Option<Survives<N>>,
     ) -> Result<Bench<'_, 'a, N, O>, Stop> {
         let built = if self.orders.checks {
+            let survives = Some(Arc::new(survives::<N::Message>) as Survives<N>);
             Checker::with_checks(system, observer, CheckSettings { survives })
         } else {
             Checker::new(system, observer)
@@ -187,6 +191,14 @@ impl<'a> Desk<'a> {
             Ok(checker) => Ok(Bench { desk: self, checker }),
             Err(words) => Err(Stop::Failed(format!("the nodes cannot start: {words}"))),
         }
+    }
+}
+
+/// Whether a message is the same in its byte form and back; if not, what it becomes.
+fn survives<M: Wire + PartialEq + fmt::Debug>(message: &M) -> Option<String> {
+    match M::from_bytes(&message.to_bytes()) {
+        Ok(back) if back == *message => None,
+        other => Some(format!("{message:?} becomes {other:?} by way of its bytes")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The client: that of `clientserver`, turned to whoever is primary now.
 
-use crate::{Message, Process, Replicable, Timer, View, ViewNumber};
+use crate::{Message, Process, Replicable, Timer, View};
 use synod_clientserver::{Backoff, Client as Asking, Process as Inner, Seq};
 use synod_node::{Context, Effect, NodeId, RequestId};
 
@@ -17,8 +17,7 @@ type Ctx<S> = Context<Process<S>>;
 pub struct Client<S: Replicable> {
     view_server: NodeId,
     /// The newest view that it has heard of.
-    view: ViewNumber,
-    primary: Option<NodeId>,
+    view: View,
     asking: Asking<S>,
 }
 
@@ -26,27 +25,26 @@ impl<S: Replicable> Client<S> {
     /// A client named `me` that has asked nothing yet.
     pub fn new(me: NodeId, view_server: NodeId) -> Self {
         let asking = Asking::new(me, view_server).with_backoff(Backoff::new(RETRY_FIRST_MS, RETRY_CAP_MS));
-        Client { view_server, view: ViewNumber::STARTUP, primary: None, asking }
+        Client { view_server, view: View::STARTUP, asking }
     }
 
     /// Whom it takes for the primary.
     pub fn primary(&self) -> Option<NodeId> {
-        self.primary
+        self.view.primary_id()
     }
 
     pub(crate) fn on_request(&mut self, id: RequestId, command: S::Command, ctx: &mut Ctx<S>) {
-        if self.primary.is_none() {
+        if self.primary().is_none() {
             ctx.send(self.view_server, Message::Ask);
         }
         self.within(ctx, |asking, inner| asking.on_request(id, command, inner));
     }
 
     pub(crate) fn on_announce(&mut self, view: View, ctx: &mut Ctx<S>) {
-        if view.number <= self.view {
+        if view.number <= self.view.number {
             return;
         }
-        self.view = view.number;
-        self.primary = view.primary.map(|primary| primary.id);
+        self.view = view;
         self.within(ctx, Asking::send_again);
     }
 
@@ -71,7 +69,7 @@ impl<S: Replicable> Client<S> {
         let mut inner = Context::new(ctx.me());
         run(&mut self.asking, &mut inner);
         for effect in inner.take_effects() {
-            match (effect, self.primary) {
+            match (effect, self.primary()) {
                 (Effect::Send { message, .. } | Effect::SendEarly { message, .. }, Some(primary)) => {
                     ctx.send(primary, Message::Session(message));
                 }

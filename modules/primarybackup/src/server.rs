@@ -215,21 +215,22 @@ impl<S: Replicable> Server<S> {
     }
 
     fn send_transfer(&mut self, ctx: &mut Ctx<S>) {
-        let (Role::Transferring { transfer, .. }, Some(backup)) = (&mut self.role, self.view.backup) else {
+        let (Role::Transferring { transfer, .. }, Some(backup)) = (&mut self.role, self.view.backup_id())
+        else {
             return;
         };
         let total = transfer.total();
         while let Some((offset, bytes)) = transfer.take_unsent(self.settings) {
-            ctx.send(backup.id, Message::Transfer { view: self.view, offset, total, bytes });
+            ctx.send(backup, Message::Transfer { view: self.view, offset, total, bytes });
         }
     }
 
     fn send_forwards(&mut self, ctx: &mut Ctx<S>) {
-        let (Role::Primary { pipeline, .. }, Some(backup)) = (&mut self.role, self.view.backup) else {
+        let (Role::Primary { pipeline, .. }, Some(backup)) = (&mut self.role, self.view.backup_id()) else {
             return;
         };
         while let Some((first, operations)) = pipeline.take_unsent(S::bytes) {
-            ctx.send(backup.id, Message::Forward { view: self.view.number, first, operations });
+            ctx.send(backup, Message::Forward { view: self.view.number, first, operations });
         }
     }
 
@@ -260,7 +261,7 @@ impl<S: Replicable> Server<S> {
     ) {
         self.on_announce(view, ctx);
         // Of an older view, or not from whom it names.
-        if view != self.view || view.primary.is_none_or(|primary| primary.id != from) {
+        if view != self.view || view.primary_id() != Some(from) {
             return;
         }
         let through = match &mut self.role {
@@ -302,7 +303,7 @@ impl<S: Replicable> Server<S> {
         through: u64,
         ctx: &mut Ctx<S>,
     ) {
-        let is_from_backup = view == self.view.number && self.is_backup(from);
+        let is_from_backup = view == self.view.number && self.view.backup_id() == Some(from);
         let Role::Transferring { transfer, .. } = &mut self.role else { return };
         if !is_from_backup {
             return;
@@ -322,7 +323,7 @@ impl<S: Replicable> Server<S> {
         operations: &[Operation<S::Command>],
         ctx: &mut Ctx<S>,
     ) {
-        let is_from_primary = self.view.primary.is_some_and(|primary| primary.id == from);
+        let is_from_primary = self.view.primary_id() == Some(from);
         let Role::Backup { replica, taken } = &mut self.role else { return };
         // A former primary may still think that it serves.
         if view != self.view.number || !is_from_primary {
@@ -342,7 +343,7 @@ impl<S: Replicable> Server<S> {
     }
 
     pub(crate) fn on_taken(&mut self, from: NodeId, view: ViewNumber, through: Index, ctx: &mut Ctx<S>) {
-        let is_from_backup = view == self.view.number && self.is_backup(from);
+        let is_from_backup = view == self.view.number && self.view.backup_id() == Some(from);
         let Role::Primary { replica, pipeline } = &mut self.role else { return };
         if !is_from_backup {
             return;
@@ -351,10 +352,6 @@ impl<S: Replicable> Server<S> {
             run_and_answer(replica, &operation, ctx);
         }
         self.send_forwards(ctx);
-    }
-
-    fn is_backup(&self, id: NodeId) -> bool {
-        self.view.backup.is_some_and(|backup| backup.id == id)
     }
 
     pub(crate) fn assert_invariants(&self) {

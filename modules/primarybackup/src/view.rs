@@ -79,6 +79,16 @@ impl View {
     /// The view before any server was heard of.
     pub const STARTUP: View = View { number: ViewNumber::STARTUP, primary: None, backup: None };
 
+    /// Which server is primary, in whichever of its lives.
+    pub fn primary_id(&self) -> Option<NodeId> {
+        self.primary.map(|member| member.id)
+    }
+
+    /// Which server is backup, in whichever of its lives.
+    pub fn backup_id(&self) -> Option<NodeId> {
+        self.backup.map(|member| member.id)
+    }
+
     /// Whether `member` has a part in it.
     pub fn names(&self, member: Member) -> bool {
         self.primary == Some(member) || self.backup == Some(member)

@@ -43,14 +43,10 @@ fn view_of(node: &Node) -> Option<View> {
     node.server().map(Server::view)
 }
 
-fn id_of(member: Option<synod_primarybackup::Member>) -> Option<NodeId> {
-    member.map(|member| member.id)
-}
-
 /// Its backup, to a primary.
 fn backup_of(node: &Node) -> Option<NodeId> {
     let server = node.server().filter(|server| server.is_primary())?;
-    id_of(server.view().backup)
+    server.view().backup_id()
 }
 
 /// The primary believes that its backup took all that it forwarded in `effects`.
@@ -68,7 +64,7 @@ fn believe(node: &mut Node, effects: &[Effect<Node>], ctx: &mut Context<Node>) {
 /// Lets a server that is a backup be one with another state.
 fn with_state(node: &mut Node, me: NodeId, state: &Replica<KvStore>) {
     let Some(view) = view_of(node) else { return };
-    let Some(primary) = id_of(view.primary) else { return };
+    let Some(primary) = view.primary_id() else { return };
     let server = Server::new(me, NodeId::server(0), KvStore::default(), Settings::default());
     *node = Process::Server(server);
     let bytes = state.to_bytes();
@@ -180,7 +176,6 @@ fn of_backups(name: &'static str) -> Option<Substitute<Node>> {
         }),
         "forgets_results" => Arc::new(|node, stimulus, ctx| {
             // Whoever was backup when a request ran does not answer it again.
-            let is_told = matches!(stimulus, Stimulus::Message { message: Message::Session(_), .. });
             let executed = |node: &Node, client| {
                 node.server()
                     .and_then(Server::replica)
@@ -193,7 +188,7 @@ fn of_backups(name: &'static str) -> Option<Substitute<Node>> {
                 } => executed(node, *client) >= *first,
                 _ => false,
             };
-            if !(is_told && known) {
+            if !known {
                 step(node, stimulus, ctx);
             }
         }),

@@ -1,14 +1,15 @@
 //! A simulated Paxos group with clients, and those who watch it.
 
 use super::oracles::{Counter, DiskOracle, LogOracle};
-use crate::kv::{self, Collected, Endless, List};
+use crate::asks::{Asks, Forever};
+use crate::kv::{self, Collected, List};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
-use synod_clientserver::{KvCommand, KvOutput, KvStore, Outcome as Answer};
+use synod_clientserver::{KvCommand, KvOutput, KvStore};
 use synod_node::{NodeId, StateMachine};
 use synod_paxos::{Client, Process, Proposal, Request, Server, Settings, Slot};
-use synod_simulator::{Ask, Failure, Simulator, Workload};
+use synod_simulator::{Failure, Simulator};
 use synod_stdx::Rng;
 use synod_testkit::{Failed, HistoryOracle, Outcome, Stage, Translate};
 use synod_world::World;
@@ -26,8 +27,8 @@ pub struct Cluster {
     /// The members, in order.
     pub servers: Vec<NodeId>,
     settings: Settings,
-    /// Whether gets go around the log.
-    fast_reads: bool,
+    /// How commands are asked: in some runs gets go around the log.
+    request: fn(KvCommand) -> Request<KvCommand>,
     counts: Rc<RefCell<BTreeMap<&'static str, u64>>>,
 }
 
@@ -62,13 +63,14 @@ impl Cluster {
     /// A group that does not run yet.
     pub fn new(stage: &Stage, servers: u32, settings: Settings) -> Self {
         let mut sim = stage.simulator();
-        sim.watch(HistoryOracle::<Node>::new(Translate { op, ret }));
+        sim.watch(HistoryOracle::<Node>::new(Translate { op, ret: kv::told }));
         sim.watch(LogOracle::default());
         sim.watch(DiskOracle::default());
         let counts = Rc::new(RefCell::new(BTreeMap::new()));
         sim.watch(Counter(Rc::clone(&counts)));
         let fast_reads = Rng::new(stage.seed).split("fast reads").chance(500);
-        Cluster { sim, servers: NodeId::servers(servers), settings, fast_reads, counts }
+        let request = if fast_reads { around_the_log } else { through_the_log };
+        Cluster { sim, servers: NodeId::servers(servers), settings, request, counts }
     }
 
     fn start_servers(&mut self) -> Step {
@@ -122,13 +124,7 @@ impl Cluster {
     /// If it cannot start.
     pub fn asks_and_collects(&mut self, number: u32, list: List, answers: &Collected) -> Step {
         let id = self.client(number)?;
-        let asks = Asks {
-            fast_reads: self.fast_reads,
-            ahead: list.into(),
-            expected: VecDeque::new(),
-            answers: Rc::clone(answers),
-        };
-        self.sim.drive(id, 1, asks);
+        self.sim.drive(id, 1, Asks::by(self.request, list).collecting(answers));
         Ok(())
     }
 
@@ -138,8 +134,7 @@ impl Cluster {
     /// If it cannot start.
     pub fn asks_at_once(&mut self, number: u32, window: usize, list: List) -> Step {
         let id = self.client(number)?;
-        let (ahead, expected, answers) = (list.into(), VecDeque::new(), Collected::default());
-        self.sim.drive(id, window, Asks { fast_reads: true, ahead, expected, answers });
+        self.sim.drive(id, window, Asks::by(around_the_log, list));
         Ok(())
     }
 
@@ -149,14 +144,7 @@ impl Cluster {
     /// If it cannot start.
     pub fn asks_for_ever(&mut self, number: u32, pause_us: u64) -> Step {
         let id = self.client(number)?;
-        let forever = Forever {
-            fast_reads: self.fast_reads,
-            endless: Endless::new(number),
-            expected: None,
-            pause_us,
-            is_pausing: false,
-        };
-        self.sim.drive(id, 1, forever);
+        self.sim.drive(id, 1, Forever::by(self.request, number, pause_us));
         Ok(())
     }
 
@@ -254,11 +242,15 @@ pub fn running(world: &World<Node>) -> Vec<&Server<KvStore>> {
     world.running().filter_map(|(_, node)| node.server()).collect()
 }
 
-fn request(command: KvCommand, fast_reads: bool) -> Request<KvCommand> {
-    if fast_reads && KvStore::is_read_only(&command) {
-        Request::Queries(vec![command])
-    } else {
-        Request::Commands(vec![command])
+fn through_the_log(command: KvCommand) -> Request<KvCommand> {
+    Request::Commands(vec![command])
+}
+
+/// Reads need no entry.
+fn around_the_log(command: KvCommand) -> Request<KvCommand> {
+    match KvStore::is_read_only(&command) {
+        true => Request::Queries(vec![command]),
+        false => through_the_log(command),
     }
 }
 
@@ -271,68 +263,4 @@ fn only(request: &Request<KvCommand>) -> &KvCommand {
 
 fn op(request: &Request<KvCommand>) -> synod_history::KvOp {
     kv::op(only(request))
-}
-
-fn ret(answer: &Answer<KvOutput>) -> Option<synod_history::KvRet> {
-    match answer {
-        Answer::Done(output) => Some(kv::ret(output)),
-        Answer::MayHaveHappened => None,
-    }
-}
-
-struct Asks {
-    fast_reads: bool,
-    ahead: VecDeque<(KvCommand, Option<KvOutput>)>,
-    expected: VecDeque<Option<KvOutput>>,
-    answers: Collected,
-}
-
-impl Workload<Node> for Asks {
-    fn next(&mut self, _now_us: u64, _rng: &mut Rng) -> Ask<Request<KvCommand>> {
-        let Some((command, expected)) = self.ahead.pop_front() else { return Ask::Done };
-        self.expected.push_back(expected);
-        Ask::Request(request(command, self.fast_reads))
-    }
-
-    fn on_response(&mut self, request: &Request<KvCommand>, answer: &Answer<KvOutput>) -> Result<(), String> {
-        let Answer::Done(output) = answer else {
-            return Err(format!("the session of {request:?} was forgotten"));
-        };
-        self.answers.borrow_mut().push(output.clone());
-        match self.expected.pop_front().flatten() {
-            Some(expected) if *output != expected => {
-                Err(format!("{request:?} was answered {output:?} where only {expected:?} is right"))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-struct Forever {
-    fast_reads: bool,
-    endless: Endless,
-    expected: Option<KvOutput>,
-    pause_us: u64,
-    is_pausing: bool,
-}
-
-impl Workload<Node> for Forever {
-    fn next(&mut self, _now_us: u64, rng: &mut Rng) -> Ask<Request<KvCommand>> {
-        if self.pause_us > 0 && !self.is_pausing {
-            self.is_pausing = true;
-            return Ask::After(self.pause_us);
-        }
-        self.is_pausing = false;
-        let (command, expected) = self.endless.next(rng);
-        self.expected = Some(expected);
-        Ask::Request(request(command, self.fast_reads))
-    }
-
-    fn on_response(&mut self, request: &Request<KvCommand>, answer: &Answer<KvOutput>) -> Result<(), String> {
-        let expected = self.expected.take().map(Answer::Done);
-        if expected.as_ref() == Some(answer) {
-            return Ok(());
-        }
-        Err(format!("{request:?} was answered {answer:?} where only {expected:?} is right"))
-    }
 }

@@ -4,6 +4,7 @@ use super::row;
 use super::service::{Service, Step, VIEW_SERVER, get, play, play_with, put};
 use crate::asks::Asks;
 use crate::kv;
+use synod_clientserver::KvCommand;
 use synod_node::NodeId;
 use synod_primarybackup::{Settings, View};
 use synod_stdx::{Rng, marks};
@@ -98,12 +99,11 @@ fn crash_storm(stage: &Stage) -> Result<Outcome, Box<Failed>> {
 fn quick_restarts(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     play(stage, 2, |service| {
         for round in 0..6 {
-            let (primary, backup) = pair(service)?;
+            pair(service)?;
             let value = round.to_string();
             service.asks(1, vec![put("k", &value)])?;
             service.finish(10_000)?;
-            let (primary, backup) =
-                if pair(service)?.0 == primary { (primary, backup) } else { (backup, primary) };
+            let (primary, backup) = pair(service)?;
             // Before anybody could miss it.
             service.sim.crash(primary)?;
             service.sim.run_ms(1)?;
@@ -162,7 +162,7 @@ fn unheard(stage: &Stage, is_deaf: bool) -> Result<Outcome, Box<Failed>> {
         let (primary, backup) = pair(service)?;
         let (near, far) = (service.client(1)?, service.client(2)?);
         service.asks(1, vec![put("k", "old")])?;
-        service.asks(2, vec![get("nothing", "")].into_iter().map(|(get, _)| (get, None)).collect())?;
+        service.asks(2, vec![(KvCommand::get("nothing"), None)])?;
         service.finish(10_000)?;
         let (first, second) = if is_deaf { (VIEW_SERVER, primary) } else { (primary, VIEW_SERVER) };
         service.sim.network().cut(first, second);
@@ -235,7 +235,7 @@ fn large_state(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         for client in 2..=3 {
             service.asks(client, kv::own_appends(&format!("k{client}"), 300))?;
         }
-        let mut last = None;
+        let mut is_paired = false;
         for _ in 0..4 {
             let id = service.add_server()?;
             let joining = |sim: &synod_simulator::Simulator<super::service::Node>| {
@@ -245,15 +245,13 @@ fn large_state(stage: &Stage) -> Result<Outcome, Box<Failed>> {
             let joined = service.sim.run_until(10_000, joining)?;
             service.must(joined, format!("{id} is never made backup"))?;
             service.sim.run_ms(rng.between(0, 20))?;
-            let is_joining = joining(&service.sim);
-            if is_joining {
-                service.sim.crash(id)?;
-            } else {
-                last = Some(id);
+            is_paired = !joining(&service.sim);
+            if is_paired {
                 break;
             }
+            service.sim.crash(id)?;
         }
-        if last.is_none() {
+        if !is_paired {
             service.add_server()?;
         }
         pair(service)?;

@@ -117,7 +117,7 @@ impl Service {
     ///
     /// # Errors
     /// If it cannot start.
-    pub fn asks_as(&mut self, number: u32, window: usize, asks: Asks) -> Step {
+    pub fn asks_as(&mut self, number: u32, window: usize, asks: Asks<KvCommand>) -> Step {
         let id = self.client(number)?;
         self.sim.drive(id, window, asks);
         Ok(())
@@ -156,10 +156,7 @@ impl Service {
     /// If they do not in time.
     pub fn forms(&mut self, ms_max: u64, primary: u32, backup: Option<u32>) -> Step {
         let (primary, backup) = (NodeId::server(primary), backup.map(NodeId::server));
-        let names = move |view: View| {
-            let id = |member: Option<Member>| member.map(|member| member.id);
-            id(view.primary) == Some(primary) && id(view.backup) == backup
-        };
+        let names = move |view: View| view.primary_id() == Some(primary) && view.backup_id() == backup;
         let done = self.sim.run_until(ms_max, |sim| names(served_view(sim.world())))?;
         self.must(done, format!("{primary} and {backup:?} do not serve after {ms_max} ms"))
     }

@@ -3,7 +3,6 @@
 use synod_clientserver::KvStore;
 use synod_node::{Context, Effect, NodeId, Stimulus, step};
 use synod_primarybackup::{Member, Message, Process, Timer, View, ViewNumber, ViewServer};
-use synod_simulator::Failure;
 use synod_testkit::{Failed, Kind, Outcome, Scenario, Stage};
 
 /// Rows 1.1 to 1.12.
@@ -123,19 +122,7 @@ struct Desk {
 fn play(stage: &Stage, script: impl FnOnce(&mut Desk) -> Step) -> Result<Outcome, Box<Failed>> {
     let mut desk = Desk { view_server: Process::ViewServer(ViewServer::default()), steps: 0 };
     let result = desk.take(Stimulus::Start).map(|_| ()).and_then(|()| script(&mut desk));
-    match result {
-        Ok(()) => Ok(Outcome { steps: desk.steps, ..Outcome::default() }),
-        Err(what) => {
-            let failure = Failure {
-                seed: stage.seed,
-                at_us: 0,
-                what,
-                options: "by direct calls".to_owned(),
-                last: Vec::new(),
-            };
-            Err(Box::new(Failed { failure, trace: None }))
-        }
-    }
+    stage.conclude_calls(desk.steps, result)
 }
 
 impl Desk {

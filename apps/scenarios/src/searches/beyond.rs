@@ -29,14 +29,6 @@ fn done(callers: &[u32]) -> Claim {
     Property::users_are_done(&clients(callers))
 }
 
-/// A server does not run.
-fn is_down(server: u32) -> Claim {
-    let id = NodeId::server(server);
-    Property::when(format!("n{server} is down"), Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
-        view.node(id).is_none()
-    })
-}
-
 /// A message like this is in flight to a server.
 fn is_sent(
     to: u32,
@@ -84,9 +76,12 @@ fn crash_anywhere(desk: &mut Desk<'_>) -> Staged {
 /// Server `server` crashes, and restarts. Nothing else happens.
 fn crash_and_restart(bench: &mut Stand<'_, '_>, from: &State, server: u32) -> Staged<State> {
     let plan = only(sound(3), bench, (&[], &[]));
-    let state =
-        bench.must_reach(&format!("server {server} crashes"), from, plan.clone().goal(is_down(server)))?;
-    let up = is_down(server).negated();
+    let state = bench.must_reach(
+        &format!("server {server} crashes"),
+        from,
+        plan.clone().goal(Property::is_down(NodeId::server(server))),
+    )?;
+    let up = Property::is_down(NodeId::server(server)).negated();
     bench.must_reach(&format!("server {server} restarts"), &state, plan.goal(up))
 }
 

@@ -2,11 +2,10 @@
 
 use crate::kv::{self, List};
 use std::sync::Arc;
-use synod_checker::{Fairness, Network, Property, Reads, Settings, Survives, Symmetry, System, User, Walks};
-use synod_clientserver::{Client, KvCommand, KvOutput, KvStore, Message, Outcome, Process, Server};
+use synod_checker::{Checkable, Fairness, Network, Property, Settings, Symmetry, System, User, Walks};
+use synod_clientserver::{Client, KvCommand, KvOutput, KvStore, Outcome, Process, Server};
 use synod_history::{KvOp, KvRet};
-use synod_node::NodeId;
-use synod_stdx::Wire;
+use synod_node::{Node as ProtocolNode, NodeId};
 use synod_testkit::{Bench, Desk, Linearizable, Pinned, Search, Staged, Stop, Translator};
 
 /// A node of this module, as the searches have it.
@@ -50,11 +49,14 @@ const fn search(
     Search { module: "clientserver", number, name, play, is_long: false }
 }
 
-/// What the history's judge makes of requests and answers.
+/// What the history's judge makes of requests and answers, where they are the small store's own.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Kv;
 
-impl Translator<Node> for Kv {
+impl<N> Translator<N> for Kv
+where
+    N: Checkable + ProtocolNode<Request = KvCommand, Response = Outcome<KvOutput>>,
+{
     fn op(request: &KvCommand) -> KvOp {
         kv::op(request)
     }
@@ -74,14 +76,6 @@ fn append(key: &str, value: &str) -> (KvCommand, Option<KvOutput>) {
 
 fn get(key: &str) -> (KvCommand, Option<KvOutput>) {
     (KvCommand::get(key), None)
-}
-
-/// A message of this module in its byte form and back.
-fn survives() -> Survives<Node> {
-    Arc::new(|message| match Message::from_bytes(&message.to_bytes()) {
-        Ok(back) if back == *message => None,
-        other => Some(format!("{message:?} becomes {other:?} by way of its bytes")),
-    })
 }
 
 fn user(list: List) -> User<Node> {
@@ -105,7 +99,7 @@ type Stand<'d, 'a> = Bench<'d, 'a, Node, Judge>;
 
 fn bench<'d, 'a>(desk: &'d mut Desk<'a>, users: Vec<User<Node>>) -> Staged<Stand<'d, 'a>> {
     let system = system(desk, Network::Set, users);
-    desk.bench(system, Judge::default(), Some(survives()))
+    desk.bench(system, Judge::default())
 }
 
 fn clients(count: usize) -> Vec<NodeId> {
@@ -167,7 +161,7 @@ fn give_ups(desk: &mut Desk<'_>) -> Staged {
     let users = vec![user(kv::shared_appends("k", 1, 2)).with_window(2), user(kv::shared_appends("k", 2, 2))];
     let mut system = system(desk, Network::Set, users);
     system.budgets.give_ups = 2;
-    let mut bench = desk.bench(system, Judge::default(), Some(survives()))?;
+    let mut bench = desk.bench(system, Judge::default())?;
     let start = bench.start();
     bench.explore("every way", &start, Settings::default().states(BUDGET))
 }
@@ -176,17 +170,12 @@ fn give_ups(desk: &mut Desk<'_>) -> Staged {
 fn lost_messages(desk: &mut Desk<'_>) -> Staged {
     let mut system = system(desk, Network::Bag, vec![user(kv::own_appends("k", 2))]);
     system.budgets.drops = 2;
-    let mut bench = desk.bench(system, Judge::default(), Some(survives()))?;
+    let mut bench = desk.bench(system, Judge::default())?;
     let done = Property::users_are_done(&clients(1));
     let start = bench.start();
-    let plan = || Settings::default().prune(crowded(3));
+    let plan = || Settings::default().prune(Property::crowded(3));
     bench.eventually("in every fair run", &start, plan(), (&done, Fairness::Weak))?;
     bench.eventually("from every state", &start, plan(), (&done, Fairness::Possible))
-}
-
-/// More messages are in flight than are of interest: without an end to asking again there is no end to states.
-fn crowded(messages: usize) -> Property<Node, Judge> {
-    Property::when("many messages are in flight", Reads::Everything, move |view| view.in_flight() > messages)
 }
 
 /// Two clients that differ in their names alone.
@@ -194,7 +183,7 @@ fn alike(desk: &mut Desk<'_>) -> Staged {
     let one = || user(vec![append("k", "x"), append("k", "x")]);
     let system = system(desk, Network::Set, vec![one(), one()]);
     let symmetry = Symmetry::new(&system, &[clients(2)]).map_err(Stop::Failed)?;
-    let mut bench = desk.bench(system, Judge::default(), Some(survives()))?;
+    let mut bench = desk.bench(system, Judge::default())?;
     let start = bench.start();
     let plan = || Settings::default().prune(Property::users_are_done(&clients(2)));
     bench.exhaust("told apart", &start, plan(), Pinned::new(29_213, 24))?;

@@ -1,11 +1,11 @@
 //! Searches of `primarybackup` beyond the module's list: crashes, restarts, deposed primaries, states in pieces, progress.
 
 use super::pair::{
-    Asks, BUDGET, Plan, Said, Service, Stand, VIEW_SERVER, another_view, crowded, done, has_role, is_down,
-    is_sent, names, only, serves, sound, views_above, with_timers_of,
+    Asks, BUDGET, Plan, Said, Service, Stand, VIEW_SERVER, another_view, done, has_role, is_sent, names,
+    only, serves, sound, views_above, with_timers_of,
 };
 use super::primarybackup::{append, asked, paired, row};
-use synod_checker::{Budgets, Fairness, Network, State};
+use synod_checker::{Budgets, Fairness, Network, Property, State};
 use synod_clientserver::KvCommand;
 use synod_node::NodeId;
 use synod_primarybackup::{Message, Settings};
@@ -55,9 +55,10 @@ fn crash_anywhere(desk: &mut Desk<'_>) -> Staged {
 fn crash_and_restart(bench: &mut Stand<'_, '_>, from: &State, server: u32) -> Staged<State> {
     let plan = only(sound(2), bench, (&[], &[]));
     let crashes = format!("server {server} crashes");
-    let state = bench.must_reach(&crashes, from, plan.clone().goal(is_down(server)))?;
+    let state =
+        bench.must_reach(&crashes, from, plan.clone().goal(Property::is_down(NodeId::server(server))))?;
     let restarts = format!("server {server} restarts");
-    bench.must_reach(&restarts, &state, plan.goal(is_down(server).negated()))
+    bench.must_reach(&restarts, &state, plan.goal(Property::is_down(NodeId::server(server)).negated()))
 }
 
 fn restarted_primary(desk: &mut Desk<'_>) -> Staged {
@@ -164,7 +165,7 @@ fn lost_messages(desk: &mut Desk<'_>) -> Staged {
     let mut bench = service.bench(desk)?;
     let pair = paired(&mut bench, 2)?;
     let asked = asked(&mut bench, &pair, &[1])?;
-    let plan = sound(2).prune(crowded(3)).prune(views_above(2));
+    let plan = sound(2).prune(Property::crowded(3)).prune(views_above(2));
     bench.eventually("in every fair run", &asked, plan, (&done(&[1]), Fairness::Weak))
 }
 
@@ -180,7 +181,7 @@ fn another_primary(desk: &mut Desk<'_>) -> Staged {
     let over = bench.must_reach("server 2 serves alone", &asked, way.goal(serves(2, 3, 2, None)))?;
     // What server 1 would say to the view server would pile up, so it says nothing.
     let plan = with_timers_of(sound(2), &bench, (&[0, 2], &[1]));
-    let plan = plan.prune(crowded(5)).prune(views_above(3));
+    let plan = plan.prune(Property::crowded(5)).prune(views_above(3));
     bench.eventually("in every fair run", &over, plan, (&done(&[1]), Fairness::Weak))
 }
 

@@ -3,14 +3,11 @@
 use crate::kv;
 use crate::paxos::oracles;
 use std::sync::Arc;
-use synod_checker::{Budgets, Network, Property, Reads, Settings, Survives, Symmetry, System, User, View};
+use synod_checker::{Budgets, Network, Property, Reads, Settings, Symmetry, System, User, View};
 use synod_clientserver::{KvCommand, KvOutput, KvStore, Outcome};
 use synod_history::{KvOp, KvRet};
 use synod_node::{Durable, NodeId, StateMachine as _};
-use synod_paxos::{
-    Client, Message, Process, Proposal, Record, Request, Run, Server, Slot, SlotStatus, invariants,
-};
-use synod_stdx::Wire;
+use synod_paxos::{Client, Process, Proposal, Record, Request, Run, Server, Slot, SlotStatus, invariants};
 use synod_testkit::{Bench, Desk, Linearizable, Staged, Stop, Translator};
 
 /// A node of the group.
@@ -104,7 +101,7 @@ impl Group {
     /// If the nodes cannot start.
     pub fn bench<'d, 'a>(self, desk: &'d mut Desk<'a>) -> Staged<Stand<'d, 'a>> {
         let system = self.system(desk);
-        desk.bench(system, Judge::default(), Some(survives()))
+        desk.bench(system, Judge::default())
     }
 
     /// A bench for it, and the symmetry of its clients, which must ask the same of the same server.
@@ -118,7 +115,7 @@ impl Group {
         let clients = NodeId::clients(self.callers.len() as u32);
         let system = self.system(desk);
         let symmetry = Symmetry::new(&system, &[clients]).map_err(Stop::Failed)?;
-        Ok((desk.bench(system, Judge::default(), Some(survives()))?, Arc::new(symmetry)))
+        Ok((desk.bench(system, Judge::default())?, Arc::new(symmetry)))
     }
 
     fn system(self, desk: &Desk<'_>) -> System<Node> {
@@ -137,13 +134,6 @@ impl Group {
         }
         system
     }
-}
-
-fn survives() -> Survives<Node> {
-    Arc::new(|message| match Message::from_bytes(&message.to_bytes()) {
-        Ok(back) if back == *message => None,
-        other => Some(format!("{message:?} becomes {other:?} by way of its bytes")),
-    })
 }
 
 /// The servers with these numbers.
@@ -171,9 +161,7 @@ pub fn without_timers(plan: Plan, bench: &Stand<'_, '_>) -> Plan {
 /// the stage.
 pub fn with_timers_of(plan: Plan, bench: &Stand<'_, '_>, of: (&[u32], &[u32])) -> Plan {
     let group = [servers(of.0), clients(of.1)].concat();
-    let others: Vec<NodeId> =
-        bench.checker().names().iter().filter(|id| !group.contains(id)).copied().collect();
-    plan.without_timers(&others)
+    plan.timers_only(bench.checker().names(), &group)
 }
 
 fn running<'v>(view: &'v View<'_, Node, Judge>) -> Vec<&'v Server<KvStore>> {

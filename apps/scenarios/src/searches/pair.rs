@@ -1,17 +1,11 @@
 //! A primary-backup service with clients, as searches have it: its system, its properties, and the names of things.
 
 use super::clientserver::Kv;
-use crate::kv;
-use std::sync::Arc;
-use synod_checker::{Budgets, Network, Property, Reads, Settings, Survives, System, User, View};
+use synod_checker::{Budgets, Network, Property, Reads, Settings, System, User, View};
 use synod_clientserver::{KvCommand, KvOutput, KvStore, Outcome};
-use synod_history::{KvOp, KvRet};
 use synod_node::NodeId;
-use synod_primarybackup::{
-    Client, Member, Message, Process, Server, View as ServiceView, ViewServer, invariants,
-};
-use synod_stdx::Wire;
-use synod_testkit::{Bench, Desk, Linearizable, Staged, Translator};
+use synod_primarybackup::{Client, Message, Process, Server, View as ServiceView, ViewServer, invariants};
+use synod_testkit::{Bench, Desk, Linearizable, Staged};
 
 /// A node of the service.
 pub type Node = Process<KvStore>;
@@ -33,16 +27,6 @@ pub const BUDGET: u64 = 3_000_000;
 
 /// The view server's name.
 pub const VIEW_SERVER: NodeId = NodeId::server(0);
-
-impl Translator<Node> for Kv {
-    fn op(request: &KvCommand) -> KvOp {
-        kv::op(request)
-    }
-
-    fn ret(answer: &Outcome<KvOutput>) -> Option<KvRet> {
-        kv::told(answer)
-    }
-}
 
 /// What a client asks, with the answers that are right, where only one is.
 pub type Asks = Vec<(KvCommand, Option<KvOutput>)>;
@@ -88,15 +72,8 @@ impl Service {
             let user = User::asks(asks.into_iter().map(done).collect());
             system.add_with_user(id, Process::Client(Client::new(id, VIEW_SERVER)), user);
         }
-        desk.bench(system, Judge::default(), Some(survives()))
+        desk.bench(system, Judge::default())
     }
-}
-
-fn survives() -> Survives<Node> {
-    Arc::new(|message| match Said::from_bytes(&message.to_bytes()) {
-        Ok(back) if back == *message => None,
-        other => Some(format!("{message:?} becomes {other:?} by way of its bytes")),
-    })
 }
 
 /// The names of these: servers by their numbers, 0 for the view server, then clients.
@@ -110,17 +87,9 @@ pub fn only(plan: Plan, bench: &Stand<'_, '_>, of: (&[u32], &[u32])) -> Plan {
     plan.only(bench.checker().names(), &names(of))
 }
 
-/// No timer fires, unless the orders want them to.
-pub fn without_timers(plan: Plan, bench: &Stand<'_, '_>) -> Plan {
-    if bench.timers() { plan } else { plan.without_timers(bench.checker().names()) }
-}
-
 /// Only the timers of these fire, whatever the orders.
 pub fn with_timers_of(plan: Plan, bench: &Stand<'_, '_>, of: (&[u32], &[u32])) -> Plan {
-    let group = names(of);
-    let others: Vec<NodeId> =
-        bench.checker().names().iter().filter(|id| !group.contains(id)).copied().collect();
-    plan.without_timers(&others)
+    plan.timers_only(bench.checker().names(), &names(of))
 }
 
 fn running<'v>(view: &'v Sight<'_>) -> Vec<&'v Server<KvStore>> {
@@ -168,8 +137,7 @@ pub fn views_above(number: u64) -> Claim {
 }
 
 fn is_named(view: ServiceView, primary: u32, backup: Option<u32>) -> bool {
-    let id = |member: Option<Member>| member.map(|member| member.id);
-    id(view.primary) == Some(NodeId::server(primary)) && id(view.backup) == backup.map(NodeId::server)
+    view.primary_id() == Some(NodeId::server(primary)) && view.backup_id() == backup.map(NodeId::server)
 }
 
 /// The newest view has this number, and names others than these: of no interest where a play is about these.
@@ -214,21 +182,6 @@ pub fn is_sent(from: NodeId, to: NodeId, count: usize, is_meant: fn(&Said) -> bo
         let messages = view.messages();
         let meant = messages.iter().filter(|(f, t, message)| (*f, *t) == (from, to) && is_meant(message));
         meant.count() >= count
-    })
-}
-
-/// More messages are in flight than are of interest.
-pub fn crowded(messages: usize) -> Claim {
-    Property::when("many messages are in flight", Reads::Everything, move |view: &Sight<'_>| {
-        view.in_flight() > messages
-    })
-}
-
-/// The server does not run.
-pub fn is_down(number: u32) -> Claim {
-    let id = NodeId::server(number);
-    Property::when(format!("n{number} is down"), Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
-        view.node(id).is_none()
     })
 }
 

@@ -1,12 +1,9 @@
 //! Searches of `pingpong`.
 
 use std::sync::Arc;
-use synod_checker::{
-    Blind, Fairness, Network, Property, Reads, Reductions, Settings, Survives, Symmetry, System, User,
-};
+use synod_checker::{Blind, Fairness, Network, Property, Reductions, Settings, Symmetry, System, User};
 use synod_node::NodeId;
-use synod_pingpong::{Client, Message, Process, Server};
-use synod_stdx::Wire;
+use synod_pingpong::{Client, Process, Server};
 use synod_testkit::{Desk, Pinned, Search, Staged, Stop};
 
 const SERVER: NodeId = NodeId::server(1);
@@ -31,14 +28,6 @@ const fn search(
     Search { module: "pingpong", number, name, play, is_long: false }
 }
 
-/// A message of this module in its byte form and back.
-fn survives() -> Survives<Process> {
-    Arc::new(|message: &Message| match Message::from_bytes(&message.to_bytes()) {
-        Ok(back) if back == *message => None,
-        other => Some(format!("{message:?} becomes {other:?} by way of its bytes")),
-    })
-}
-
 /// One server, and clients whose users ask `pings` times each.
 fn system(desk: &Desk<'_>, network: Network, clients: u32, pings: u64) -> System<Process> {
     let mut system = System::new(network);
@@ -54,7 +43,7 @@ fn system(desk: &Desk<'_>, network: Network, clients: u32, pings: u64) -> System
 
 fn pings(desk: &mut Desk<'_>, clients: u32, pings: u64, pinned: Pinned) -> Staged {
     let system = system(desk, Network::Set, clients, pings);
-    let mut bench = desk.bench(system, Blind, Some(survives()))?;
+    let mut bench = desk.bench(system, Blind)?;
     let users = NodeId::clients(clients);
     let done = Property::users_are_done(&users);
     let start = bench.start();
@@ -70,17 +59,12 @@ fn pings(desk: &mut Desk<'_>, clients: u32, pings: u64, pinned: Pinned) -> Stage
 fn lost_pings(desk: &mut Desk<'_>) -> Staged {
     let mut system = system(desk, Network::Bag, 1, 2);
     system.budgets.drops = 3;
-    let mut bench = desk.bench(system, Blind, Some(survives()))?;
+    let mut bench = desk.bench(system, Blind)?;
     let done = Property::users_are_done(&NodeId::clients(1));
     let start = bench.start();
-    let plan = || Settings::default().prune(crowded(4));
+    let plan = || Settings::default().prune(Property::crowded(4));
     bench.eventually("in every fair run", &start, plan(), (&done, Fairness::Weak))?;
     bench.eventually("from every state", &start, plan(), (&done, Fairness::Possible))
-}
-
-/// More messages are in flight than are of interest: without an end to asking again there is no end to states.
-fn crowded(messages: usize) -> Property<Process, Blind> {
-    Property::when("many messages are in flight", Reads::Everything, move |view| view.in_flight() > messages)
 }
 
 /// Three clients that differ in their names alone: six ways to name them, and one state for all.
@@ -94,7 +78,7 @@ fn alike(desk: &mut Desk<'_>) -> Staged {
         system.add_with_user(*id, Process::Client(Client::new(SERVER)), User::asks(asks));
     }
     let symmetry = Symmetry::new(&system, std::slice::from_ref(&clients)).map_err(Stop::Failed)?;
-    let mut bench = desk.bench(system, Blind, Some(survives()))?;
+    let mut bench = desk.bench(system, Blind)?;
     let done = Property::users_are_done(&clients);
     let start = bench.start();
     // As many as of three clients with questions of their own, whose messages are told apart by their values.

@@ -7,7 +7,6 @@ use synod_shardedstore::{
     Configuration, ConfigurationCommand as Command, ConfigurationError as Error,
     ConfigurationOutput as Output, ConfigurationService, GroupId, SlotId,
 };
-use synod_simulator::Failure;
 use synod_stdx::Rng;
 use synod_testkit::{Failed, Kind, Outcome, Play, Scenario, Stage};
 
@@ -86,14 +85,8 @@ fn play_with(
 ) -> Result<Outcome, Box<Failed>> {
     let mut desk =
         Desk { service: ConfigurationService::new(slot_count), slot_count, seen: Vec::new(), steps: 0 };
-    match script(&mut desk) {
-        Ok(()) => Ok(Outcome { steps: desk.steps, ..Outcome::default() }),
-        Err(what) => {
-            let options = "by direct calls".to_owned();
-            let failure = Failure { seed: stage.seed, at_us: 0, what, options, last: Vec::new() };
-            Err(Box::new(Failed { failure, trace: None }))
-        }
-    }
+    let result = script(&mut desk);
+    stage.conclude_calls(desk.steps, result)
 }
 
 fn play(stage: &Stage, script: impl FnOnce(&mut Desk) -> Step) -> Result<Outcome, Box<Failed>> {

@@ -2,9 +2,9 @@
 
 use super::children::{Children, pause};
 use super::clients::Clients;
-use super::figures::grouped;
 use super::ledger::{Ledger, read_back};
 use super::{Protocol, Stage};
+use crate::words::thousands;
 use std::time::Duration;
 use synod_clientserver::{Client, KvStore, Process, Server};
 use synod_node::NodeId;
@@ -58,7 +58,7 @@ pub(super) async fn show(stage: &Stage<'_>) -> Result<(), String> {
         "{SERVER} goes on (SIGCONT), and finds {repeats} messages that repeat what it has"
     ))?;
     let appends = children.during(read_back(&clients)).await?;
-    tale.say(format_args!("every one of {} acknowledged appends is there exactly once", grouped(appends)))
+    tale.say(format_args!("every one of {} acknowledged appends is there exactly once", thousands(appends)))
 }
 
 /// Waits until no answer comes any more.

@@ -1,5 +1,6 @@
 //! What was measured, and how it is put into words.
 
+use crate::words::thousands;
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
 
@@ -62,9 +63,9 @@ impl Figures {
         let latency = |percent| words(Duration::from_micros(self.latencies.value_at_percentile(percent)));
         format!(
             "{} {what} in {:.1} s: {} a second; latency median {}, p99 {}",
-            grouped(self.answered()),
+            thousands(self.answered()),
             time.as_secs_f64(),
-            grouped(rate as u64),
+            thousands(rate as u64),
             latency(50.0),
             latency(99.0)
         )
@@ -82,28 +83,13 @@ pub(super) fn words(time: Duration) -> String {
     }
 }
 
-/// A number with a comma between each three digits.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Figures, grouped, words};
+    use super::{Figures, words};
     use std::time::Duration;
 
     #[test]
-    fn numbers_and_times_are_short() {
-        let numbers = [0, 999, 1_000, 62_113, 1_234_567].map(grouped);
-        assert_eq!(numbers, ["0", "999", "1,000", "62,113", "1,234,567"]);
+    fn times_are_short() {
         let times = [83, 1_024, 23_450, 312_999, 12_340_000].map(|us| words(Duration::from_micros(us)));
         assert_eq!(times, ["83 µs", "1.02 ms", "23.4 ms", "312 ms", "12.3 s"]);
     }

@@ -3,9 +3,10 @@
 
 use super::children::{Children, pause};
 use super::clients::Clients;
-use super::figures::{grouped, words};
+use super::figures::words;
 use super::ledger::{Ledger, read_back};
 use super::{PATIENCE, Protocol, Stage, Tale};
+use crate::words::thousands;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -241,7 +242,7 @@ pub(super) async fn show(stage: &Stage<'_>) -> Result<(), String> {
     let primary = service.view.primary.map_or_else(|| "nobody".to_owned(), |primary| primary.to_string());
     tale.say(format_args!(
         "read back from {primary}: every one of {} acknowledged appends is there exactly once",
-        grouped(appends)
+        thousands(appends)
     ))
 }
 
