@@ -83,13 +83,13 @@ impl Endless {
 }
 
 /// A command as an operation of a history.
-pub fn op(command: &KvCommand) -> KvOp {
+pub fn op(command: &KvCommand) -> Option<KvOp> {
     let bytes = |text: &str| text.as_bytes().into();
-    match command {
+    Some(match command {
         KvCommand::Put { key, value } => KvOp::Put { key: bytes(key), value: bytes(value) },
         KvCommand::Get { key } => KvOp::Get { key: bytes(key) },
         KvCommand::Append { key, value } => KvOp::Append { key: bytes(key), value: bytes(value) },
-    }
+    })
 }
 
 /// A result as a history has it.

@@ -28,6 +28,8 @@ pub fn all() -> Vec<Scenario> {
         paxos::BEYOND,
         shardedstore::CONFIGURATIONS,
         shardedstore::SERVICE,
+        shardedstore::MOVES,
+        shardedstore::TRANSACTIONS,
     ]
     .concat()
 }

@@ -54,6 +54,13 @@ pub enum KvOp {
         /// The value it then gets.
         to: Arc<[u8]>,
     },
+    /// Lets two keys change what they hold. It has no key of its own: a history with it is checked in one piece.
+    Swap {
+        /// The one key.
+        one: Arc<[u8]>,
+        /// The other.
+        two: Arc<[u8]>,
+    },
     /// All of these at one moment. It has a key only if they all share it; a history with a transaction over
     /// several keys is checked in one piece.
     Transaction(Vec<KvOp>),
@@ -89,6 +96,7 @@ impl KvOp {
             | KvOp::Increment { key, .. }
             | KvOp::Delete { key }
             | KvOp::CompareAndSet { key, .. } => Some(key),
+            KvOp::Swap { one, two } => (one == two).then_some(one),
             KvOp::Transaction(ops) => {
                 let key = ops.first()?.keys_agree()?;
                 ops.iter().all(|op| op.keys_agree() == Some(key)).then_some(key)
@@ -121,6 +129,12 @@ fn apply(map: &mut Map, op: &KvOp) -> KvRet {
             }
             KvRet::Swapped(swapped)
         }
+        KvOp::Swap { one, two } => {
+            let (first, second) = (map.remove(one), map.remove(two));
+            map.extend(first.map(|value| (two.clone(), value)));
+            map.extend(second.map(|value| (one.clone(), value)));
+            KvRet::Ok
+        }
         KvOp::Transaction(ops) => KvRet::All(ops.iter().map(|op| apply(map, op)).collect()),
     }
 }
@@ -142,7 +156,7 @@ fn is_form_of(op: &KvOp, answer: &KvRet, ret: &KvRet) -> bool {
             (KvRet::Value(value), KvRet::Blank) => value.as_ref().is_none_or(|value| value.is_empty()),
             _ => false,
         },
-        KvOp::Put { .. } | KvOp::CompareAndSet { .. } => false,
+        KvOp::Put { .. } | KvOp::CompareAndSet { .. } | KvOp::Swap { .. } => false,
         KvOp::Append { .. } => match (answer, ret) {
             (KvRet::Value(Some(grown)), KvRet::Number(length)) => grown.len() as i64 == *length,
             _ => *ret == KvRet::Ok,
@@ -193,7 +207,8 @@ impl Specification for KeyValue {
             | KvOp::Append { .. }
             | KvOp::Increment { .. }
             | KvOp::Delete { .. }
-            | KvOp::CompareAndSet { .. } => false,
+            | KvOp::CompareAndSet { .. }
+            | KvOp::Swap { .. } => false,
             KvOp::Transaction(ops) => ops.iter().all(Self::is_read_only),
         }
     }
@@ -213,6 +228,7 @@ impl Specification for KeyValue {
                 KvOp::Increment { .. }
                 | KvOp::Delete { .. }
                 | KvOp::CompareAndSet { .. }
+                | KvOp::Swap { .. }
                 | KvOp::Transaction(_) => true,
             };
             if resets {
@@ -236,6 +252,7 @@ impl Specification for KeyValue {
                 | KvOp::Increment { .. }
                 | KvOp::Delete { .. }
                 | KvOp::CompareAndSet { .. }
+                | KvOp::Swap { .. }
                 | KvOp::Transaction(_),
                 _,
             ) => Access::Other,
@@ -259,6 +276,7 @@ impl fmt::Display for KvOp {
             KvOp::CompareAndSet { key, from, to } => {
                 write!(f, "cas {} {} to {}", Shown(key), ShownOr(from.as_deref()), Shown(to))
             }
+            KvOp::Swap { one, two } => write!(f, "swap {} {}", Shown(one), Shown(two)),
             KvOp::Transaction(ops) => {
                 for (at, op) in ops.iter().enumerate() {
                     write!(f, "{}{op}", if at == 0 { "" } else { "; " })?;

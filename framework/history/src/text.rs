@@ -404,7 +404,11 @@ fn as_register(history: &History<KvOp, KvRet>) -> Option<History<RegisterOp, Reg
             KvOp::CompareAndSet { from, to, .. } => {
                 RegisterOp::CompareAndSet { from: from.clone(), to: to.clone() }
             }
-            KvOp::Append { .. } | KvOp::Increment { .. } | KvOp::Delete { .. } | KvOp::Transaction(_) => {
+            KvOp::Append { .. }
+            | KvOp::Increment { .. }
+            | KvOp::Delete { .. }
+            | KvOp::Swap { .. }
+            | KvOp::Transaction(_) => {
                 return None;
             }
         };

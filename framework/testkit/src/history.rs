@@ -9,8 +9,8 @@ use synod_world::World;
 
 /// How a module's requests and answers read as operations of a key-value store.
 pub struct Translate<N: Node> {
-    /// The operation that a request is.
-    pub op: fn(&N::Request) -> KvOp,
+    /// The operation that a request is; `None` if the store is not asked.
+    pub op: fn(&N::Request) -> Option<KvOp>,
     /// What an answer says; `None` if it leaves open whether the operation happened.
     pub ret: fn(&N::Response) -> Option<KvRet>,
 }
@@ -49,6 +49,7 @@ impl<N: Node> HistoryOracle<N> {
 
 impl<N: Node> Oracle<N> for HistoryOracle<N> {
     fn on_invoke(&mut self, client: NodeId, id: RequestId, request: &N::Request) {
+        let Some(op) = (self.translate.op)(request) else { return };
         let lanes = self.lanes.entry(client).or_default();
         let lane = lanes.iter().position(Option::is_none).unwrap_or_else(|| {
             lanes.push(None);
@@ -57,7 +58,7 @@ impl<N: Node> Oracle<N> for HistoryOracle<N> {
         lanes[lane] = Some(id);
         let count = self.processes.len() as u64;
         let process = *self.processes.entry((client, lane)).or_insert(count);
-        let op = self.history.invoke(process, (self.translate.op)(request));
+        let op = self.history.invoke(process, op);
         self.open.insert((client, id), op);
     }
 

@@ -52,9 +52,11 @@ impl Node for Register {
 /// Each client of `lists` asks its list when the one before is done. The verdict, and how many operations it is about.
 fn verdict(lists: Vec<(NodeId, Vec<Ask>)>) -> (Result<(), String>, usize) {
     let translate = Translate::<Register> {
-        op: |ask| match ask {
-            Ask::Put(value) => KvOp::Put { key: (*b"k").into(), value: [*value].into() },
-            Ask::Get => KvOp::Get { key: (*b"k").into() },
+        op: |ask| {
+            Some(match ask {
+                Ask::Put(value) => KvOp::Put { key: (*b"k").into(), value: [*value].into() },
+                Ask::Get => KvOp::Get { key: (*b"k").into() },
+            })
         },
         ret: |answer| {
             Some(match answer {

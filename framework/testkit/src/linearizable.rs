@@ -13,8 +13,8 @@ const LANES_MAX: u64 = 64;
 pub trait Translator<N: Checkable>:
     Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static
 {
-    /// The operation that a request is.
-    fn op(request: &N::Request) -> KvOp;
+    /// The operation that a request is; `None` if the store is not asked.
+    fn op(request: &N::Request) -> Option<KvOp>;
     /// What an answer says; `None` if it leaves open whether the operation happened.
     fn ret(response: &N::Response) -> Option<KvRet>;
 }
@@ -70,8 +70,9 @@ impl<T> Linearizable<T> {
 
 impl<N: Checkable, T: Translator<N>> Observer<N> for Linearizable<T> {
     fn on_invoke(&mut self, client: NodeId, id: RequestId, request: &N::Request) {
+        let Some(op) = T::op(request) else { return };
         let process = self.take_lane(client, id);
-        self.monitor.invoke(process, T::op(request));
+        self.monitor.invoke(process, op);
     }
 
     fn on_return(&mut self, client: NodeId, id: RequestId, response: &N::Response) -> Result<(), String> {

@@ -74,7 +74,7 @@ impl<S: StateMachine> Answering<S> {
 }
 
 impl<S: StateMachine> Leader<S> {
-    /// A slot was executed; if it gave a result that is news, its client is answered.
+    /// A client's command was executed: if it gave a result, that is news to the client.
     pub(crate) fn on_executed(
         &mut self,
         proposal: &Proposal<S::Command>,
@@ -88,7 +88,7 @@ impl<S: StateMachine> Leader<S> {
             (None, Proposal::Command { client, .. }) => {
                 self.proposed.remove(client);
             }
-            (None, Proposal::Noop) => {}
+            (None, Proposal::Own { .. } | Proposal::Noop) => {}
         }
     }
 
@@ -261,6 +261,28 @@ impl<S: StateMachine> Server<S> {
         }
         answers.flush(ctx);
         self.maybe_propose(ctx);
+    }
+
+    /// Proposes commands of the server's owner, if this server leads: as many as there is room for, from the first on.
+    /// Each may be chosen, or not, also if this server leads no more; what they give is
+    /// [taken](Server::take_executed).
+    pub fn propose(&mut self, commands: Vec<S::Command>, ctx: &mut Context<Process<S>>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let room = self.settings.pending_max.saturating_sub(leader.pending.len());
+        leader.pending.extend(commands.into_iter().take(room).map(|command| Proposal::Own { command }));
+        self.maybe_propose(ctx);
+    }
+
+    /// Whether this server leads and has executed everything that may have been chosen before it did: what its state lacks
+    /// never happened when it was elected.
+    pub fn is_caught_up(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if self.chosen_through >= leader.barrier)
+    }
+
+    /// What the owner's commands gave while this server led, in order, since the last call. An owner calls it after each
+    /// of the server's steps.
+    pub fn take_executed(&mut self) -> Vec<S::Output> {
+        std::mem::take(&mut self.executed)
     }
 
     /// Proposes what is pending, in batches, as far as the window allows.

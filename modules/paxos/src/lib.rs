@@ -114,6 +114,14 @@ impl<S: StateMachine> Process<S> {
             Process::Client(_) => None,
         }
     }
+
+    /// The server, if it is one, for a node that owns it.
+    pub fn server_mut(&mut self) -> Option<&mut Server<S>> {
+        match self {
+            Process::Server(server) => Some(server),
+            Process::Client(_) => None,
+        }
+    }
 }
 
 impl<S: StateMachine> Node for Process<S> {

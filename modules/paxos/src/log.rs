@@ -29,6 +29,12 @@ pub enum Proposal<C> {
         /// What to run.
         command: C,
     },
+    /// A command of whoever owns the server, in no session: it may be chosen twice, or never, and the application must
+    /// make that harmless. See [`Server::propose`](crate::Server::propose).
+    Own {
+        /// What to run.
+        command: C,
+    },
 }
 
 /// Consecutive slots that hold proposals of one ballot.
@@ -329,6 +335,7 @@ impl<C: Rename> Rename for Proposal<C> {
                 client.rename(name);
                 command.rename(name);
             }
+            Proposal::Own { command } => command.rename(name),
         }
     }
 }
@@ -362,6 +369,10 @@ impl<C: Wire> Wire for Proposal<C> {
                 put_varint(out, seq.saturating_sub(*acked_below));
                 command.encode(out);
             }
+            Proposal::Own { command } => {
+                out.push(2);
+                command.encode(out);
+            }
         }
     }
 
@@ -375,7 +386,8 @@ impl<C: Wire> Wire for Proposal<C> {
                     seq.checked_sub(input.varint()?).ok_or(Malformed("acknowledged below zero"))?;
                 Ok(Proposal::Command { client, seq, acked_below, command: C::decode(input)? })
             }
-            2.. => Err(Malformed("no such proposal")),
+            2 => Ok(Proposal::Own { command: C::decode(input)? }),
+            3.. => Err(Malformed("no such proposal")),
         }
     }
 }

@@ -26,7 +26,7 @@ fn run(first: u64, round: u64, commands: &[u64]) -> Run<u64> {
 fn command(proposal: &Proposal<u64>) -> u64 {
     match proposal {
         Proposal::Command { command, .. } => *command,
-        Proposal::Noop => 0,
+        Proposal::Own { .. } | Proposal::Noop => 0,
     }
 }
 

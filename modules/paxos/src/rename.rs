@@ -31,6 +31,7 @@ impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Serve
             incarnations,
             unsaved_bytes: _,
             retained: _,
+            executed,
         } = self;
         me.rename(name);
         peers.rename(name);
@@ -41,6 +42,7 @@ impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Serve
         role.rename(name);
         liveness.rename(name);
         incarnations.rename(name);
+        executed.rename(name);
     }
 }
 

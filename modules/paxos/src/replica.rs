@@ -8,6 +8,16 @@ use synod_stdx::{Malformed, Reader, Wire, mark};
 /// The most clients that a replica remembers.
 const SESSIONS_MAX: usize = 4096;
 
+/// What came of a slot that was executed.
+pub(crate) enum Executed<O> {
+    /// No news: nothing ran.
+    Nothing,
+    /// A client's command ran.
+    Result(ClientId, Seq, O),
+    /// A command of the server's owner ran.
+    Own(O),
+}
+
 /// A state that every replica reaches by executing the same slots. It is what a snapshot holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Replica<S: StateMachine> {
@@ -39,24 +49,28 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// Executes the next slot. A command that ran before does not run again: a client may have submitted it to two
-    /// leaders. Returns the result that is news, if there is one.
-    pub(crate) fn execute(&mut self, proposal: &Proposal<S::Command>) -> Option<(ClientId, Seq, S::Output)> {
+    /// leaders.
+    pub(crate) fn execute(&mut self, proposal: &Proposal<S::Command>) -> Executed<S::Output> {
         self.through = self.through.next();
-        let Proposal::Command { client, seq, acked_below, command } = proposal else { return None };
+        let (client, seq, acked_below, command) = match proposal {
+            Proposal::Noop => return Executed::Nothing,
+            Proposal::Own { command } => return Executed::Own(self.machine.apply(command)),
+            Proposal::Command { client, seq, acked_below, command } => (client, seq, acked_below, command),
+        };
         match self.sessions.admit(*client, *seq) {
             Admission::Run => {
                 let output = self.machine.apply(command);
                 self.sessions.record(*client, *seq, *acked_below, output.clone());
-                Some((*client, *seq, output))
+                Executed::Result(*client, *seq, output)
             }
             Admission::Again(_) | Admission::Answered => {
                 mark!("paxos.chosen_twice");
-                None
+                Executed::Nothing
             }
             // Proposed behind a command that was lost with its leader: the client will submit both again.
             Admission::Early | Admission::Forgotten => {
                 mark!("paxos.chosen_early");
-                None
+                Executed::Nothing
             }
         }
     }

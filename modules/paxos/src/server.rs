@@ -3,7 +3,7 @@
 use crate::election::Liveness;
 use crate::leader::Leader;
 use crate::recovery::{Rejoin, Retained};
-use crate::replica::Replica;
+use crate::replica::{Executed, Replica};
 use crate::{Ballot, Incarnation, Log, Message, Process, Proposal, Record, Run, Settings, Slot, Timer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -70,6 +70,8 @@ pub struct Server<S: StateMachine> {
     pub(crate) unsaved_bytes: usize,
     /// What is executed and still in the log.
     pub(crate) retained: Retained,
+    /// What the owner's commands gave; empty between two steps.
+    pub(crate) executed: Vec<S::Output>,
 }
 
 impl<S: StateMachine> Server<S> {
@@ -97,6 +99,7 @@ impl<S: StateMachine> Server<S> {
             incarnations: BTreeMap::new(),
             unsaved_bytes: 0,
             retained: Retained::default(),
+            executed: Vec::new(),
         }
     }
 
@@ -307,10 +310,17 @@ impl<S: StateMachine> Server<S> {
             self.unsaved_bytes += bytes;
             self.retained.push(last, bytes);
             for proposal in proposals {
-                let news = self.replica.execute(proposal);
-                if let Role::Leader(leader) = &mut self.role {
-                    leader.on_executed(proposal, news, &mut answers, ctx);
-                }
+                let executed = self.replica.execute(proposal);
+                let Role::Leader(leader) = &mut self.role else { continue };
+                let news = match executed {
+                    Executed::Nothing => None,
+                    Executed::Result(client, seq, output) => Some((client, seq, output)),
+                    Executed::Own(output) => {
+                        self.executed.push(output);
+                        continue;
+                    }
+                };
+                leader.on_executed(proposal, news, &mut answers, ctx);
             }
         }
         answers.flush(ctx);
@@ -348,6 +358,6 @@ impl<S: StateMachine> Server<S> {
 pub(crate) fn proposal_bytes<S: StateMachine>(proposal: &Proposal<S::Command>) -> usize {
     match proposal {
         Proposal::Noop => 0,
-        Proposal::Command { command, .. } => S::bytes(command),
+        Proposal::Command { command, .. } | Proposal::Own { command } => S::bytes(command),
     }
 }

@@ -171,6 +171,7 @@ fn output(output: &KvOutput) -> String {
 fn run(run: &Run<KvCommand>) -> String {
     let proposals = run.proposals().iter().map(|proposal| match proposal {
         Proposal::Noop => "no-op".to_owned(),
+        Proposal::Own { command: asked } => command(asked),
         Proposal::Command { client, seq, command: asked, .. } => format!("{client}#{seq} {}", command(asked)),
     });
     format!("{}@{} {}", run.first(), run.ballot(), proposals.collect::<Vec<_>>().join("; "))

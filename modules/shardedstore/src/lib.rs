@@ -26,18 +26,42 @@
 //! Karger et al., "Consistent hashing and random trees" (1997).
 
 mod assignment;
+mod client;
 mod codec;
 mod configuration;
+mod coordinator;
 mod group;
+mod group_state;
+pub mod invariants;
+mod leading;
+mod masters;
+mod message;
+mod moves;
+mod process;
+mod queue;
+mod requests;
+mod server;
+mod sharded;
 mod slot;
+mod step;
+mod texts;
+mod two_phase;
 
 pub use assignment::{Assignment, Run};
+pub use client::{Client, Request, Response};
 pub use configuration::{
     Configuration, ConfigurationCommand, ConfigurationError, ConfigurationNumber, ConfigurationOutput,
     ConfigurationService,
 };
 pub use group::GroupId;
+pub use group_state::{GroupState, SlotStatus, Whereabouts};
+pub use message::{Checkpoint, Lot, Message, Record, Results, Timer};
+pub use process::{Master, Process};
+pub use server::{GroupPlan, Server};
+pub use sharded::{Sharded, Slots};
 pub use slot::{SLOT_COUNT, SlotId};
+pub use step::{Attempt, Chunk, Lock, RequestName, Step, Stepped};
+pub use texts::{Text, TextCommand, TextOutput, Texts};
 
 #[cfg(test)]
 mod tests;

@@ -57,7 +57,7 @@ impl<N> Translator<N> for Kv
 where
     N: Checkable + ProtocolNode<Request = KvCommand, Response = Outcome<KvOutput>>,
 {
-    fn op(request: &KvCommand) -> KvOp {
+    fn op(request: &KvCommand) -> Option<KvOp> {
         kv::op(request)
     }
 

@@ -32,7 +32,7 @@ pub const BUDGET: u64 = 3_000_000;
 pub struct Kv;
 
 impl Translator<Node> for Kv {
-    fn op(request: &Request<KvCommand>) -> KvOp {
+    fn op(request: &Request<KvCommand>) -> Option<KvOp> {
         match request {
             Request::Commands(commands) | Request::Queries(commands) => kv::op(&commands[0]),
             Request::HandOver => unreachable!("no user asks for that"),
@@ -273,7 +273,7 @@ pub fn holds(server: u32, client: u32, slot: u64, status: SlotStatus) -> Claim {
                 Some((_, Proposal::Command { client: session, .. })) => {
                     session.node() == NodeId::client(client)
                 }
-                Some((_, Proposal::Noop)) | None => false,
+                Some((_, Proposal::Own { .. } | Proposal::Noop)) | None => false,
             };
             let is_so = match status {
                 SlotStatus::Accepted => true,

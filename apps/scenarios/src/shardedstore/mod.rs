@@ -1,10 +1,16 @@
 //! Scenarios of `shardedstore`.
 
 mod configurations;
+mod moves;
 mod service;
+pub mod store;
+pub mod texts;
+mod transactions;
 
 pub use configurations::CONFIGURATIONS;
+pub use moves::MOVES;
 pub use service::SERVICE;
+pub use transactions::TRANSACTIONS;
 
 use synod_testkit::{Kind, Play, Scenario};
 

@@ -1,0 +1,288 @@
+//! A simulated store: the configuration service, groups, clients, and those who watch them.
+
+use super::texts::{self, Asking, Asks, Collected, Endless, Forever, List};
+use std::collections::BTreeMap;
+use synod_clientserver::Outcome as Answer;
+use synod_node::NodeId;
+use synod_paxos::{Settings, Slot};
+use synod_shardedstore::{
+    Client, ConfigurationCommand, ConfigurationOutput, GroupId, GroupPlan, GroupState, Process, Request,
+    Response, Server, SlotId, Texts, invariants,
+};
+use synod_simulator::{Failure, Fixed, Oracle, Simulator};
+use synod_stdx::Rng;
+use synod_testkit::{Failed, HistoryOracle, Outcome, Stage, Translate};
+use synod_world::World;
+
+/// A node of the simulated store.
+pub type Node = Process<Texts>;
+
+/// What a step of a play returns.
+pub type Step = Result<(), Failure>;
+
+/// Who asks the configuration service for changes.
+const CONTROLLER: u32 = 100;
+
+/// How large a store is.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// How many groups run, whether they have joined or not.
+    pub groups: u32,
+    /// How many members each has.
+    pub members: u32,
+    /// How many members the configuration service has.
+    pub masters: u32,
+    /// How many slots there are.
+    pub slots: u16,
+}
+
+impl Shape {
+    /// So many groups of three, three masters.
+    pub const fn of(groups: u32, slots: u16) -> Self {
+        Shape { groups, members: 3, masters: 3, slots }
+    }
+}
+
+/// The members of the configuration service.
+pub fn masters(count: u32) -> Vec<NodeId> {
+    NodeId::servers(count)
+}
+
+/// The members of a group.
+pub fn members(group: u32, count: u32) -> Vec<NodeId> {
+    (1..=count).map(|n| NodeId::server(10 * group + n)).collect()
+}
+
+/// A group joins.
+pub fn join(group: u32, count: u32) -> ConfigurationCommand {
+    ConfigurationCommand::Join { group: GroupId(group), members: members(group, count) }
+}
+
+/// A group leaves.
+pub fn leave(group: u32) -> ConfigurationCommand {
+    ConfigurationCommand::Leave { group: GroupId(group) }
+}
+
+/// A store and its clients.
+pub struct Store {
+    /// The simulation.
+    pub sim: Simulator<Node>,
+    /// How large it is.
+    pub shape: Shape,
+    asking: Asking,
+}
+
+/// Plays `script` on a store that knows no group yet.
+///
+/// # Errors
+/// The first thing that went wrong.
+pub fn play(
+    stage: &Stage,
+    shape: Shape,
+    script: impl FnOnce(&mut Store) -> Step,
+) -> Result<Outcome, Box<Failed>> {
+    let mut store = Store::new(stage, shape);
+    let result = store.start().and_then(|()| script(&mut store));
+    stage.conclude(store.sim, result)
+}
+
+impl Store {
+    fn new(stage: &Stage, shape: Shape) -> Self {
+        let mut sim = stage.simulator();
+        sim.watch(HistoryOracle::<Node>::new(Translate { op: texts::op, ret: texts::ret }));
+        sim.watch(SlotOracle::default());
+        let fast_reads = Rng::new(stage.seed).split("fast reads").chance(500);
+        let asking = if fast_reads { texts::around_the_log } else { texts::through_the_log };
+        Store { sim, shape, asking }
+    }
+
+    fn start(&mut self) -> Step {
+        let Shape { groups, members: count, masters: master_count, slots } = self.shape;
+        let masters = masters(master_count);
+        let settings = Settings::default();
+        for id in &masters {
+            self.sim.start(*id, Process::master(*id, &masters, slots, settings))?;
+        }
+        for group in 1..=groups {
+            let members = members(group, count);
+            let plan = GroupPlan {
+                group: GroupId(group),
+                members: &members,
+                masters: &masters,
+                slot_count: slots,
+                store: Texts::new(slots),
+                settings,
+            };
+            for id in &members {
+                self.sim.start(*id, Process::Server(Server::new(*id, &plan)))?;
+            }
+        }
+        let id = NodeId::client(CONTROLLER);
+        self.sim.start(id, Process::controller(id, 0, &masters))
+    }
+
+    /// The members of a group.
+    pub fn members(&self, group: u32) -> Vec<NodeId> {
+        members(group, self.shape.members)
+    }
+
+    /// A group joins.
+    pub fn join(&self, group: u32) -> ConfigurationCommand {
+        join(group, self.shape.members)
+    }
+
+    /// Begins to ask for these changes, each of which must be done.
+    pub fn begin_to_change(&mut self, changes: Vec<ConfigurationCommand>) {
+        let asks: Vec<_> = changes.into_iter().map(|change| (Request::Configure(change), None)).collect();
+        self.sim.drive(NodeId::client(CONTROLLER), 1, Fixed::new(asks));
+    }
+
+    /// These changes are made, one after the other.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub fn change(&mut self, changes: Vec<ConfigurationCommand>) -> Step {
+        self.begin_to_change(changes);
+        let id = NodeId::client(CONTROLLER);
+        let done = self.sim.run_until(20_000, |sim| sim.is_client_done(id))?;
+        self.must(done, "the configuration is not changed after 20 s")
+    }
+
+    /// Starts client `number`, if it does not run yet.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn client(&mut self, number: u32) -> Result<NodeId, Failure> {
+        let id = NodeId::client(number);
+        if !self.sim.world().is_running(id) {
+            let client = Client::new(id, 0, &masters(self.shape.masters), self.shape.slots);
+            self.sim.start(id, Process::Client(client))?;
+        }
+        Ok(id)
+    }
+
+    /// Has client `number` ask `list`, one after the other.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn asks(&mut self, number: u32, list: List) -> Step {
+        self.asks_and_collects(number, list, &Collected::default())
+    }
+
+    /// As [`asks`](Store::asks); the answers are kept.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn asks_and_collects(&mut self, number: u32, list: List, answers: &Collected) -> Step {
+        let id = self.client(number)?;
+        self.sim.drive(id, 1, Asks::new(self.asking, list, answers));
+        Ok(())
+    }
+
+    /// Has client `number` ask for ever, pausing `pause_us` after each answer.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn asks_for_ever(&mut self, number: u32, (has_transactions, pause_us): (bool, u64)) -> Step {
+        let id = self.client(number)?;
+        self.sim.drive(id, 1, Forever::new(self.asking, Endless::new(number, has_transactions), pause_us));
+        Ok(())
+    }
+
+    /// Runs until all clients are done.
+    ///
+    /// # Errors
+    /// If they are not after `ms_max`, or something goes wrong.
+    pub fn finish(&mut self, ms_max: u64) -> Step {
+        let done = self.sim.run_until(ms_max, Simulator::is_done)?;
+        self.must(done, format!("the clients are not done after {ms_max} ms"))
+    }
+
+    /// Fails if something does not hold.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn must(&self, holds: bool, what: impl Into<String>) -> Step {
+        if holds { Ok(()) } else { Err(self.sim.failure(what)) }
+    }
+
+    /// No client waited longer, since the last look.
+    ///
+    /// # Errors
+    /// If one did.
+    pub fn waited_at_most(&mut self, ms: u64) -> Step {
+        let us = self.sim.take_wait_us_max();
+        self.must(us < ms * 1000, format!("a client waited {us} µs, more than {ms} ms"))
+    }
+
+    /// The running members of all groups.
+    pub fn servers(&self) -> impl Iterator<Item = (NodeId, &Server<Texts>)> {
+        self.sim.world().running().filter_map(|(id, node)| Some((id, node.server()?)))
+    }
+
+    /// The state of a group: that of its member that executed most.
+    pub fn state(&self, group: u32) -> Option<&GroupState<Texts>> {
+        let servers = self.servers().map(|(_, server)| server);
+        let members = servers.filter(|server| server.group() == GroupId(group));
+        members.max_by_key(|server| server.paxos().chosen_through()).map(Server::state)
+    }
+
+    /// How many slots each group serves.
+    pub fn served(&self) -> BTreeMap<GroupId, usize> {
+        let states = (1..=self.shape.groups).filter_map(|group| self.state(group));
+        states.map(|state| (state.group(), state.held().count())).collect()
+    }
+
+    /// Runs until a configuration of this number is carried out by all groups.
+    ///
+    /// # Errors
+    /// If it is not in time.
+    pub fn settle(&mut self, number: u64, ms_max: u64) -> Step {
+        let groups = self.shape.groups;
+        let is_settled = |sim: &Simulator<Node>| {
+            let servers = || sim.world().running().filter_map(|(_, node)| node.server());
+            (1..=groups).map(GroupId).all(|group| {
+                let members = servers().filter(|server| server.group() == group);
+                let Some(server) = members.max_by_key(|server| server.paxos().chosen_through()) else {
+                    return true;
+                };
+                let state = server.state();
+                let known = state.configuration().map(|configuration| configuration.number);
+                known.is_some_and(|known| known >= number) && state.moving() == (0, 0)
+            })
+        };
+        let done = self.sim.run_until(ms_max, is_settled)?;
+        self.must(done, format!("configuration {number} is not carried out after {ms_max} ms"))
+    }
+
+    /// The slot of a key.
+    pub fn slot(&self, key: &str) -> SlotId {
+        Texts::slot_of(key, self.shape.slots)
+    }
+
+    /// What the configuration service answers to a query of the newest configuration must be this.
+    pub fn done(output: ConfigurationOutput) -> Response<synod_shardedstore::TextOutput> {
+        Response::Configuration(Answer::Done(output))
+    }
+}
+
+/// At no moment do two groups serve a slot, and at every moment one has it. Of each group the newest state counts that
+/// was ever seen: who has it may have crashed.
+#[derive(Default)]
+struct SlotOracle {
+    newest: BTreeMap<GroupId, (Slot, GroupState<Texts>)>,
+}
+
+impl Oracle<Node> for SlotOracle {
+    fn after_step(&mut self, world: &World<Node>, node: NodeId) -> Result<(), String> {
+        let Some(server) = world.node(node).and_then(Process::server) else { return Ok(()) };
+        let through = server.paxos().chosen_through();
+        if self.newest.get(&server.group()).is_some_and(|(known, _)| *known >= through) {
+            return Ok(());
+        }
+        self.newest.insert(server.group(), (through, server.state().clone()));
+        let states: Vec<&GroupState<Texts>> = self.newest.values().map(|(_, state)| state).collect();
+        invariants::a_slot_is_served_by_one_group(&states)?;
+        invariants::no_slot_is_lost(&states)
+    }
+}

@@ -1,0 +1,317 @@
+//! Transactions at the leaders: who is asked for locks, who is told what became of it. What is decided, and by which rule,
+//! stands in [`two_phase`](crate::two_phase).
+
+use crate::group_state::Whereabouts;
+use crate::leading::Votes;
+use crate::queue::Wanted;
+use crate::server::Ctx;
+use crate::{Attempt, GroupId, Lock, Message, RequestName, Server, Sharded, SlotId, Step};
+use std::collections::BTreeMap;
+use synod_node::NodeId;
+use synod_stdx::mark;
+
+impl<S: Sharded> Server<S> {
+    /// Whatever each transaction that this group coordinates waits for is asked for, again perhaps.
+    pub(crate) fn advance_transactions(&mut self, ctx: &mut Ctx<S>) {
+        if let Some(leading) = &mut self.leading {
+            for votes in leading.votes.values_mut() {
+                votes.is_ending = false;
+                votes.waits_for_tick = false;
+            }
+        }
+        let names: Vec<RequestName> = self.state().transactions.keys().copied().collect();
+        for name in names {
+            self.advance_transaction(name, ctx);
+            self.tell_outcome(name, ctx);
+        }
+    }
+
+    /// Asks the next group for its locks; with all of them, decides.
+    pub(crate) fn advance_transaction(&mut self, name: RequestName, ctx: &mut Ctx<S>) {
+        let state = self.inner.server().expect("a member is a server").replica().machine();
+        let Some(open) = state.transactions.get(&name).filter(|open| open.committed.is_none()) else { return };
+        let (attempt, command) = (open.attempt, open.command.clone());
+        let Some(leading) = &mut self.leading else { return };
+        let fresh = || Votes { attempt, fragments: BTreeMap::new(), is_ending: false, waits_for_tick: false };
+        let votes = leading.votes.entry(name).or_insert_with(fresh);
+        if votes.attempt != attempt {
+            let waits_for_tick = votes.waits_for_tick;
+            *votes = Votes { waits_for_tick, ..fresh() };
+        }
+        if votes.is_ending || votes.waits_for_tick {
+            return;
+        }
+        let slots = S::slots(&command, state.slot_count);
+        if !matches!(state.whereabouts(name.slot), Whereabouts::Here(_)) {
+            votes.is_ending = true;
+            leading.proposals.push(Step::Abandon { attempt, asker: None });
+            return;
+        }
+        let mut holders: BTreeMap<GroupId, Vec<SlotId>> = BTreeMap::new();
+        for slot in slots.as_slice() {
+            let Some(group) = self.locate(*slot) else { return };
+            holders.entry(group).or_default().push(*slot);
+        }
+        self.ask_next_holder(attempt, command, holders, ctx);
+    }
+
+    /// The groups are asked in the order of their names, and each only when all before it have locked.
+    fn ask_next_holder(
+        &mut self,
+        attempt: Attempt,
+        command: S::Command,
+        holders: BTreeMap<GroupId, Vec<SlotId>>,
+        ctx: &mut Ctx<S>,
+    ) {
+        let is_prepared = self.state().is_prepared(attempt);
+        let Some(votes) = self.leading.as_ref().and_then(|leading| leading.votes.get(&attempt.name)) else {
+            return;
+        };
+        let has_locked = |group: GroupId| match group == self.group {
+            true => is_prepared,
+            false => votes.fragments.contains_key(&group),
+        };
+        match holders.iter().find(|(group, _)| !has_locked(**group)) {
+            None => self.decide(attempt, &command, &holders),
+            Some((group, slots)) if *group == self.group => self.want_locks(attempt, slots.clone()),
+            Some((group, slots)) => {
+                let (group, slots) = (*group, slots.clone());
+                self.send_to_group(group, Message::Prepare { attempt, slots, command }, ctx);
+            }
+        }
+    }
+
+    /// Where a slot is to be asked for.
+    fn locate(&self, slot: SlotId) -> Option<GroupId> {
+        let leading = self.leading.as_ref()?;
+        let located = leading.located.get(&slot).copied();
+        match self.state().whereabouts(slot) {
+            Whereabouts::Here(_) => Some(self.group),
+            Whereabouts::SentTo(group) => Some(group),
+            Whereabouts::ComesFrom(group) | Whereabouts::With(group) => {
+                // Whoever says that it is here, speaks of what is to come.
+                located.filter(|located| *located != self.group).or(Some(group))
+            }
+            Whereabouts::Unknown => None,
+        }
+    }
+
+    fn decide(&mut self, attempt: Attempt, command: &S::Command, holders: &BTreeMap<GroupId, Vec<SlotId>>) {
+        let state = self.inner.server().expect("a member is a server").replica().machine();
+        let Some(leading) = &mut self.leading else { return };
+        let Some(votes) = leading.votes.get_mut(&attempt.name) else { return };
+        let own = holders.get(&self.group).map_or(&[][..], Vec::as_slice);
+        let mut fragments: Vec<S::Fragment> = votes.fragments.values().cloned().collect();
+        fragments.push(state.store.read(command, &|slot| own.contains(&slot)));
+        let (output, written) = state.store.run_apart(command, &fragments);
+        let part = |slots: &Vec<SlotId>| state.store.part(&written, &|slot| slots.contains(&slot));
+        let parts = holders.iter().map(|(group, slots)| (*group, part(slots))).collect();
+        votes.is_ending = true;
+        leading.proposals.push(Step::Decide { attempt, output, parts });
+    }
+
+    pub(crate) fn on_vote(
+        &mut self,
+        from: NodeId,
+        (attempt, group): (Attempt, GroupId),
+        fragment: S::Fragment,
+        ctx: &mut Ctx<S>,
+    ) {
+        let is_under_way = self.state().is_under_way(attempt);
+        let Some(leading) = &mut self.leading else { return };
+        leading.leaders.insert(group, from);
+        if !is_under_way {
+            self.tell_outcome(attempt.name, ctx);
+            return;
+        }
+        // A leader that is new has asked nobody yet, and learns so who has locked.
+        if let Some(votes) = leading.votes.get_mut(&attempt.name).filter(|votes| votes.attempt == attempt) {
+            votes.fragments.insert(group, fragment);
+            self.advance_transaction(attempt.name, ctx);
+        }
+    }
+
+    /// A slot is not where it was looked for: the try is given up, so that nobody waits for its locks meanwhile.
+    pub(crate) fn on_refused(&mut self, attempt: Attempt, slot: SlotId, with: Option<GroupId>) {
+        if !self.state().is_under_way(attempt) {
+            return;
+        }
+        let Some(leading) = &mut self.leading else { return };
+        let Some(votes) = leading.votes.get_mut(&attempt.name).filter(|votes| votes.attempt == attempt) else {
+            return;
+        };
+        if votes.is_ending {
+            return;
+        }
+        mark!("shardedstore.slot_not_found");
+        match with.filter(|with| leading.located.get(&slot) != Some(with)) {
+            Some(with) => {
+                leading.located.insert(slot, with);
+            }
+            None => {
+                leading.located.remove(&slot);
+                votes.waits_for_tick = true;
+            }
+        }
+        votes.is_ending = true;
+        leading.proposals.push(Step::Abandon { attempt, asker: None });
+    }
+
+    pub(crate) fn on_abandoned(&mut self, attempt: Attempt, asker: Option<GroupId>, ctx: &mut Ctx<S>) {
+        let Some(leading) = &mut self.leading else { return };
+        leading.is_due = true;
+        let voters = leading.votes.get(&attempt.name).filter(|votes| votes.attempt == attempt);
+        let voters: Vec<GroupId> =
+            voters.into_iter().flat_map(|votes| votes.fragments.keys().copied()).chain(asker).collect();
+        for group in voters {
+            self.send_to_group(group, Message::Outcome { attempt, part: None }, ctx);
+        }
+        if !self.state().transactions.contains_key(&attempt.name) {
+            if let Some(leading) = &mut self.leading {
+                leading.votes.remove(&attempt.name);
+                leading.on_not_run(attempt.name);
+            }
+            return;
+        }
+        if let Some(votes) = self.leading.as_mut().and_then(|leading| leading.votes.get_mut(&attempt.name)) {
+            votes.is_ending &= votes.attempt != attempt;
+        }
+        self.advance_transaction(attempt.name, ctx);
+    }
+
+    /// Tells everybody who has locked slots for a committed transaction and is not known to have unlocked them.
+    pub(crate) fn tell_outcome(&mut self, name: RequestName, ctx: &mut Ctx<S>) {
+        let Some(leading) = &mut self.leading else { return };
+        if leading.votes.contains_key(&name) {
+            leading.is_due = true;
+        }
+        let Some(open) = self.state().transactions.get(&name) else {
+            if let Some(leading) = &mut self.leading {
+                leading.votes.remove(&name);
+            }
+            return;
+        };
+        let Some(parts) = &open.committed else { return };
+        let (attempt, parts) = (open.attempt, parts.clone());
+        for (group, part) in parts {
+            self.send_to_group(group, Message::Outcome { attempt, part: Some(part) }, ctx);
+        }
+    }
+
+    pub(crate) fn on_finished(&mut self, attempt: Attempt, group: GroupId) {
+        let name = attempt.name;
+        let open = self.state().transactions.get(&name).and_then(|open| open.committed.as_ref());
+        if open.is_some_and(|left| left.contains_key(&group)) {
+            self.propose(Step::Told { name, group });
+        }
+    }
+
+    /// A participant has not heard what became of a try.
+    pub(crate) fn on_inquire(&mut self, from: NodeId, attempt: Attempt, group: GroupId, ctx: &mut Ctx<S>) {
+        if let Some(leading) = &mut self.leading {
+            leading.leaders.insert(group, from);
+        }
+        let open = self.state().transactions.get(&attempt.name).filter(|open| open.attempt == attempt);
+        match open.map(|open| open.committed.as_ref().map(|left| left.get(&group).cloned())) {
+            // It is under way.
+            Some(None) => {}
+            Some(Some(part)) => {
+                if let Some(part) = part {
+                    ctx.send(from, Message::Outcome { attempt, part: Some(part) });
+                }
+            }
+            None => {
+                mark!("shardedstore.orphan_asks");
+                self.propose(Step::Abandon { attempt, asker: Some(group) });
+            }
+        }
+    }
+
+    /// Asks what became of the tries for which slots are locked here.
+    pub(crate) fn inquire(&mut self, ctx: &mut Ctx<S>) {
+        let me = self.group;
+        let attempts = self.state().prepared.values().map(|prepared| prepared.attempt);
+        let attempts: Vec<Attempt> = attempts.filter(|attempt| attempt.coordinator != me).collect();
+        for attempt in attempts {
+            self.send_to_group(attempt.coordinator, Message::Inquire { attempt, group: me }, ctx);
+        }
+    }
+
+    pub(crate) fn on_prepare(
+        &mut self,
+        from: NodeId,
+        attempt: Attempt,
+        slots: Vec<SlotId>,
+        command: S::Command,
+        ctx: &mut Ctx<S>,
+    ) {
+        let Some(leading) = &mut self.leading else { return };
+        leading.leaders.insert(attempt.coordinator, from);
+        leading.asked.insert(attempt, (from, command));
+        if self.state().is_prepared(attempt) {
+            self.vote(attempt, &slots, ctx);
+            return;
+        }
+        let is_here = |slot: &&SlotId| matches!(self.state().whereabouts(**slot), Whereabouts::Here(_));
+        match slots.iter().find(|slot| !is_here(slot)) {
+            Some(slot) => self.refuse(attempt, *slot, ctx),
+            None => self.want_locks(attempt, slots),
+        }
+    }
+
+    /// Locks slots as soon as they are free.
+    fn want_locks(&mut self, attempt: Attempt, slots: Vec<SlotId>) {
+        let Some(leading) = &mut self.leading else { return };
+        let is_in_log = slots.iter().all(|slot| leading.locking.get(slot) == Some(&attempt));
+        if is_in_log || leading.queue.has(attempt) {
+            return;
+        }
+        leading.is_due = true;
+        leading.queue.push(Wanted::Prepare { attempt, slots: slots.clone() }, slots);
+    }
+
+    /// The slots are free: their lock goes into the log.
+    pub(crate) fn lock(&mut self, attempt: Attempt, slots: Vec<SlotId>) {
+        if let Some(leading) = &mut self.leading {
+            leading.locking.extend(slots.iter().map(|slot| (*slot, attempt)));
+        }
+        self.propose(Step::Prepare { attempt, slots });
+    }
+
+    pub(crate) fn on_prepared(&mut self, attempt: Attempt, lock: Lock, slots: Vec<SlotId>, ctx: &mut Ctx<S>) {
+        if let Some(leading) = &mut self.leading {
+            leading.locking.retain(|_, other| *other != attempt);
+            leading.is_due = true;
+        }
+        match lock {
+            Lock::NotNow => self.want_locks(attempt, slots),
+            Lock::Held if attempt.coordinator == self.group => self.advance_transaction(attempt.name, ctx),
+            Lock::Held => self.vote(attempt, &slots, ctx),
+            Lock::Never => {}
+        }
+    }
+
+    /// Tells the coordinator that the slots are locked.
+    fn vote(&mut self, attempt: Attempt, slots: &[SlotId], ctx: &mut Ctx<S>) {
+        let Some(leading) = &mut self.leading else { return };
+        let Some((from, command)) = leading.asked.remove(&attempt) else { return };
+        let fragment = self.state().store.read(&command, &|slot| slots.contains(&slot));
+        ctx.send(from, Message::Vote { attempt, group: self.group, fragment });
+    }
+
+    /// Tells the coordinator that a slot is not here.
+    pub(crate) fn refuse(&mut self, attempt: Attempt, slot: SlotId, ctx: &mut Ctx<S>) {
+        let with = match self.state().whereabouts(slot) {
+            Whereabouts::SentTo(group) | Whereabouts::ComesFrom(group) | Whereabouts::With(group) => Some(group),
+            Whereabouts::Here(_) | Whereabouts::Unknown => None,
+        };
+        if attempt.coordinator == self.group {
+            self.on_refused(attempt, slot, with);
+            return;
+        }
+        let Some(leading) = &mut self.leading else { return };
+        if let Some((from, _)) = leading.asked.remove(&attempt) {
+            ctx.send(from, Message::Refused { attempt, slot, with });
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a leader keeps beside the replicated state. All of it may be lost.
+
+use crate::queue::Queue;
+use crate::{Attempt, GroupId, Message, RequestName, Results, Sharded, SlotId, Step};
+use std::collections::{BTreeMap, BTreeSet};
+use synod_clientserver::{ClientId, Seq};
+use synod_node::NodeId;
+use synod_paxos::Ballot;
+
+/// Results on their way to clients, gathered over one step.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Answers<O> {
+    by_client: BTreeMap<NodeId, Vec<Results<O>>>,
+}
+
+impl<O> Default for Answers<O> {
+    fn default() -> Self {
+        Answers { by_client: BTreeMap::new() }
+    }
+}
+
+impl<O> Answers<O> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_client.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, name: RequestName, output: O) {
+        let RequestName { client, slot, seq } = name;
+        let lots = self.by_client.entry(client.node()).or_default();
+        match lots.last_mut() {
+            Some(last)
+                if (last.client, last.slot) == (client, slot)
+                    && last.first + last.outputs.len() as u64 == seq =>
+            {
+                last.outputs.push(output);
+            }
+            Some(_) | None => lots.push(Results { slot, client, first: seq, outputs: vec![output] }),
+        }
+    }
+
+    /// Sends what was gathered. It was chosen, so it is durable on a quorum whatever this server's own disk has.
+    pub(crate) fn send<S: Sharded<Output = O>>(&mut self, ctx: &mut crate::server::Ctx<S>) {
+        for (client, lots) in std::mem::take(&mut self.by_client) {
+            ctx.send_early(client, Message::Results { lots });
+        }
+    }
+}
+
+/// What the coordinator's leader was told of a try.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Votes<S: Sharded> {
+    pub(crate) attempt: Attempt,
+    /// Who has locked its slots, and what the command's keys hold there.
+    pub(crate) fragments: BTreeMap<GroupId, S::Fragment>,
+    /// An entry that ends the try is on its way into the log.
+    pub(crate) is_ending: bool,
+    /// A slot is on its way: the next try begins with the next tick.
+    pub(crate) waits_for_tick: bool,
+}
+
+/// What a leader keeps.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Leading<S: Sharded> {
+    /// In which ballot it leads.
+    pub(crate) ballot: Ballot,
+    /// What waits for slots.
+    pub(crate) queue: Queue<S>,
+    /// Something happened that what waits may have waited for.
+    pub(crate) is_due: bool,
+    /// Entries for the log, gathered over one step.
+    pub(crate) proposals: Vec<Step<S>>,
+    pub(crate) answers: Answers<S::Output>,
+    /// The last number of each session that waits or is in the log, and is not executed.
+    pub(crate) taken: BTreeMap<(ClientId, SlotId), Seq>,
+    /// Transactions that are to begin, and are not in the log or not executed.
+    pub(crate) beginning: BTreeSet<(ClientId, SlotId)>,
+    /// Slots whose lock is in the log and not executed, and for which try.
+    pub(crate) locking: BTreeMap<SlotId, Attempt>,
+    /// Slots that leave next: nothing new gets them. Frozen as soon as nothing has them locked; and whether that is on
+    /// its way into the log.
+    pub(crate) freezing: BTreeMap<SlotId, bool>,
+    /// Frozen slots, and which part of each their new owner wants.
+    pub(crate) giving: BTreeMap<SlotId, u64>,
+    /// Slots whose release is on its way into the log.
+    pub(crate) releasing: BTreeSet<SlotId>,
+    /// Who gives slots that come here.
+    pub(crate) givers: BTreeMap<SlotId, NodeId>,
+    /// Transactions that this group coordinates.
+    pub(crate) votes: BTreeMap<RequestName, Votes<S>>,
+    /// Tries for which another group's leader wants slots here, and what it will then ask for.
+    pub(crate) asked: BTreeMap<Attempt, (NodeId, S::Command)>,
+    /// Where slots are that were not where they were looked for.
+    pub(crate) located: BTreeMap<SlotId, GroupId>,
+    /// Who leads other groups, as far as is known.
+    pub(crate) leaders: BTreeMap<GroupId, NodeId>,
+}
+
+impl<S: Sharded> Leading<S> {
+    pub(crate) fn new(ballot: Ballot) -> Self {
+        Leading {
+            ballot,
+            queue: Queue::default(),
+            is_due: true,
+            proposals: Vec::new(),
+            answers: Answers::default(),
+            taken: BTreeMap::new(),
+            beginning: BTreeSet::new(),
+            locking: BTreeMap::new(),
+            freezing: BTreeMap::new(),
+            giving: BTreeMap::new(),
+            releasing: BTreeSet::new(),
+            givers: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            located: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+        }
+    }
+
+    /// A command ran.
+    pub(crate) fn on_run(&mut self, name: RequestName) {
+        let key = (name.client, name.slot);
+        if self.taken.get(&key).is_some_and(|taken| *taken <= name.seq) {
+            self.taken.remove(&key);
+        }
+        self.beginning.remove(&key);
+    }
+
+    /// A command did not run: its client may submit it again.
+    pub(crate) fn on_not_run(&mut self, name: RequestName) {
+        let key = (name.client, name.slot);
+        self.taken.remove(&key);
+        self.beginning.remove(&key);
+        self.is_due = true;
+    }
+}

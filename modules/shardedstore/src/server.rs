@@ -1,0 +1,307 @@
+//! A member of a group: a Paxos server that replicates the group's state, and, while it leads, the one who acts for it.
+//!
+//! Whatever a leader keeps beside the log ([`Leading`]) may be lost at any moment: it is made again from the replicated
+//! state, and whoever waits for it asks again.
+
+use crate::group_state::GroupState;
+use crate::leading::Leading;
+use crate::masters::Masters;
+use crate::{Configuration, GroupId, Message, Process, Record, Sharded, Step, Stepped, Timer};
+use std::sync::Arc;
+use synod_node::{Context, Durable, Effect, Node, NodeId};
+use synod_paxos::{Settings, Timer as PaxosTimer};
+use synod_stdx::mark;
+
+/// What a handler acts through.
+pub(crate) type Ctx<S> = Context<Process<S>>;
+/// The Paxos server inside.
+pub(crate) type Inner<S> = synod_paxos::Process<GroupState<S>>;
+
+/// A member of a group.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Server<S: Sharded> {
+    pub(crate) inner: Inner<S>,
+    pub(crate) group: GroupId,
+    pub(crate) masters: Masters,
+    /// What it keeps while it leads and is caught up.
+    pub(crate) leading: Option<Leading<S>>,
+}
+
+/// A group, as its members are made of it.
+#[derive(Clone, Debug)]
+pub struct GroupPlan<'a, S> {
+    /// The group's name.
+    pub group: GroupId,
+    /// Its members.
+    pub members: &'a [NodeId],
+    /// The members of the configuration service.
+    pub masters: &'a [NodeId],
+    /// How many slots the store has.
+    pub slot_count: u16,
+    /// The application, without anything in it.
+    pub store: S,
+    /// How the group's Paxos goes about it.
+    pub settings: Settings,
+}
+
+impl<S: Sharded> Server<S> {
+    /// Member `me` of a group, which has never run before.
+    ///
+    /// # Panics
+    /// If `me` is not one of its members, or there are no masters.
+    pub fn new(me: NodeId, plan: &GroupPlan<'_, S>) -> Self {
+        let state = GroupState::new(plan.group, plan.slot_count, plan.store.clone());
+        let server = synod_paxos::Server::new(me, plan.members, state, plan.settings);
+        Server {
+            inner: Inner::Server(server),
+            group: plan.group,
+            masters: Masters::new(plan.masters),
+            leading: None,
+        }
+    }
+
+    /// Its group.
+    pub fn group(&self) -> GroupId {
+        self.group
+    }
+
+    /// The Paxos server in it.
+    ///
+    /// # Panics
+    /// Never: it is one.
+    pub fn paxos(&self) -> &synod_paxos::Server<GroupState<S>> {
+        self.inner.server().expect("a member is a server")
+    }
+
+    /// What its group replicates, as far as it is executed here.
+    pub fn state(&self) -> &GroupState<S> {
+        self.paxos().replica().machine()
+    }
+
+    pub(crate) fn on_start(&mut self, ctx: &mut Ctx<S>) {
+        self.within(ctx, Inner::on_start);
+    }
+
+    pub(crate) fn on_recover(&mut self, durable: Durable<Inner<S>>, ctx: &mut Ctx<S>) {
+        self.within(ctx, |inner, ctx| inner.on_recover(durable, ctx));
+    }
+
+    pub(crate) fn on_message(&mut self, from: NodeId, message: Message<S>, ctx: &mut Ctx<S>) {
+        match message {
+            Message::Members(message) => self.within(ctx, |inner, ctx| inner.on_message(from, message, ctx)),
+            Message::Masters(message) => {
+                if let Some(configuration) = self.masters.on_message(from, message) {
+                    self.on_configuration(&configuration);
+                }
+            }
+            message => self.on_message_to_leader(from, message, ctx),
+        }
+        self.settle(ctx);
+    }
+
+    /// What is said to the group. Only a leader that knows all that was chosen before it can speak for it.
+    fn on_message_to_leader(&mut self, from: NodeId, message: Message<S>, ctx: &mut Ctx<S>) {
+        if self.leading.is_none() {
+            // To that nobody need answer anything.
+            if !matches!(message, Message::NotLeader { .. }) {
+                let leader = self.paxos().leader().filter(|leader| *leader != ctx.me());
+                ctx.send_early(from, Message::NotLeader { group: self.group, leader });
+            }
+            return;
+        }
+        match message {
+            Message::Submit { lots } => {
+                for lot in lots {
+                    self.on_lot(from, lot, ctx);
+                }
+            }
+            Message::Ask { first, is_on_its_way, queries } => {
+                self.on_ask(from, (first, is_on_its_way), queries, ctx);
+            }
+            Message::NotLeader { group, leader } => self.on_not_leader(group, leader, from),
+            Message::Give { number, chunks } => self.on_give(from, number, chunks, ctx),
+            Message::Taken { number, slots } => self.on_taken(from, number, &slots, ctx),
+            Message::Prepare { attempt, slots, command } => {
+                self.on_prepare(from, attempt, slots, command, ctx);
+            }
+            Message::Vote { attempt, group, fragment } => self.on_vote(from, (attempt, group), fragment, ctx),
+            Message::Refused { attempt, slot, with } => self.on_refused(attempt, slot, with),
+            Message::Outcome { attempt, part } => self.propose(Step::Finish { attempt, part }),
+            Message::Finished { attempt, group } => self.on_finished(attempt, group),
+            Message::Inquire { attempt, group } => self.on_inquire(from, attempt, group, ctx),
+            Message::Results { .. } | Message::Elsewhere { .. } | Message::Forgotten { .. } => {
+                unreachable!("these go to clients")
+            }
+            Message::Masters(_) | Message::Members(_) => unreachable!("not to the leader alone"),
+        }
+    }
+
+    pub(crate) fn on_timer(&mut self, timer: Timer, ctx: &mut Ctx<S>) {
+        match timer {
+            Timer::Paxos(timer) => {
+                let is_tick = timer == PaxosTimer::Tick;
+                self.within(ctx, |inner, ctx| inner.on_timer(timer, ctx));
+                self.settle(ctx);
+                if is_tick {
+                    self.on_tick(ctx);
+                    self.settle(ctx);
+                }
+            }
+            Timer::Retry => unreachable!("clients retry"),
+        }
+    }
+
+    /// Each tick a leader asks again for whatever it waits for.
+    fn on_tick(&mut self, ctx: &mut Ctx<S>) {
+        if self.leading.is_none() {
+            return;
+        }
+        self.ask_for_next(ctx);
+        self.forget_old_waiting();
+        self.give_again(ctx);
+        self.advance_transactions(ctx);
+        self.inquire(ctx);
+    }
+
+    /// Asks for the configuration after the one in force, if that is carried out.
+    pub(crate) fn ask_for_next(&mut self, ctx: &mut Ctx<S>) {
+        if self.state().is_settled() {
+            let number = self.state().next_number();
+            self.masters.ask(Some(number), ctx);
+        }
+    }
+
+    fn on_configuration(&mut self, next: &Arc<Configuration>) {
+        if next.number == self.state().next_number() && self.state().is_settled() {
+            self.propose(Step::Configure(Arc::clone(next)));
+        }
+    }
+
+    /// Puts an entry into the log, if this server leads.
+    pub(crate) fn propose(&mut self, step: Step<S>) {
+        if let Some(leading) = &mut self.leading {
+            leading.proposals.push(step);
+        }
+    }
+
+    /// After each step: sees what was executed and whether this server leads, and acts upon it.
+    fn settle(&mut self, ctx: &mut Ctx<S>) {
+        self.note_role(ctx);
+        let executed = self.inner.server_mut().map(synod_paxos::Server::take_executed).unwrap_or_default();
+        if self.leading.is_none() {
+            return;
+        }
+        for stepped in executed {
+            self.on_stepped(stepped, ctx);
+        }
+        if self.leading.as_ref().is_some_and(|leading| leading.is_due) {
+            self.advance_moves();
+        }
+        self.advance_queue(ctx);
+        let Some(leading) = &mut self.leading else { return };
+        leading.answers.send(ctx);
+        let proposals = std::mem::take(&mut leading.proposals);
+        if !proposals.is_empty() {
+            self.within(ctx, |inner, ctx| {
+                if let Some(server) = inner.server_mut() {
+                    server.propose(proposals, ctx);
+                }
+            });
+        }
+    }
+
+    /// Begins or ends to act for the group.
+    fn note_role(&mut self, ctx: &mut Ctx<S>) {
+        let paxos = self.paxos();
+        let ballot = paxos.is_caught_up().then(|| paxos.promised());
+        if self.leading.as_ref().map(|leading| leading.ballot) == ballot {
+            return;
+        }
+        self.leading = ballot.map(Leading::new);
+        if self.leading.is_some() {
+            mark!("shardedstore.leads");
+            self.resume_moves(ctx);
+            self.advance_transactions(ctx);
+            self.ask_for_next(ctx);
+        }
+    }
+
+    fn on_stepped(&mut self, stepped: Stepped<S::Output>, ctx: &mut Ctx<S>) {
+        let Some(leading) = &mut self.leading else { return };
+        match stepped {
+            Stepped::Ran { name, output } => {
+                leading.on_run(name);
+                leading.answers.push(name, output);
+                self.tell_outcome(name, ctx);
+            }
+            Stepped::NotRun { name } => leading.on_not_run(name),
+            Stepped::Moved => self.on_moved(ctx),
+            Stepped::Begun { name } => self.advance_transaction(name, ctx),
+            Stepped::Prepared { attempt, lock, slots } => self.on_prepared(attempt, lock, slots, ctx),
+            Stepped::Abandoned { attempt, asker } => self.on_abandoned(attempt, asker, ctx),
+            Stepped::Finished { attempt, is_committed } => {
+                leading.is_due = true;
+                if is_committed {
+                    let finished = Message::Finished { attempt, group: self.group };
+                    self.send_to_group(attempt.coordinator, finished, ctx);
+                }
+            }
+            Stepped::Known => leading.is_due = true,
+            Stepped::Read(_) | Stepped::NotRead => {}
+        }
+    }
+
+    /// Says something to the leader of another group, or to all of its members, if it is not known who that is.
+    pub(crate) fn send_to_group(&mut self, group: GroupId, message: Message<S>, ctx: &mut Ctx<S>) {
+        let Some(leading) = &self.leading else { return };
+        if let Some(leader) = leading.leaders.get(&group) {
+            ctx.send(*leader, message);
+            return;
+        }
+        let Some(members) = self.state().members(group) else { return };
+        let members = members.to_vec();
+        ctx.broadcast(&members, &message);
+    }
+
+    fn on_not_leader(&mut self, group: GroupId, leader: Option<NodeId>, from: NodeId) {
+        let Some(leading) = &mut self.leading else { return };
+        if leading.leaders.get(&group) != Some(&from) {
+            return;
+        }
+        match leader {
+            Some(leader) => leading.leaders.insert(group, leader),
+            None => leading.leaders.remove(&group),
+        };
+    }
+
+    /// Lets the Paxos server inside act.
+    pub(crate) fn within(&mut self, ctx: &mut Ctx<S>, run: impl FnOnce(&mut Inner<S>, &mut Context<Inner<S>>)) {
+        let inner = &mut self.inner;
+        ctx.within(
+            |ctx| run(inner, ctx),
+            |effect| match effect {
+                Effect::Send { to, message } => Effect::Send { to, message: Message::Members(message) },
+                Effect::SendEarly { to, message } => Effect::SendEarly { to, message: Message::Members(message) },
+                Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Timer::Paxos(timer), after },
+                Effect::Persist(record) => Effect::Persist(Record::Members(record)),
+                Effect::Checkpoint(state) => Effect::Checkpoint(crate::Checkpoint::Members(state)),
+                Effect::Compact(state) => Effect::Compact(crate::Checkpoint::Members(state)),
+                Effect::Reply { .. } => unreachable!("a member has no user"),
+            },
+        );
+    }
+
+    /// Lets another member lead, if this one does.
+    pub(crate) fn hand_over(&mut self, ctx: &mut Ctx<S>) {
+        let id = synod_node::RequestId(0);
+        self.within(ctx, |inner, ctx| inner.on_request(id, synod_paxos::Request::HandOver, ctx));
+        self.settle(ctx);
+    }
+
+    pub(crate) fn assert_invariants(&self) {
+        self.inner.assert_invariants();
+        self.state().assert_invariants();
+        let is_idle = |leading: &Leading<S>| leading.proposals.is_empty() && leading.answers.is_empty();
+        assert!(self.leading.as_ref().is_none_or(is_idle), "a step ends with something left to do");
+    }
+}

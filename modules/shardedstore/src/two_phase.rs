@@ -1,0 +1,178 @@
+//! A group's part in transactions: two-phase commit, each step of it an entry of a replicated log.
+//!
+//! The group that holds a command's home slot coordinates. It logs that the transaction begins, asks the groups that hold
+//! the command's slots to lock them, one group after the other **in the order of the groups' names**, itself among them,
+//! and gets from each what the command's keys hold there. With all of that it runs the command apart from any state, and
+//! logs the decision: the output, and what the keys hold from now on. From that entry on the transaction is committed;
+//! the others are told until each has said that it logged its part.
+//!
+//! # Why it neither blocks nor deadlocks
+//! * The log is the coordinator: whoever leads goes on where the last leader stopped.
+//! * A transaction that waits at a group holds locks only in groups of lower names: so no circle of transactions waits for
+//!   each other, and none need ever be aborted for the sake of another. Who waits for a slot waits in a queue.
+//! * Only for a slot that is locked does anybody wait. If a slot is not where it was looked for, the try is given up, its
+//!   locks go, and the next try begins. A locked slot does not move, so locks are where they were taken.
+//! * A participant that hears nothing asks. A coordinator that does not know the try logs that it is over, and says so:
+//!   a try that nobody committed before that entry never will be.
+
+use crate::group_state::{Prepared, SlotStatus, Transaction};
+use crate::{Attempt, GroupId, GroupState, Lock, RequestName, Sharded, SlotId, Stepped};
+use synod_clientserver::{Admission, ClientId, Seq};
+use synod_stdx::mark;
+
+impl<S: Sharded> GroupState<S> {
+    pub(crate) fn begin(&mut self, name: RequestName, acked_below: Seq, command: &S::Command) -> Stepped<S::Output> {
+        match self.admit(name) {
+            Admission::Again(output) => return Stepped::Ran { name, output: output.clone() },
+            Admission::Run if self.serves_or_locks(name.slot) => {}
+            Admission::Run | Admission::Answered | Admission::Early | Admission::Forgotten => {
+                return Stepped::NotRun { name };
+            }
+        }
+        if self.transactions.contains_key(&name) {
+            return Stepped::Known;
+        }
+        let (command, attempt) = (command.clone(), self.next_attempt(name));
+        self.transactions.insert(name, Transaction { acked_below, command, attempt, committed: None });
+        Stepped::Begun { name }
+    }
+
+    fn next_attempt(&mut self, name: RequestName) -> Attempt {
+        self.attempts += 1;
+        Attempt { name, coordinator: self.group, number: self.attempts }
+    }
+
+    /// Whether a slot is here, perhaps locked.
+    fn serves_or_locks(&self, slot: SlotId) -> bool {
+        self.held.get(&slot).is_some_and(|held| held.status != SlotStatus::Frozen)
+    }
+
+    pub(crate) fn prepare(&mut self, attempt: Attempt, slots: &[SlotId]) -> Stepped<S::Output> {
+        let answer = |lock| Stepped::Prepared { attempt, lock, slots: slots.to_vec() };
+        match self.prepared.get(&attempt.name).map(|prepared| prepared.attempt) {
+            Some(known) if known == attempt => return answer(Lock::Held),
+            // The coordinator went on to the next try: the one before is given up. Of another coordinator's try it is
+            // not known which is the newer one: that one is asked about, and meanwhile its locks stand.
+            Some(known) if known.coordinator == attempt.coordinator && known.number < attempt.number => {
+                self.unlock(attempt.name);
+            }
+            Some(known) if known.coordinator == attempt.coordinator => return answer(Lock::Never),
+            Some(_) | None => {}
+        }
+        // What was given up here, in the coordinator's own log, is not locked any more.
+        if attempt.coordinator == self.group && !self.is_under_way(attempt) {
+            return answer(Lock::Never);
+        }
+        if !self.serves(slots) {
+            return answer(Lock::NotNow);
+        }
+        for slot in slots {
+            self.set_status(*slot, SlotStatus::Locked(attempt));
+        }
+        self.prepared.insert(attempt.name, Prepared { attempt, slots: slots.to_vec() });
+        answer(Lock::Held)
+    }
+
+    /// Whether this group coordinates the try, and has not decided.
+    pub(crate) fn is_under_way(&self, attempt: Attempt) -> bool {
+        self.transactions
+            .get(&attempt.name)
+            .is_some_and(|open| open.attempt == attempt && open.committed.is_none())
+    }
+
+    /// Whether the slots of the try are locked here.
+    pub(crate) fn is_prepared(&self, attempt: Attempt) -> bool {
+        self.prepared.get(&attempt.name).is_some_and(|prepared| prepared.attempt == attempt)
+    }
+
+    pub(crate) fn decide(
+        &mut self,
+        attempt: Attempt,
+        output: &S::Output,
+        parts: &[(GroupId, S::Fragment)],
+    ) -> Stepped<S::Output> {
+        if !self.is_under_way(attempt) || !self.is_prepared(attempt) {
+            return Stepped::Known;
+        }
+        let name = attempt.name;
+        let Some(open) = self.transactions.get_mut(&name) else { return Stepped::Known };
+        let acked_below = open.acked_below;
+        let others = parts.iter().filter(|(group, _)| *group != self.group);
+        open.committed = Some(others.cloned().collect());
+        let is_told = open.committed.as_ref().is_some_and(|left| left.is_empty());
+        if is_told {
+            self.transactions.remove(&name);
+        }
+        for (_, part) in parts.iter().filter(|(group, _)| *group == self.group) {
+            self.store.write(part);
+        }
+        self.unlock(name);
+        self.record(name, acked_below, output.clone());
+        Stepped::Ran { name, output: output.clone() }
+    }
+
+    pub(crate) fn abandon(&mut self, attempt: Attempt, asker: Option<GroupId>) -> Stepped<S::Output> {
+        let name = attempt.name;
+        let is_known = |open: &&Transaction<S>| open.attempt == attempt;
+        match self.transactions.get(&name).filter(is_known).map(|open| open.committed.is_some()) {
+            Some(true) => return Stepped::Known,
+            Some(false) => {
+                mark!("shardedstore.attempt_given_up");
+                if self.is_prepared(attempt) {
+                    self.unlock(name);
+                }
+                let next = self.next_attempt(name);
+                // Without its home slot there is nothing to coordinate here: the client will ask whoever has it.
+                if !self.serves_or_locks(name.slot) {
+                    self.transactions.remove(&name);
+                } else if let Some(open) = self.transactions.get_mut(&name) {
+                    open.attempt = next;
+                }
+            }
+            None => {}
+        }
+        Stepped::Abandoned { attempt, asker }
+    }
+
+    pub(crate) fn finish(&mut self, attempt: Attempt, part: Option<&S::Fragment>) -> Stepped<S::Output> {
+        if self.is_prepared(attempt) {
+            if let Some(part) = part {
+                self.store.write(part);
+            }
+            self.unlock(attempt.name);
+        }
+        Stepped::Finished { attempt, is_committed: part.is_some() }
+    }
+
+    pub(crate) fn told(&mut self, name: RequestName, group: GroupId) -> Stepped<S::Output> {
+        if let Some(open) = self.transactions.get_mut(&name)
+            && let Some(left) = &mut open.committed
+        {
+            left.remove(&group);
+            if left.is_empty() {
+                self.transactions.remove(&name);
+            }
+        }
+        Stepped::Known
+    }
+
+    /// Whether a transaction of this session in this slot is under way.
+    pub(crate) fn has_undecided(&self, client: ClientId, slot: SlotId) -> bool {
+        let name = |seq| RequestName { client, slot, seq };
+        let mut open = self.transactions.range(name(0)..=name(Seq::MAX));
+        open.any(|(_, open)| open.committed.is_none())
+    }
+
+    fn unlock(&mut self, name: RequestName) {
+        if let Some(prepared) = self.prepared.remove(&name) {
+            for slot in prepared.slots {
+                self.set_status(slot, SlotStatus::Served);
+            }
+        }
+    }
+
+    fn set_status(&mut self, slot: SlotId, status: SlotStatus) {
+        let held = self.held.get_mut(&slot).expect("only what is here is locked, and what is locked stays");
+        held.status = status;
+    }
+}
