@@ -5,7 +5,7 @@ use crate::group_state::Whereabouts;
 use crate::leading::Votes;
 use crate::queue::Wanted;
 use crate::server::Ctx;
-use crate::{Attempt, GroupId, Lock, Message, RequestName, Server, Sharded, SlotId, Step};
+use crate::{Attempt, GroupId, Lock, LockNumber, Message, RequestName, Server, Sharded, SlotId, Step};
 use std::collections::BTreeMap;
 use synod_node::NodeId;
 use synod_stdx::mark;
@@ -101,11 +101,13 @@ impl<S: Sharded> Server<S> {
         let Some(leading) = &mut self.leading else { return };
         let Some(votes) = leading.votes.get_mut(&attempt.name) else { return };
         let own = holders.get(&self.group).map_or(&[][..], Vec::as_slice);
-        let mut fragments: Vec<S::Fragment> = votes.fragments.values().cloned().collect();
+        let mut fragments: Vec<S::Fragment> =
+            votes.fragments.values().map(|(_, fragment)| fragment.clone()).collect();
         fragments.push(state.store.read(command, &|slot| own.contains(&slot)));
         let (output, written) = state.store.run_apart(command, &fragments);
         let part = |slots: &Vec<SlotId>| state.store.part(&written, &|slot| slots.contains(&slot));
-        let parts = holders.iter().map(|(group, slots)| (*group, part(slots))).collect();
+        let lock = |group: &GroupId| votes.fragments.get(group).map_or(0, |(lock, _)| *lock);
+        let parts = holders.iter().map(|(group, slots)| (*group, lock(group), part(slots))).collect();
         votes.is_ending = true;
         leading.proposals.push(Step::Decide { attempt, output, parts });
     }
@@ -114,7 +116,7 @@ impl<S: Sharded> Server<S> {
         &mut self,
         from: NodeId,
         (attempt, group): (Attempt, GroupId),
-        fragment: S::Fragment,
+        locked: (LockNumber, S::Fragment),
         ctx: &mut Ctx<S>,
     ) {
         let is_under_way = self.state().is_under_way(attempt);
@@ -126,7 +128,7 @@ impl<S: Sharded> Server<S> {
         }
         // A leader that is new has asked nobody yet, and learns so who has locked.
         if let Some(votes) = leading.votes.get_mut(&attempt.name).filter(|votes| votes.attempt == attempt) {
-            votes.fragments.insert(group, fragment);
+            votes.fragments.insert(group, locked);
             self.advance_transaction(attempt.name, ctx);
         }
     }
@@ -157,14 +159,15 @@ impl<S: Sharded> Server<S> {
         leading.proposals.push(Step::Abandon { attempt, asker: None });
     }
 
-    pub(crate) fn on_abandoned(&mut self, attempt: Attempt, asker: Option<GroupId>, ctx: &mut Ctx<S>) {
+    pub(crate) fn on_abandoned(&mut self, attempt: Attempt, asker: Option<(GroupId, LockNumber)>, ctx: &mut Ctx<S>) {
         let Some(leading) = &mut self.leading else { return };
         leading.is_due = true;
         let voters = leading.votes.get(&attempt.name).filter(|votes| votes.attempt == attempt);
-        let voters: Vec<GroupId> =
-            voters.into_iter().flat_map(|votes| votes.fragments.keys().copied()).chain(asker).collect();
-        for group in voters {
-            self.send_to_group(group, Message::Outcome { attempt, part: None }, ctx);
+        let voters = voters.into_iter().flat_map(|votes| &votes.fragments);
+        let locks: Vec<(GroupId, LockNumber)> =
+            voters.map(|(group, (lock, _))| (*group, *lock)).chain(asker).collect();
+        for (group, lock) in locks {
+            self.send_to_group(group, Message::Outcome { attempt, lock, part: None }, ctx);
         }
         if !self.state().transactions.contains_key(&attempt.name) {
             if let Some(leading) = &mut self.leading {
@@ -193,8 +196,8 @@ impl<S: Sharded> Server<S> {
         };
         let Some(parts) = &open.committed else { return };
         let (attempt, parts) = (open.attempt, parts.clone());
-        for (group, part) in parts {
-            self.send_to_group(group, Message::Outcome { attempt, part: Some(part) }, ctx);
+        for (group, (lock, part)) in parts {
+            self.send_to_group(group, Message::Outcome { attempt, lock, part: Some(part) }, ctx);
         }
     }
 
@@ -207,7 +210,13 @@ impl<S: Sharded> Server<S> {
     }
 
     /// A participant has not heard what became of a try.
-    pub(crate) fn on_inquire(&mut self, from: NodeId, attempt: Attempt, group: GroupId, ctx: &mut Ctx<S>) {
+    pub(crate) fn on_inquire(
+        &mut self,
+        from: NodeId,
+        attempt: Attempt,
+        (group, lock): (GroupId, LockNumber),
+        ctx: &mut Ctx<S>,
+    ) {
         if let Some(leading) = &mut self.leading {
             leading.leaders.insert(group, from);
         }
@@ -215,14 +224,17 @@ impl<S: Sharded> Server<S> {
         match open.map(|open| open.committed.as_ref().map(|left| left.get(&group).cloned())) {
             // It is under way.
             Some(None) => {}
-            Some(Some(part)) => {
-                if let Some(part) = part {
-                    ctx.send(from, Message::Outcome { attempt, part: Some(part) });
+            Some(Some(decided)) => {
+                // Decided on this lock, or on one before it: then this one is nothing to it.
+                let part = decided.filter(|(decided, _)| *decided == lock).map(|(_, part)| part);
+                if part.is_none() {
+                    mark!("shardedstore.locked_anew");
                 }
+                ctx.send(from, Message::Outcome { attempt, lock, part });
             }
             None => {
                 mark!("shardedstore.orphan_asks");
-                self.propose(Step::Abandon { attempt, asker: Some(group) });
+                self.propose(Step::Abandon { attempt, asker: Some((group, lock)) });
             }
         }
     }
@@ -230,10 +242,11 @@ impl<S: Sharded> Server<S> {
     /// Asks what became of the tries for which slots are locked here.
     pub(crate) fn inquire(&mut self, ctx: &mut Ctx<S>) {
         let me = self.group;
-        let attempts = self.state().prepared.values().map(|prepared| prepared.attempt);
-        let attempts: Vec<Attempt> = attempts.filter(|attempt| attempt.coordinator != me).collect();
-        for attempt in attempts {
-            self.send_to_group(attempt.coordinator, Message::Inquire { attempt, group: me }, ctx);
+        let locks = self.state().prepared.values().map(|prepared| (prepared.attempt, prepared.lock));
+        let locks: Vec<(Attempt, LockNumber)> =
+            locks.filter(|(attempt, _)| attempt.coordinator != me).collect();
+        for (attempt, lock) in locks {
+            self.send_to_group(attempt.coordinator, Message::Inquire { attempt, group: me, lock }, ctx);
         }
     }
 
@@ -285,8 +298,8 @@ impl<S: Sharded> Server<S> {
         }
         match lock {
             Lock::NotNow => self.want_locks(attempt, slots),
-            Lock::Held if attempt.coordinator == self.group => self.advance_transaction(attempt.name, ctx),
-            Lock::Held => self.vote(attempt, &slots, ctx),
+            Lock::Held(_) if attempt.coordinator == self.group => self.advance_transaction(attempt.name, ctx),
+            Lock::Held(_) => self.vote(attempt, &slots, ctx),
             Lock::Never => {}
         }
     }
@@ -295,8 +308,9 @@ impl<S: Sharded> Server<S> {
     fn vote(&mut self, attempt: Attempt, slots: &[SlotId], ctx: &mut Ctx<S>) {
         let Some(leading) = &mut self.leading else { return };
         let Some((from, command)) = leading.asked.remove(&attempt) else { return };
+        let Some(lock) = self.state().lock_of(attempt) else { return };
         let fragment = self.state().store.read(&command, &|slot| slots.contains(&slot));
-        ctx.send(from, Message::Vote { attempt, group: self.group, fragment });
+        ctx.send(from, Message::Vote { attempt, group: self.group, lock, fragment });
     }
 
     /// Tells the coordinator that a slot is not here.

@@ -14,7 +14,7 @@
 //! the old one forgets it only after the new one has it: so at no moment do two serve it, and at every moment one has it.
 
 use crate::{
-    Attempt, Chunk, Configuration, ConfigurationNumber, GroupId, RequestName, Sharded, SlotId, Step, Stepped,
+    Attempt, Chunk, Configuration, ConfigurationNumber, GroupId, LockNumber, RequestName, Sharded, SlotId, Step, Stepped,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,13 +74,14 @@ pub(crate) struct Transaction<S: Sharded> {
     /// The try that is under way, or was decided.
     pub(crate) attempt: Attempt,
     /// Once it is committed: who is still to be told what.
-    pub(crate) committed: Option<BTreeMap<GroupId, S::Fragment>>,
+    pub(crate) committed: Option<BTreeMap<GroupId, (LockNumber, S::Fragment)>>,
 }
 
 /// A transaction for which this group has locked slots.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Prepared {
     pub(crate) attempt: Attempt,
+    pub(crate) lock: LockNumber,
     pub(crate) slots: Vec<SlotId>,
 }
 
@@ -98,6 +99,8 @@ pub struct GroupState<S: Sharded> {
     pub(crate) transactions: BTreeMap<RequestName, Transaction<S>>,
     /// How many tries this group ever began.
     pub(crate) attempts: u64,
+    /// How many locks this group ever gave.
+    pub(crate) locks: LockNumber,
     pub(crate) prepared: BTreeMap<RequestName, Prepared>,
     /// The members of every group that ever was: one that left may still have something to say.
     pub(crate) addresses: BTreeMap<GroupId, Vec<NodeId>>,
@@ -116,6 +119,7 @@ impl<S: Sharded> GroupState<S> {
             coming: BTreeMap::new(),
             transactions: BTreeMap::new(),
             attempts: 0,
+            locks: 0,
             prepared: BTreeMap::new(),
             addresses: BTreeMap::new(),
         }
@@ -343,7 +347,7 @@ impl<S: Sharded> StateMachine for GroupState<S> {
             Step::Prepare { attempt, slots } => self.prepare(*attempt, slots),
             Step::Decide { attempt, output, parts } => self.decide(*attempt, output, parts),
             Step::Abandon { attempt, asker } => self.abandon(*attempt, *asker),
-            Step::Finish { attempt, part } => self.finish(*attempt, part.as_ref()),
+            Step::Finish { attempt, lock, part } => self.finish(*attempt, *lock, part.as_ref()),
             Step::Told { name, group } => self.told(*name, *group),
         }
     }

@@ -1,7 +1,7 @@
 //! What a leader keeps beside the replicated state. All of it may be lost.
 
 use crate::queue::Queue;
-use crate::{Attempt, GroupId, Message, RequestName, Results, Sharded, SlotId, Step};
+use crate::{Attempt, GroupId, LockNumber, Message, RequestName, Results, Sharded, SlotId, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_clientserver::{ClientId, Seq};
 use synod_node::NodeId;
@@ -50,8 +50,8 @@ impl<O> Answers<O> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Votes<S: Sharded> {
     pub(crate) attempt: Attempt,
-    /// Who has locked its slots, and what the command's keys hold there.
-    pub(crate) fragments: BTreeMap<GroupId, S::Fragment>,
+    /// Who has locked its slots, under which number, and what the command's keys hold there.
+    pub(crate) fragments: BTreeMap<GroupId, (LockNumber, S::Fragment)>,
     /// An entry that ends the try is on its way into the log.
     pub(crate) is_ending: bool,
     /// A slot is on its way: the next try begins with the next tick.

@@ -60,7 +60,7 @@ pub use process::{Master, Process};
 pub use server::{GroupPlan, Server};
 pub use sharded::{Sharded, Slots};
 pub use slot::{SLOT_COUNT, SlotId};
-pub use step::{Attempt, Chunk, Lock, RequestName, Step, Stepped};
+pub use step::{Attempt, Chunk, Lock, LockNumber, RequestName, Step, Stepped};
 pub use texts::{Text, TextCommand, TextOutput, Texts};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{
     Attempt, Chunk, ConfigurationCommand, ConfigurationNumber, ConfigurationService, GroupId, GroupState,
-    Sharded, SlotId, Step,
+    LockNumber, Sharded, SlotId, Step,
 };
 use synod_clientserver::{ClientId, Seq};
 use synod_node::NodeId;
@@ -121,6 +121,8 @@ pub enum Message<S: Sharded> {
         attempt: Attempt,
         /// Who votes.
         group: GroupId,
+        /// Its lock.
+        lock: LockNumber,
         /// What the command's keys hold here.
         fragment: S::Fragment,
     },
@@ -137,6 +139,8 @@ pub enum Message<S: Sharded> {
     Outcome {
         /// Which try.
         attempt: Attempt,
+        /// The participant's lock.
+        lock: LockNumber,
         /// What the keys hold from now on, if it is committed; else it is given up.
         part: Option<S::Fragment>,
     },
@@ -153,6 +157,8 @@ pub enum Message<S: Sharded> {
         attempt: Attempt,
         /// Who asks.
         group: GroupId,
+        /// Its lock.
+        lock: LockNumber,
     },
 }
 

@@ -124,11 +124,13 @@ impl<S: Sharded> Server<S> {
             Message::Prepare { attempt, slots, command } => {
                 self.on_prepare(from, attempt, slots, command, ctx);
             }
-            Message::Vote { attempt, group, fragment } => self.on_vote(from, (attempt, group), fragment, ctx),
+            Message::Vote { attempt, group, lock, fragment } => {
+                self.on_vote(from, (attempt, group), (lock, fragment), ctx);
+            }
             Message::Refused { attempt, slot, with } => self.on_refused(attempt, slot, with),
-            Message::Outcome { attempt, part } => self.propose(Step::Finish { attempt, part }),
+            Message::Outcome { attempt, lock, part } => self.propose(Step::Finish { attempt, lock, part }),
             Message::Finished { attempt, group } => self.on_finished(attempt, group),
-            Message::Inquire { attempt, group } => self.on_inquire(from, attempt, group, ctx),
+            Message::Inquire { attempt, group, lock } => self.on_inquire(from, attempt, (group, lock), ctx),
             Message::Results { .. } | Message::Elsewhere { .. } | Message::Forgotten { .. } => {
                 unreachable!("these go to clients")
             }

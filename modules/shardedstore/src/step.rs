@@ -53,6 +53,10 @@ impl fmt::Debug for Attempt {
     }
 }
 
+/// The number of a lock, which a group gives once only. A request to lock that comes late may lock again what was unlocked:
+/// what was decided on the first lock is then nothing to the second.
+pub type LockNumber = u64;
+
 /// A part of a slot that moves: some of what it holds, and with the first part its exactly-once records.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chunk<S: Sharded> {
@@ -127,20 +131,22 @@ pub enum Step<S: Sharded> {
         attempt: Attempt,
         /// What the client is told.
         output: S::Output,
-        /// What the keys of each group hold from now on.
-        parts: Vec<(GroupId, S::Fragment)>,
+        /// For each group its lock, and what its keys hold from now on.
+        parts: Vec<(GroupId, LockNumber, S::Fragment)>,
     },
     /// At the coordinator: this try is given up, unless it was decided. So what a participant is told of it stays true.
     Abandon {
         /// Which try.
         attempt: Attempt,
-        /// The participant that asked what became of it, if one did.
-        asker: Option<GroupId>,
+        /// The participant that asked what became of its lock, if one did.
+        asker: Option<(GroupId, LockNumber)>,
     },
     /// At a participant: the transaction is over; unlock.
     Finish {
         /// Which try.
         attempt: Attempt,
+        /// Which lock.
+        lock: LockNumber,
         /// What the keys hold from now on, if it was committed.
         part: Option<S::Fragment>,
     },
@@ -166,7 +172,7 @@ impl<S: Sharded> Step<S> {
             }
             Step::Take { chunks, .. } => chunks.iter().map(Chunk::bytes).sum(),
             Step::Decide { output, parts, .. } => {
-                let written: usize = parts.iter().map(|(_, part)| S::fragment_bytes(part)).sum();
+                let written: usize = parts.iter().map(|(_, _, part)| S::fragment_bytes(part)).sum();
                 written + S::output_bytes(output)
             }
             Step::Finish { part, .. } => 64 + part.as_ref().map_or(0, S::fragment_bytes),
@@ -186,8 +192,8 @@ impl<S: Sharded> Chunk<S> {
 /// Whether slots are locked for a try.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Lock {
-    /// They are.
-    Held,
+    /// They are, under this number.
+    Held(LockNumber),
     /// One is not here, or locked for another.
     NotNow,
     /// The try is over.
@@ -233,8 +239,8 @@ pub enum Stepped<O> {
     Abandoned {
         /// Which one.
         attempt: Attempt,
-        /// Who asked.
-        asker: Option<GroupId>,
+        /// Who asked, about which lock.
+        asker: Option<(GroupId, LockNumber)>,
     },
     /// A participant has unlocked its slots.
     Finished {

@@ -12,11 +12,13 @@
 //!   each other, and none need ever be aborted for the sake of another. Who waits for a slot waits in a queue.
 //! * Only for a slot that is locked does anybody wait. If a slot is not where it was looked for, the try is given up, its
 //!   locks go, and the next try begins. A locked slot does not move, so locks are where they were taken.
+//! * Locks have numbers. A request to lock that comes late, when all is over, locks anew, but under another number than the
+//!   decision names: so nothing is written twice.
 //! * A participant that hears nothing asks. A coordinator that does not know the try logs that it is over, and says so:
 //!   a try that nobody committed before that entry never will be.
 
 use crate::group_state::{Prepared, SlotStatus, Transaction};
-use crate::{Attempt, GroupId, GroupState, Lock, RequestName, Sharded, SlotId, Stepped};
+use crate::{Attempt, GroupId, GroupState, Lock, LockNumber, RequestName, Sharded, SlotId, Stepped};
 use synod_clientserver::{Admission, ClientId, Seq};
 use synod_stdx::mark;
 
@@ -49,14 +51,16 @@ impl<S: Sharded> GroupState<S> {
 
     pub(crate) fn prepare(&mut self, attempt: Attempt, slots: &[SlotId]) -> Stepped<S::Output> {
         let answer = |lock| Stepped::Prepared { attempt, lock, slots: slots.to_vec() };
-        match self.prepared.get(&attempt.name).map(|prepared| prepared.attempt) {
-            Some(known) if known == attempt => return answer(Lock::Held),
+        match self.prepared.get(&attempt.name).map(|prepared| (prepared.attempt, prepared.lock)) {
+            Some((known, lock)) if known == attempt => return answer(Lock::Held(lock)),
             // The coordinator went on to the next try: the one before is given up. Of another coordinator's try it is
             // not known which is the newer one: that one is asked about, and meanwhile its locks stand.
-            Some(known) if known.coordinator == attempt.coordinator && known.number < attempt.number => {
+            Some((known, _))
+                if known.coordinator == attempt.coordinator && known.number < attempt.number =>
+            {
                 self.unlock(attempt.name);
             }
-            Some(known) if known.coordinator == attempt.coordinator => return answer(Lock::Never),
+            Some((known, _)) if known.coordinator == attempt.coordinator => return answer(Lock::Never),
             Some(_) | None => {}
         }
         // What was given up here, in the coordinator's own log, is not locked any more.
@@ -69,8 +73,10 @@ impl<S: Sharded> GroupState<S> {
         for slot in slots {
             self.set_status(*slot, SlotStatus::Locked(attempt));
         }
-        self.prepared.insert(attempt.name, Prepared { attempt, slots: slots.to_vec() });
-        answer(Lock::Held)
+        self.locks += 1;
+        let lock = self.locks;
+        self.prepared.insert(attempt.name, Prepared { attempt, lock, slots: slots.to_vec() });
+        answer(Lock::Held(lock))
     }
 
     /// Whether this group coordinates the try, and has not decided.
@@ -80,16 +86,22 @@ impl<S: Sharded> GroupState<S> {
             .is_some_and(|open| open.attempt == attempt && open.committed.is_none())
     }
 
+    /// The lock of a try, if its slots are locked here.
+    pub(crate) fn lock_of(&self, attempt: Attempt) -> Option<LockNumber> {
+        let prepared = self.prepared.get(&attempt.name).filter(|prepared| prepared.attempt == attempt);
+        prepared.map(|prepared| prepared.lock)
+    }
+
     /// Whether the slots of the try are locked here.
     pub(crate) fn is_prepared(&self, attempt: Attempt) -> bool {
-        self.prepared.get(&attempt.name).is_some_and(|prepared| prepared.attempt == attempt)
+        self.lock_of(attempt).is_some()
     }
 
     pub(crate) fn decide(
         &mut self,
         attempt: Attempt,
         output: &S::Output,
-        parts: &[(GroupId, S::Fragment)],
+        parts: &[(GroupId, LockNumber, S::Fragment)],
     ) -> Stepped<S::Output> {
         if !self.is_under_way(attempt) || !self.is_prepared(attempt) {
             return Stepped::Known;
@@ -97,13 +109,14 @@ impl<S: Sharded> GroupState<S> {
         let name = attempt.name;
         let Some(open) = self.transactions.get_mut(&name) else { return Stepped::Known };
         let acked_below = open.acked_below;
-        let others = parts.iter().filter(|(group, _)| *group != self.group);
-        open.committed = Some(others.cloned().collect());
+        let others = parts.iter().filter(|(group, ..)| *group != self.group);
+        let others = others.map(|(group, lock, part)| (*group, (*lock, part.clone())));
+        open.committed = Some(others.collect());
         let is_told = open.committed.as_ref().is_some_and(|left| left.is_empty());
         if is_told {
             self.transactions.remove(&name);
         }
-        for (_, part) in parts.iter().filter(|(group, _)| *group == self.group) {
+        for (.., part) in parts.iter().filter(|(group, ..)| *group == self.group) {
             self.store.write(part);
         }
         self.unlock(name);
@@ -111,7 +124,11 @@ impl<S: Sharded> GroupState<S> {
         Stepped::Ran { name, output: output.clone() }
     }
 
-    pub(crate) fn abandon(&mut self, attempt: Attempt, asker: Option<GroupId>) -> Stepped<S::Output> {
+    pub(crate) fn abandon(
+        &mut self,
+        attempt: Attempt,
+        asker: Option<(GroupId, LockNumber)>,
+    ) -> Stepped<S::Output> {
         let name = attempt.name;
         let is_known = |open: &&Transaction<S>| open.attempt == attempt;
         match self.transactions.get(&name).filter(is_known).map(|open| open.committed.is_some()) {
@@ -134,8 +151,14 @@ impl<S: Sharded> GroupState<S> {
         Stepped::Abandoned { attempt, asker }
     }
 
-    pub(crate) fn finish(&mut self, attempt: Attempt, part: Option<&S::Fragment>) -> Stepped<S::Output> {
-        if self.is_prepared(attempt) {
+    pub(crate) fn finish(
+        &mut self,
+        attempt: Attempt,
+        lock: LockNumber,
+        part: Option<&S::Fragment>,
+    ) -> Stepped<S::Output> {
+        let prepared = self.prepared.get(&attempt.name);
+        if prepared.is_some_and(|prepared| (prepared.attempt, prepared.lock) == (attempt, lock)) {
             if let Some(part) = part {
                 self.store.write(part);
             }

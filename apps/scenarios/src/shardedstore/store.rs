@@ -21,7 +21,7 @@ pub type Node = Process<Texts>;
 pub type Step = Result<(), Failure>;
 
 /// Who asks the configuration service for changes.
-const CONTROLLER: u32 = 100;
+const CONTROLLER: u32 = 1000;
 
 /// How large a store is.
 #[derive(Clone, Copy, Debug)]
