@@ -29,7 +29,9 @@ pub fn all() -> Vec<Scenario> {
         shardedstore::CONFIGURATIONS,
         shardedstore::SERVICE,
         shardedstore::MOVES,
+        shardedstore::MOVES_IN_TROUBLE,
         shardedstore::TRANSACTIONS,
+        shardedstore::TRANSACTIONS_IN_TROUBLE,
     ]
     .concat()
 }

@@ -74,6 +74,12 @@ impl<S: StateMachine> Answering<S> {
 }
 
 impl<S: StateMachine> Leader<S> {
+    /// A client's command came to its turn in the log and its session is not known, or not any more.
+    pub(crate) fn on_forgotten(&mut self, client: ClientId, ctx: &mut Context<Process<S>>) {
+        self.proposed.remove(&client);
+        ctx.send_early(client.node(), Message::Forgotten { client });
+    }
+
     /// A client's command was executed: if it gave a result, that is news to the client.
     pub(crate) fn on_executed(
         &mut self,
@@ -239,9 +245,10 @@ impl<S: StateMachine> Server<S> {
         let sessions = self.replica.sessions();
         let executed = sessions.executed(client);
         let mut known = leader.proposed.get(&client).copied().unwrap_or(executed);
+        // Nothing is known of this session. Whether that is so the log must say: a leader that was deposed without knowing
+        // has not heard of whoever came since.
         if known == 0 && first > 1 {
-            ctx.send_early(from, Message::Forgotten { client });
-            return;
+            known = first - 1;
         }
         let before = known;
         let mut answers = Answering::default();

@@ -12,6 +12,8 @@ const SESSIONS_MAX: usize = 4096;
 pub(crate) enum Executed<O> {
     /// No news: nothing ran.
     Nothing,
+    /// A client's command did not run: its session is unknown, and its numbers began long ago.
+    Forgotten(ClientId),
     /// A client's command ran.
     Result(ClientId, Seq, O),
     /// A command of the server's owner ran.
@@ -68,7 +70,8 @@ impl<S: StateMachine> Replica<S> {
                 Executed::Nothing
             }
             // Proposed behind a command that was lost with its leader: the client will submit both again.
-            Admission::Early | Admission::Forgotten => {
+            Admission::Forgotten => Executed::Forgotten(*client),
+            Admission::Early => {
                 mark!("paxos.chosen_early");
                 Executed::Nothing
             }

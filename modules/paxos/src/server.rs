@@ -314,6 +314,10 @@ impl<S: StateMachine> Server<S> {
                 let Role::Leader(leader) = &mut self.role else { continue };
                 let news = match executed {
                     Executed::Nothing => None,
+                    Executed::Forgotten(client) => {
+                        leader.on_forgotten(client, ctx);
+                        continue;
+                    }
                     Executed::Result(client, seq, output) => Some((client, seq, output)),
                     Executed::Own(output) => {
                         self.executed.push(output);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use synod_node::{NodeId, StateMachine};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, put_varint};
 
 /// The number of a configuration, from 0: each is one more than the last.
 pub type ConfigurationNumber = u64;
@@ -237,6 +237,29 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::Leave { .. }
             | ConfigurationCommand::Move { .. } => unreachable!("not a read"),
         }
+    }
+}
+
+impl Wire for ConfigurationService {
+    fn encode(&self, out: &mut Vec<u8>) {
+        u32::from(self.slot_count).encode(out);
+        put_varint(out, self.history.len() as u64);
+        self.history.iter().for_each(|configuration| configuration.encode(out));
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let slot_count = u16::try_from(u32::decode(input)?).map_err(|_| Malformed("too many slots"))?;
+        if slot_count == 0 {
+            return Err(Malformed("no slots"));
+        }
+        let history: Vec<Configuration> = Vec::decode(input)?;
+        let is_numbered = (0..).zip(&history).all(|(number, configuration)| configuration.number == number);
+        if !is_numbered || history.iter().any(|configuration| configuration.slots.slot_count() != slot_count) {
+            return Err(Malformed("no such history of configurations"));
+        }
+        let mut service = ConfigurationService::new(slot_count);
+        service.history.extend(history.into_iter().map(Arc::new));
+        Ok(service)
     }
 }
 

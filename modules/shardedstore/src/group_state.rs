@@ -213,7 +213,8 @@ impl<S: Sharded> GroupState<S> {
                 return Stepped::Ran { name, output: output.clone() };
             }
             Admission::Run if self.serves(slots.as_slice()) => {}
-            Admission::Run | Admission::Answered | Admission::Early | Admission::Forgotten => {
+            Admission::Forgotten => return Stepped::Forgotten { name },
+            Admission::Run | Admission::Answered | Admission::Early => {
                 mark!("shardedstore.not_run");
                 return Stepped::NotRun { name };
             }

@@ -48,6 +48,7 @@ mod texts;
 mod two_phase;
 
 pub use assignment::{Assignment, Run};
+pub use codec::Shippable;
 pub use client::{Client, Request, Response};
 pub use configuration::{
     Configuration, ConfigurationCommand, ConfigurationError, ConfigurationNumber, ConfigurationOutput,

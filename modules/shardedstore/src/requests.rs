@@ -57,9 +57,10 @@ impl<S: Sharded> Server<S> {
         let is_here = matches!(self.state().whereabouts(slot), Whereabouts::Here(_));
         let Some(leading) = &self.leading else { return };
         let mut taken = leading.taken.get(&(client, slot)).copied();
+        // Nothing is known of this session. Whether that is so the log must say: a leader that was deposed without
+        // knowing has not heard of whoever came since.
         if is_here && !is_known && taken.is_none() && first > 1 {
-            ctx.send_early(from, Message::Forgotten { slot, client });
-            return;
+            taken = Some(first - 1);
         }
         for (seq, command) in (first..).zip(commands) {
             let name = RequestName { client, slot, seq };
@@ -250,14 +251,12 @@ impl<S: Sharded> Server<S> {
         match (wanted, elsewhere) {
             (Wanted::Run { name, acked_below, command }, None) => {
                 let (executed, _) = self.state().executed(name.client, name.slot);
-                if name.seq == executed + 1 || self.follows_taken(name) {
+                if name.seq > executed {
                     self.start(name, acked_below, command);
-                } else if name.seq <= executed {
+                } else {
                     // It ran where the slot was before.
                     mark!("shardedstore.ran_before_it_came");
                     self.answer_again(name);
-                } else if let Some(leading) = &mut self.leading {
-                    leading.taken.remove(&(name.client, name.slot));
                 }
             }
             (Wanted::Read { from, seq, query }, None) => {
@@ -273,13 +272,6 @@ impl<S: Sharded> Server<S> {
             (Wanted::Read { from, .. }, Some(slot)) => self.send_elsewhere(from, slot, ctx),
             (Wanted::Prepare { attempt, .. }, Some(slot)) => self.refuse(attempt, slot, ctx),
         }
-    }
-
-    /// Whether a command that waited is the next of a session of which another one is in the log.
-    fn follows_taken(&self, name: RequestName) -> bool {
-        let (executed, _) = self.state().executed(name.client, name.slot);
-        let taken = self.leading.as_ref().and_then(|leading| leading.taken.get(&(name.client, name.slot)));
-        name.seq > executed && taken.is_some_and(|taken| name.seq <= *taken)
     }
 
     fn send_elsewhere(&mut self, to: NodeId, slot: SlotId, ctx: &mut Ctx<S>) {

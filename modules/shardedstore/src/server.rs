@@ -6,7 +6,7 @@
 use crate::group_state::GroupState;
 use crate::leading::Leading;
 use crate::masters::Masters;
-use crate::{Configuration, GroupId, Message, Process, Record, Sharded, Step, Stepped, Timer};
+use crate::{Configuration, GroupId, Message, Process, Record, RequestName, Sharded, Step, Stepped, Timer};
 use std::sync::Arc;
 use synod_node::{Context, Durable, Effect, Node, NodeId};
 use synod_paxos::{Settings, Timer as PaxosTimer};
@@ -237,6 +237,11 @@ impl<S: Sharded> Server<S> {
                 self.tell_outcome(name, ctx);
             }
             Stepped::NotRun { name } => leading.on_not_run(name),
+            Stepped::Forgotten { name } => {
+                leading.on_not_run(name);
+                let RequestName { client, slot, .. } = name;
+                ctx.send_early(client.node(), Message::Forgotten { slot, client });
+            }
             Stepped::Moved => self.on_moved(ctx),
             Stepped::Begun { name } => self.advance_transaction(name, ctx),
             Stepped::Prepared { attempt, lock, slots } => self.on_prepared(attempt, lock, slots, ctx),

@@ -215,6 +215,11 @@ pub enum Stepped<O> {
         /// Which command.
         name: RequestName,
     },
+    /// A client's command did not run, now or perhaps ever: its session is unknown, and its numbers began long ago.
+    Forgotten {
+        /// Which command.
+        name: RequestName,
+    },
     /// What was read.
     Read(O),
     /// Nothing was read: a slot is not here, or locked.
@@ -259,6 +264,7 @@ impl<O> Stepped<O> {
         match self {
             Stepped::Ran { output, .. } | Stepped::Read(output) => Some(output),
             Stepped::NotRun { .. }
+            | Stepped::Forgotten { .. }
             | Stepped::NotRead
             | Stepped::Moved
             | Stepped::Begun { .. }

@@ -27,7 +27,8 @@ impl<S: Sharded> GroupState<S> {
         match self.admit(name) {
             Admission::Again(output) => return Stepped::Ran { name, output: output.clone() },
             Admission::Run if self.serves_or_locks(name.slot) => {}
-            Admission::Run | Admission::Answered | Admission::Early | Admission::Forgotten => {
+            Admission::Forgotten => return Stepped::Forgotten { name },
+            Admission::Run | Admission::Answered | Admission::Early => {
                 return Stepped::NotRun { name };
             }
         }

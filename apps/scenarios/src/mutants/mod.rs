@@ -8,18 +8,20 @@ mod clientserver;
 mod paxos;
 mod pingpong;
 mod primarybackup;
+mod shardedstore;
 
 pub use clientserver::substitute as of_clientserver;
 pub use paxos::substitute as of_paxos;
 pub use pingpong::substitute as of_pingpong;
 pub use primarybackup::substitute as of_primarybackup;
+pub use shardedstore::substitute as of_shardedstore;
 
 use synod_node::{Context, Effect, Node, Stimulus, step};
 use synod_testkit::Mutant;
 
 /// All of them.
 pub fn all() -> Vec<Mutant> {
-    [pingpong::MUTANTS, clientserver::MUTANTS, primarybackup::MUTANTS, paxos::MUTANTS].concat()
+    [pingpong::MUTANTS, clientserver::MUTANTS, primarybackup::MUTANTS, paxos::MUTANTS, shardedstore::MUTANTS].concat()
 }
 
 /// Lets the node take a step, and each of its effects become what `change` makes of it: none, one or several.

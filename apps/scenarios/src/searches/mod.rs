@@ -8,6 +8,8 @@ pub mod pair;
 pub mod paxos;
 pub mod pingpong;
 pub mod primarybackup;
+pub mod shardedstore;
+pub mod shards;
 
 use synod_testkit::Search;
 
@@ -20,6 +22,7 @@ pub fn all() -> Vec<Search> {
         fail_over::SEARCHES,
         paxos::SEARCHES,
         beyond::SEARCHES,
+        shardedstore::SEARCHES,
     ]
     .concat()
 }

@@ -8,9 +8,9 @@ pub mod texts;
 mod transactions;
 
 pub use configurations::CONFIGURATIONS;
-pub use moves::MOVES;
+pub use moves::{MOVES, MOVES_IN_TROUBLE};
 pub use service::SERVICE;
-pub use transactions::TRANSACTIONS;
+pub use transactions::{TRANSACTIONS, TRANSACTIONS_IN_TROUBLE};
 
 use synod_testkit::{Kind, Play, Scenario};
 

@@ -7,45 +7,89 @@ use crate::kv;
 use synod_node::NodeId;
 use synod_shardedstore::{ConfigurationCommand, GroupId, SlotId, TextCommand, TextOutput};
 use synod_stdx::Rng;
-use synod_testkit::{Failed, Kind, Outcome, Scenario, Stage};
+use synod_testkit::{Failed, Kind, Outcome, Play, Scenario, Stage};
 
 const LOSSY: Kind = Kind::Unreliable(200);
 
 /// Rows 2.1 to 2.9.
 pub const MOVES: &[Scenario] = &[
-    row("2.1", "a_single_group_answers_the_simple_workload", Kind::Run, |stage| {
-        play(stage, Shape::of(1, 10), |store| {
-            store.change(vec![store.join(1)])?;
-            store.asks(1, list(kv::simple()))?;
-            store.finish(60_000)
-        })
+    row("2.1", "a_single_group_answers_the_simple_workload", Kind::Run, |stage| one_group(stage, false)),
+    row("2.2", "a_hundred_keys_survive_joins_and_leaves", Kind::Run, |stage| joins_and_leaves(stage, false)),
+    row("2.3", "with_one_of_two_groups_dead_about_half_of_the_clients_finish", Kind::Run, |stage| {
+        half_dead(stage, false)
     }),
-    row("2.2", "a_hundred_keys_survive_joins_and_leaves", Kind::Run, |stage| {
-        play(stage, Shape::of(3, 10), joins_and_leaves)
+    row("2.4", "what_was_moved_away_from_a_dead_group_is_served", Kind::Run, |stage| {
+        moved_from_the_dead(stage, false)
     }),
-    row("2.3", "with_one_of_two_groups_dead_about_half_of_the_clients_finish", Kind::Run, half_dead),
-    row("2.4", "what_was_moved_away_from_a_dead_group_is_served", Kind::Run, moved_from_the_dead),
     row("2.5", "slots_move_with_a_member_of_each_group_cut_off", Kind::Run, |stage| {
-        play(stage, Shape::of(3, 10), |store| {
-            let cut = (0..=3).map(|group| if group == 0 { NodeId::server(3) } else { store.members(group)[2] });
-            let cut: Vec<NodeId> = cut.collect();
-            let running: Vec<NodeId> = store.sim.world().ids().collect();
-            for node in cut {
-                store.sim.network().cut_both(node, &running);
-                for client in 1..=8 {
-                    store.sim.network().cut_both(node, &[NodeId::client(client)]);
-                }
-            }
-            joins_and_leaves(store)
-        })
+        without_third_members(stage, false)
     }),
-    row("2.6", "minorities_come_and_go_and_no_client_waits_long", Kind::Run, minorities),
-    row("2.7", "slots_move_all_the_time_under_load", Kind::Run, always_moving),
+    row("2.6", "minorities_come_and_go_and_no_client_waits_long", Kind::Run, |stage| {
+        minorities(stage, false)
+    }),
+    row("2.7", "slots_move_all_the_time_under_load", Kind::Run, |stage| always_moving(stage, false)),
     row("2.8", "a_hundred_keys_survive_joins_and_leaves_on_a_lossy_network", LOSSY, |stage| {
-        play(stage, Shape::of(3, 10), joins_and_leaves)
+        joins_and_leaves(stage, false)
     }),
-    row("2.9", "slots_move_all_the_time_on_a_lossy_network", LOSSY, always_moving),
+    row("2.9", "slots_move_all_the_time_on_a_lossy_network", LOSSY, |stage| always_moving(stage, false)),
 ];
+
+/// The same while whole groups crash and restart, one at a time.
+pub const MOVES_IN_TROUBLE: &[Scenario] = &[
+    troubled("2.1c", "a_single_group_that_crashes_answers_the_simple_workload", |stage| {
+        one_group(stage, true)
+    }),
+    troubled("2.2c", "a_hundred_keys_survive_joins_leaves_and_crashes", |stage| {
+        joins_and_leaves(stage, true)
+    }),
+    troubled("2.3c", "with_one_of_two_groups_dead_half_of_the_clients_outlive_crashes", |stage| {
+        half_dead(stage, true)
+    }),
+    troubled("2.4c", "what_was_moved_away_from_a_dead_group_outlives_crashes", |stage| {
+        moved_from_the_dead(stage, true)
+    }),
+    troubled("2.5c", "slots_move_with_a_member_of_each_group_cut_off_and_crashes", |stage| {
+        without_third_members(stage, true)
+    }),
+    troubled("2.6c", "minorities_come_and_go_and_groups_crash", |stage| minorities(stage, true)),
+    troubled("2.7c", "slots_move_all_the_time_while_groups_crash", |stage| always_moving(stage, true)),
+    Scenario {
+        kind: LOSSY,
+        ..troubled("2.9c", "slots_move_on_a_lossy_network_while_groups_crash", |stage| {
+            always_moving(stage, true)
+        })
+    },
+];
+
+/// A scenario with troubles.
+pub const fn troubled(number: &'static str, name: &'static str, play: Play) -> Scenario {
+    Scenario { seeds: 10, ..row(number, name, Kind::Run, play) }
+}
+
+fn one_group(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
+    play(stage, Shape::of(1, 10, troubles), |store| {
+        store.change(vec![store.join(1)])?;
+        store.asks(1, list(kv::simple()))?;
+        store.finish(60_000)
+    })
+}
+
+fn without_third_members(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
+    play(stage, Shape::of(3, 10, troubles), |store| {
+        let running: Vec<NodeId> = store.sim.world().ids().collect();
+        let clients: Vec<NodeId> = (1..=8).map(NodeId::client).collect();
+        let third = |group| if group == 0 { NodeId::server(3) } else { store.members(group)[2] };
+        for node in (0..=3).map(third).collect::<Vec<_>>() {
+            store.sim.network().cut_both(node, &running);
+            store.sim.network().cut_both(node, &clients);
+        }
+        survive_joins_and_leaves(store)
+    })
+}
+
+fn joins_and_leaves(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
+    play(stage, Shape::of(3, 10, troubles), survive_joins_and_leaves)
+}
 
 fn key(number: usize) -> String {
     format!("key{number}")
@@ -77,15 +121,15 @@ fn together(store: &mut Store, list: &List) -> Step {
     store.finish(60_000)
 }
 
-fn joins_and_leaves(store: &mut Store) -> Step {
+fn survive_joins_and_leaves(store: &mut Store) -> Step {
     store.change(vec![store.join(1)])?;
     together(store, &puts(1))?;
     store.change(vec![store.join(2), store.join(3)])?;
-    store.sim.run_ms(5_000)?;
+    store.run_ms(5_000)?;
     together(store, &gets(1))?;
     together(store, &puts(2))?;
     store.change(vec![leave(1), leave(2)])?;
-    store.sim.run_ms(5_000)?;
+    store.run_ms(5_000)?;
     together(store, &gets(2))?;
     store.settle(4, 10_000)?;
     let served = store.served();
@@ -99,26 +143,26 @@ fn die(store: &mut Store, group: u32) -> Step {
     Ok(())
 }
 
-fn half_dead(stage: &Stage) -> Result<Outcome, Box<Failed>> {
-    play(stage, Shape::of(2, 100), |store| {
+fn half_dead(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
+    play(stage, Shape::of(2, 100, troubles), |store| {
         store.change(vec![store.join(1)])?;
         together(store, &puts(1))?;
         store.change(vec![store.join(2)])?;
-        store.sim.run_ms(5_000)?;
+        store.run_ms(5_000)?;
         die(store, 1)?;
         for (client, ask) in (1..).zip(gets(1)) {
             store.asks(client, vec![ask])?;
         }
-        store.sim.run_ms(10_000)?;
+        store.run_ms(10_000)?;
         let done = (1..=100).filter(|client| store.sim.answered(NodeId::client(*client)) > 0);
         let count = done.filter(|client| store.sim.is_client_done(NodeId::client(*client))).count();
         store.must((34..=65).contains(&count), format!("{count} of 100 clients are done"))
     })
 }
 
-fn moved_from_the_dead(stage: &Stage) -> Result<Outcome, Box<Failed>> {
+fn moved_from_the_dead(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
     let mut rng = Rng::new(stage.seed).split("moves");
-    play(stage, Shape::of(2, 100), |store| {
+    play(stage, Shape::of(2, 100, troubles), |store| {
         store.change(vec![store.join(1)])?;
         together(store, &puts(1))?;
         store.change(vec![store.join(2)])?;
@@ -137,7 +181,7 @@ fn moved_from_the_dead(stage: &Stage) -> Result<Outcome, Box<Failed>> {
             group: GroupId(2),
         });
         store.change(moves.collect())?;
-        store.sim.run_ms(5_000)?;
+        store.run_ms(5_000)?;
         let after = owned(store);
         let is_moved = before.iter().filter(|slot| !moving.contains(slot)).eq(after.iter());
         store.must(is_moved, format!("{before:?} without {moving:?} became {after:?}"))?;
@@ -148,7 +192,7 @@ fn moved_from_the_dead(stage: &Stage) -> Result<Outcome, Box<Failed>> {
             expected += usize::from(!after.contains(&slot));
             store.asks(client, vec![(command, output)])?;
         }
-        store.sim.run_ms(10_000)?;
+        store.run_ms(10_000)?;
         for client in 1..=100 {
             let is_dead = after.contains(&store.slot(&key(client as usize - 1)));
             let is_done = store.sim.is_client_done(NodeId::client(client));
@@ -158,14 +202,14 @@ fn moved_from_the_dead(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     })
 }
 
-fn minorities(stage: &Stage) -> Result<Outcome, Box<Failed>> {
+fn minorities(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
     let mut rng = Rng::new(stage.seed).split("minorities");
-    play(stage, Shape::of(3, 10), |store| {
+    play(stage, Shape::of(3, 10, troubles), |store| {
         store.change((1..=3).map(|group| store.join(group)).collect())?;
         for client in 1..=5 {
             store.asks_for_ever(client, (false, 10_000))?;
         }
-        store.sim.run_ms(1_000)?;
+        store.run_ms(1_000)?;
         store.sim.take_wait_us_max();
         for _ in 0..12 {
             for group in 1..=3 {
@@ -174,9 +218,9 @@ fn minorities(stage: &Stage) -> Result<Outcome, Box<Failed>> {
                 let all: Vec<NodeId> = store.sim.world().ids().collect();
                 store.sim.network().cut_both(members[0], &all);
             }
-            store.sim.run_ms(2_000)?;
+            store.run_ms(2_000)?;
             store.sim.network().heal();
-            store.sim.run_ms(2_000)?;
+            store.run_ms(2_000)?;
         }
         store.waited_at_most(2_000)
     })
@@ -193,9 +237,9 @@ pub fn random_move(store: &Store, rng: &mut Rng) -> ConfigurationCommand {
     ConfigurationCommand::Move { first: slot, last: slot, group }
 }
 
-fn always_moving(stage: &Stage) -> Result<Outcome, Box<Failed>> {
+fn always_moving(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
     let mut rng = Rng::new(stage.seed).split("moves");
-    play(stage, Shape::of(3, 10), |store| {
+    play(stage, Shape::of(3, 10, troubles), |store| {
         store.change((1..=3).map(|group| store.join(group)).collect())?;
         for client in 1..=5 {
             store.asks_for_ever(client, (false, 0))?;
@@ -203,7 +247,7 @@ fn always_moving(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         for _ in 0..12 {
             let change = random_move(store, &mut rng);
             store.begin_to_change(vec![change]);
-            store.sim.run_ms(4_000)?;
+            store.run_ms(4_000)?;
         }
         store.waited_at_most(4_000)
     })

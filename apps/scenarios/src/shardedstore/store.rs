@@ -34,12 +34,14 @@ pub struct Shape {
     pub masters: u32,
     /// How many slots there are.
     pub slots: u16,
+    /// Whether one whole group after the other, the configuration service too, crashes and restarts all the time.
+    pub troubles: bool,
 }
 
 impl Shape {
     /// So many groups of three, three masters.
-    pub const fn of(groups: u32, slots: u16) -> Self {
-        Shape { groups, members: 3, masters: 3, slots }
+    pub const fn of(groups: u32, slots: u16, troubles: bool) -> Self {
+        Shape { groups, members: 3, masters: 3, slots, troubles }
     }
 }
 
@@ -70,7 +72,12 @@ pub struct Store {
     /// How large it is.
     pub shape: Shape,
     asking: Asking,
+    /// Where whole groups crash and restart all the time: the dice for it.
+    troubles: Option<Rng>,
 }
+
+/// How much longer a client may wait where whole groups crash: they are down, and elect somebody.
+const TROUBLES_MS: u64 = 3_000;
 
 /// Plays `script` on a store that knows no group yet.
 ///
@@ -93,11 +100,12 @@ impl Store {
         sim.watch(SlotOracle::default());
         let fast_reads = Rng::new(stage.seed).split("fast reads").chance(500);
         let asking = if fast_reads { texts::around_the_log } else { texts::through_the_log };
-        Store { sim, shape, asking }
+        let troubles = shape.troubles.then(|| Rng::new(stage.seed).split("troubles"));
+        Store { sim, shape, asking, troubles }
     }
 
     fn start(&mut self) -> Step {
-        let Shape { groups, members: count, masters: master_count, slots } = self.shape;
+        let Shape { groups, members: count, masters: master_count, slots, troubles: _ } = self.shape;
         let masters = masters(master_count);
         let settings = Settings::default();
         for id in &masters {
@@ -144,7 +152,7 @@ impl Store {
     pub fn change(&mut self, changes: Vec<ConfigurationCommand>) -> Step {
         self.begin_to_change(changes);
         let id = NodeId::client(CONTROLLER);
-        let done = self.sim.run_until(20_000, |sim| sim.is_client_done(id))?;
+        let done = self.run_until(20_000, |sim| sim.is_client_done(id))?;
         self.must(done, "the configuration is not changed after 20 s")
     }
 
@@ -189,12 +197,56 @@ impl Store {
         Ok(())
     }
 
+    /// Runs for `ms` milliseconds.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub fn run_ms(&mut self, ms: u64) -> Step {
+        self.run_until(ms, |_| false).map(|_| ())
+    }
+
+    /// Runs until `reached`, or for `ms_max` milliseconds; says whether it was reached. Troubles happen meanwhile.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub fn run_until(
+        &mut self,
+        ms_max: u64,
+        reached: impl Fn(&Simulator<Node>) -> bool,
+    ) -> Result<bool, Failure> {
+        let end_us = self.sim.now_us() + ms_max * 1_000;
+        while let Some(rng) = &mut self.troubles {
+            let group = rng.below(u64::from(self.shape.groups) + 1) as u32;
+            let (quiet_ms, down_ms) = (rng.between(300, 2_500), rng.between(1, 600));
+            let left_ms = end_us.saturating_sub(self.sim.now_us()) / 1_000;
+            if quiet_ms + down_ms >= left_ms {
+                break;
+            }
+            if self.sim.run_until(quiet_ms, &reached)? {
+                return Ok(true);
+            }
+            let ids = if group == 0 { masters(self.shape.masters) } else { self.members(group) };
+            let ids: Vec<NodeId> = ids.into_iter().filter(|id| self.sim.world().is_running(*id)).collect();
+            for id in &ids {
+                self.sim.crash(*id)?;
+            }
+            let is_reached = self.sim.run_until(down_ms, &reached)?;
+            for id in ids {
+                self.sim.restart(id)?;
+            }
+            if is_reached {
+                return Ok(true);
+            }
+        }
+        self.sim.run_until(end_us.saturating_sub(self.sim.now_us()) / 1_000, reached)
+    }
+
     /// Runs until all clients are done.
     ///
     /// # Errors
     /// If they are not after `ms_max`, or something goes wrong.
     pub fn finish(&mut self, ms_max: u64) -> Step {
-        let done = self.sim.run_until(ms_max, Simulator::is_done)?;
+        let done = self.run_until(ms_max, Simulator::is_done)?;
         self.must(done, format!("the clients are not done after {ms_max} ms"))
     }
 
@@ -211,6 +263,7 @@ impl Store {
     /// # Errors
     /// If one did.
     pub fn waited_at_most(&mut self, ms: u64) -> Step {
+        let ms = if self.troubles.is_some() { ms + TROUBLES_MS } else { ms };
         let us = self.sim.take_wait_us_max();
         self.must(us < ms * 1000, format!("a client waited {us} µs, more than {ms} ms"))
     }
@@ -251,7 +304,7 @@ impl Store {
                 known.is_some_and(|known| known >= number) && state.moving() == (0, 0)
             })
         };
-        let done = self.sim.run_until(ms_max, is_settled)?;
+        let done = self.run_until(ms_max, is_settled)?;
         self.must(done, format!("configuration {number} is not carried out after {ms_max} ms"))
     }
 

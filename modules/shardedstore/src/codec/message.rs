@@ -1,0 +1,142 @@
+//! The byte form of messages and of what is durable.
+
+use super::{Fields, tag};
+use crate::{Attempt, Checkpoint, GroupId, Lot, Message, Record, Results, Sharded, SlotId};
+use synod_clientserver::ClientId;
+use synod_stdx::{Malformed, Reader, Wire};
+
+/// What an application must offer to run on a host.
+pub trait Shippable: Sharded<Command: Wire, Output: Wire, Fragment: Wire> + Wire {}
+
+impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire> + Wire> Shippable for S {}
+
+impl<C: Wire> Wire for Lot<C> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let Lot { slot, client, first, acked_below, is_on_its_way, commands } = self;
+        Fields(out).and(slot).and(client).and(first).and(acked_below).and(is_on_its_way).and(commands);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (slot, client, first) = <(SlotId, ClientId, u64)>::decode(input)?;
+        let (acked_below, is_on_its_way, commands) = Wire::decode(input)?;
+        Ok(Lot { slot, client, first, acked_below, is_on_its_way, commands })
+    }
+}
+
+impl<O: Wire> Wire for Results<O> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let Results { slot, client, first, outputs } = self;
+        Fields(out).and(slot).and(client).and(first).and(outputs);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (slot, client, first) = <(SlotId, ClientId, u64)>::decode(input)?;
+        Ok(Results { slot, client, first, outputs: Vec::decode(input)? })
+    }
+}
+
+impl<S: Shippable> Wire for Message<S> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let _ = match self {
+            Message::Masters(message) => tag(1, out).and(message),
+            Message::Members(message) => tag(2, out).and(message),
+            Message::Submit { lots } => tag(3, out).and(lots),
+            Message::Results { lots } => tag(4, out).and(lots),
+            Message::Ask { first, is_on_its_way, queries } => {
+                tag(5, out).and(first).and(is_on_its_way).and(queries)
+            }
+            Message::Elsewhere { slot, group, is_on_its_way } => {
+                tag(6, out).and(slot).and(group).and(is_on_its_way)
+            }
+            Message::NotLeader { group, leader } => tag(7, out).and(group).and(leader),
+            Message::Forgotten { slot, client } => tag(8, out).and(slot).and(client),
+            Message::Give { number, chunks } => tag(9, out).and(number).and(chunks),
+            Message::Taken { number, slots } => tag(10, out).and(number).and(slots),
+            Message::Prepare { attempt, slots, command } => tag(11, out).and(attempt).and(slots).and(command),
+            Message::Vote { attempt, group, lock, fragment } => {
+                tag(12, out).and(attempt).and(group).and(lock).and(fragment)
+            }
+            Message::Refused { attempt, slot, with } => tag(13, out).and(attempt).and(slot).and(with),
+            Message::Outcome { attempt, lock, part } => tag(14, out).and(attempt).and(lock).and(part),
+            Message::Finished { attempt, group } => tag(15, out).and(attempt).and(group),
+            Message::Inquire { attempt, group, lock } => tag(16, out).and(attempt).and(group).and(lock),
+        };
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match input.u8()? {
+            1 => Message::Masters(Wire::decode(input)?),
+            2 => Message::Members(Wire::decode(input)?),
+            3 => Message::Submit { lots: Vec::decode(input)? },
+            4 => Message::Results { lots: Vec::decode(input)? },
+            5 => {
+                let (first, is_on_its_way, queries) = Wire::decode(input)?;
+                Message::Ask { first, is_on_its_way, queries }
+            }
+            6 => {
+                let (slot, group, is_on_its_way) = Wire::decode(input)?;
+                Message::Elsewhere { slot, group, is_on_its_way }
+            }
+            7 => Message::NotLeader { group: GroupId::decode(input)?, leader: Option::decode(input)? },
+            8 => Message::Forgotten { slot: SlotId::decode(input)?, client: ClientId::decode(input)? },
+            9 => Message::Give { number: u64::decode(input)?, chunks: Vec::decode(input)? },
+            10 => Message::Taken { number: u64::decode(input)?, slots: Vec::decode(input)? },
+            11 => {
+                let (attempt, slots, command) = Wire::decode(input)?;
+                Message::Prepare { attempt, slots, command }
+            }
+            12 => {
+                let (attempt, group, lock) = Wire::decode(input)?;
+                Message::Vote { attempt, group, lock, fragment: S::Fragment::decode(input)? }
+            }
+            13 => {
+                let (attempt, slot, with) = Wire::decode(input)?;
+                Message::Refused { attempt, slot, with }
+            }
+            14 => {
+                let (attempt, lock, part) = Wire::decode(input)?;
+                Message::Outcome { attempt, lock, part }
+            }
+            15 => Message::Finished { attempt: Attempt::decode(input)?, group: GroupId::decode(input)? },
+            16 => {
+                let (attempt, group, lock) = Wire::decode(input)?;
+                Message::Inquire { attempt, group, lock }
+            }
+            0 | 17.. => return Err(Malformed("no such message")),
+        })
+    }
+}
+
+impl<S: Shippable> Wire for Record<S> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let _ = match self {
+            Record::Masters(record) => tag(1, out).and(record),
+            Record::Members(record) => tag(2, out).and(record),
+        };
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match input.u8()? {
+            1 => Record::Masters(Wire::decode(input)?),
+            2 => Record::Members(Wire::decode(input)?),
+            0 | 3.. => return Err(Malformed("no such record")),
+        })
+    }
+}
+
+impl<S: Shippable> Wire for Checkpoint<S> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let _ = match self {
+            Checkpoint::Masters(checkpoint) => tag(1, out).and(checkpoint),
+            Checkpoint::Members(checkpoint) => tag(2, out).and(checkpoint),
+        };
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match input.u8()? {
+            1 => Checkpoint::Masters(Wire::decode(input)?),
+            2 => Checkpoint::Members(Wire::decode(input)?),
+            0 | 3.. => return Err(Malformed("no such checkpoint")),
+        })
+    }
+}

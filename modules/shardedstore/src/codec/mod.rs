@@ -1,0 +1,27 @@
+//! The byte forms of everything that is said or kept. Version 1 of each: a tag, then the fields in order.
+
+mod configuration;
+mod message;
+mod state;
+mod step;
+mod texts;
+
+pub use message::Shippable;
+
+use synod_stdx::Wire;
+
+/// The fields of a value, one behind the other.
+struct Fields<'a>(&'a mut Vec<u8>);
+
+impl Fields<'_> {
+    fn and(self, field: &impl Wire) -> Self {
+        field.encode(self.0);
+        self
+    }
+}
+
+/// Begins a value: its tag, to which its fields are appended.
+fn tag(tag: u8, out: &mut Vec<u8>) -> Fields<'_> {
+    out.push(tag);
+    Fields(out)
+}
