@@ -44,7 +44,7 @@ impl<S: Sharded> Server<S> {
         let slots = S::slots(&command, state.slot_count);
         if !matches!(state.whereabouts(name.slot), Whereabouts::Here(_)) {
             votes.is_ending = true;
-            leading.proposals.push(Step::Abandon { attempt, asker: None });
+            leading.proposals.push(Step::Abandon { attempt });
             return;
         }
         let mut holders: BTreeMap<GroupId, Vec<SlotId>> = BTreeMap::new();
@@ -156,16 +156,16 @@ impl<S: Sharded> Server<S> {
             }
         }
         votes.is_ending = true;
-        leading.proposals.push(Step::Abandon { attempt, asker: None });
+        leading.proposals.push(Step::Abandon { attempt });
     }
 
-    pub(crate) fn on_abandoned(&mut self, attempt: Attempt, asker: Option<(GroupId, LockNumber)>, ctx: &mut Ctx<S>) {
+    pub(crate) fn on_abandoned(&mut self, attempt: Attempt, ctx: &mut Ctx<S>) {
         let Some(leading) = &mut self.leading else { return };
         leading.is_due = true;
         let voters = leading.votes.get(&attempt.name).filter(|votes| votes.attempt == attempt);
         let voters = voters.into_iter().flat_map(|votes| &votes.fragments);
         let locks: Vec<(GroupId, LockNumber)> =
-            voters.map(|(group, (lock, _))| (*group, *lock)).chain(asker).collect();
+            voters.map(|(group, (lock, _))| (*group, *lock)).collect();
         for (group, lock) in locks {
             self.send_to_group(group, Message::Outcome { attempt, lock, part: None }, ctx);
         }
@@ -201,6 +201,21 @@ impl<S: Sharded> Server<S> {
         }
     }
 
+    /// The coordinator says what became of a try.
+    pub(crate) fn on_outcome(
+        &mut self,
+        from: NodeId,
+        (attempt, lock): (Attempt, LockNumber),
+        part: Option<S::Fragment>,
+        ctx: &mut Ctx<S>,
+    ) {
+        if self.state().lock_of(attempt) == Some(lock) {
+            self.propose(Step::Finish { attempt, lock, part });
+        } else if self.state().is_unlocked(attempt, lock) && part.is_some() {
+            ctx.send(from, Message::Finished { attempt, group: self.group });
+        }
+    }
+
     pub(crate) fn on_finished(&mut self, attempt: Attempt, group: GroupId) {
         let name = attempt.name;
         let open = self.state().transactions.get(&name).and_then(|open| open.committed.as_ref());
@@ -232,10 +247,12 @@ impl<S: Sharded> Server<S> {
                 }
                 ctx.send(from, Message::Outcome { attempt, lock, part });
             }
-            None => {
+            None if self.state().is_over(attempt) => {
                 mark!("shardedstore.orphan_asks");
-                self.propose(Step::Abandon { attempt, asker: Some((group, lock)) });
+                ctx.send(from, Message::Outcome { attempt, lock, part: None });
             }
+            // This leader was deposed and does not know: others do.
+            None => {}
         }
     }
 

@@ -347,7 +347,7 @@ impl<S: Sharded> StateMachine for GroupState<S> {
             Step::Begin { name, acked_below, command } => self.begin(*name, *acked_below, command),
             Step::Prepare { attempt, slots } => self.prepare(*attempt, slots),
             Step::Decide { attempt, output, parts } => self.decide(*attempt, output, parts),
-            Step::Abandon { attempt, asker } => self.abandon(*attempt, *asker),
+            Step::Abandon { attempt } => self.abandon(*attempt),
             Step::Finish { attempt, lock, part } => self.finish(*attempt, *lock, part.as_ref()),
             Step::Told { name, group } => self.told(*name, *group),
         }

@@ -128,7 +128,7 @@ impl<S: Sharded> Server<S> {
                 self.on_vote(from, (attempt, group), (lock, fragment), ctx);
             }
             Message::Refused { attempt, slot, with } => self.on_refused(attempt, slot, with),
-            Message::Outcome { attempt, lock, part } => self.propose(Step::Finish { attempt, lock, part }),
+            Message::Outcome { attempt, lock, part } => self.on_outcome(from, (attempt, lock), part, ctx),
             Message::Finished { attempt, group } => self.on_finished(attempt, group),
             Message::Inquire { attempt, group, lock } => self.on_inquire(from, attempt, (group, lock), ctx),
             Message::Results { .. } | Message::Elsewhere { .. } | Message::Forgotten { .. } => {
@@ -245,7 +245,7 @@ impl<S: Sharded> Server<S> {
             Stepped::Moved => self.on_moved(ctx),
             Stepped::Begun { name } => self.advance_transaction(name, ctx),
             Stepped::Prepared { attempt, lock, slots } => self.on_prepared(attempt, lock, slots, ctx),
-            Stepped::Abandoned { attempt, asker } => self.on_abandoned(attempt, asker, ctx),
+            Stepped::Abandoned { attempt } => self.on_abandoned(attempt, ctx),
             Stepped::Finished { attempt, is_committed } => {
                 leading.is_due = true;
                 if is_committed {

@@ -134,12 +134,10 @@ pub enum Step<S: Sharded> {
         /// For each group its lock, and what its keys hold from now on.
         parts: Vec<(GroupId, LockNumber, S::Fragment)>,
     },
-    /// At the coordinator: this try is given up, unless it was decided. So what a participant is told of it stays true.
+    /// At the coordinator: this try is given up, unless it was decided.
     Abandon {
         /// Which try.
         attempt: Attempt,
-        /// The participant that asked what became of its lock, if one did.
-        asker: Option<(GroupId, LockNumber)>,
     },
     /// At a participant: the transaction is over; unlock.
     Finish {
@@ -244,8 +242,6 @@ pub enum Stepped<O> {
     Abandoned {
         /// Which one.
         attempt: Attempt,
-        /// Who asked, about which lock.
-        asker: Option<(GroupId, LockNumber)>,
     },
     /// A participant has unlocked its slots.
     Finished {

@@ -14,8 +14,9 @@
 //!   locks go, and the next try begins. A locked slot does not move, so locks are where they were taken.
 //! * Locks have numbers. A request to lock that comes late, when all is over, locks anew, but under another number than the
 //!   decision names: so nothing is written twice.
-//! * A participant that hears nothing asks. A coordinator that does not know the try logs that it is over, and says so:
-//!   a try that nobody committed before that entry never will be.
+//! * A participant that hears nothing asks. Tries and locks are numbered without a gap, so a group that has given a number
+//!   and has no such try, or lock, any more knows that it is over, whoever leads meanwhile: what was committed is kept until
+//!   all participants have it.
 
 use crate::group_state::{Prepared, SlotStatus, Transaction};
 use crate::{Attempt, GroupId, GroupState, Lock, LockNumber, RequestName, Sharded, SlotId, Stepped};
@@ -87,8 +88,20 @@ impl<S: Sharded> GroupState<S> {
             .is_some_and(|open| open.attempt == attempt && open.committed.is_none())
     }
 
+    /// Whether a try that this group coordinated is over: given up, or committed and told to all. False if it is not known
+    /// yet.
+    pub(crate) fn is_over(&self, attempt: Attempt) -> bool {
+        let open = self.transactions.get(&attempt.name);
+        attempt.number <= self.attempts && open.is_none_or(|open| open.attempt != attempt)
+    }
+
+    /// Whether a lock was given and is no more. False if it is not known yet.
+    pub(crate) fn is_unlocked(&self, attempt: Attempt, lock: LockNumber) -> bool {
+        lock <= self.locks && self.lock_of(attempt) != Some(lock)
+    }
+
     /// The lock of a try, if its slots are locked here.
-    pub(crate) fn lock_of(&self, attempt: Attempt) -> Option<LockNumber> {
+    pub fn lock_of(&self, attempt: Attempt) -> Option<LockNumber> {
         let prepared = self.prepared.get(&attempt.name).filter(|prepared| prepared.attempt == attempt);
         prepared.map(|prepared| prepared.lock)
     }
@@ -125,15 +138,11 @@ impl<S: Sharded> GroupState<S> {
         Stepped::Ran { name, output: output.clone() }
     }
 
-    pub(crate) fn abandon(
-        &mut self,
-        attempt: Attempt,
-        asker: Option<(GroupId, LockNumber)>,
-    ) -> Stepped<S::Output> {
+    pub(crate) fn abandon(&mut self, attempt: Attempt) -> Stepped<S::Output> {
         let name = attempt.name;
         let is_known = |open: &&Transaction<S>| open.attempt == attempt;
         match self.transactions.get(&name).filter(is_known).map(|open| open.committed.is_some()) {
-            Some(true) => return Stepped::Known,
+            Some(true) | None => return Stepped::Known,
             Some(false) => {
                 mark!("shardedstore.attempt_given_up");
                 if self.is_prepared(attempt) {
@@ -147,9 +156,8 @@ impl<S: Sharded> GroupState<S> {
                     open.attempt = next;
                 }
             }
-            None => {}
         }
-        Stepped::Abandoned { attempt, asker }
+        Stepped::Abandoned { attempt }
     }
 
     pub(crate) fn finish(

@@ -4,6 +4,7 @@ pub mod beyond;
 pub mod clientserver;
 pub mod fail_over;
 pub mod group;
+pub mod hand_over;
 pub mod pair;
 pub mod paxos;
 pub mod pingpong;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Search> {
         paxos::SEARCHES,
         beyond::SEARCHES,
         shardedstore::SEARCHES,
+        hand_over::SEARCHES,
     ]
     .concat()
 }

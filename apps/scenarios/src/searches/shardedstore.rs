@@ -59,7 +59,7 @@ fn put_then_get() -> Asks {
 }
 
 /// A key of the lowest, and of the highest slot.
-fn ends(slots: u16) -> (String, String) {
+pub fn ends(slots: u16) -> (String, String) {
     (key(0, slots, 0), key(slots - 1, slots, 0))
 }
 
@@ -109,13 +109,13 @@ fn transacting() -> Vec<Asks> {
 }
 
 /// The controller has made its first changes, up to so many. Nobody else does anything meanwhile.
-fn after_changes(bench: &mut Stand<'_, '_>, from: &State, groups: u32, count: u64) -> Staged<State> {
+pub fn after_changes(bench: &mut Stand<'_, '_>, from: &State, groups: u32, count: u64) -> Staged<State> {
     let plan = only(sound(groups, 1), bench, &[MASTER, CONTROLLER]).calm();
     bench.must_reach(&format!("{count} changes are made"), from, plan.goal(changed(count)))
 }
 
 /// These groups lead, and carry out this configuration.
-fn settled(bench: &mut Stand<'_, '_>, from: &State, groups: &[u32], number: u64) -> Staged<State> {
+pub fn settled(bench: &mut Stand<'_, '_>, from: &State, groups: &[u32], number: u64) -> Staged<State> {
     let mut state = from.clone();
     for group in groups {
         let id = member(*group);

@@ -1,0 +1,183 @@
+//! Searches of `shardedstore` beyond the module's list: what is late, what crashed, what stood still.
+
+use super::shardedstore::{after_changes, ends, row, settled};
+use super::shards::{
+    Asks, BUDGET, Claim, Plan, Shards, Sight, Stand, done, is_answered, joins, member, only, sound,
+    with_timers_of, without_timers,
+};
+use crate::shardedstore::texts::around_the_log;
+use synod_checker::{Budgets, Fairness, Property, Reads, State};
+use synod_node::{NodeId, StateMachine as _};
+use synod_shardedstore::{Process, Server, TextCommand, TextOutput};
+use synod_testkit::{Desk, Search, Staged};
+
+/// Searches beyond the list.
+pub const SEARCHES: &[Search] = &[
+    row("x3", "a_command_that_ran_before_its_slot_moved_runs_once", ran_before),
+    row("x4", "a_lock_outlives_a_crash", locks_outlive_crashes),
+    row("x5", "a_former_owner_reads_nothing_stale", former_owner),
+    row("x6", "a_lock_that_comes_late_writes_nothing_twice", late_lock),
+    row("x7", "a_transaction_can_always_end", can_end),
+    row("x8", "a_slot_that_moves_and_a_transaction_that_wants_it", moves_and_locks),
+    row("x9", "one_crash_anywhere_while_a_slot_moves", crash_while_moving),
+];
+
+const C1: NodeId = NodeId::client(1);
+const C2: NodeId = NodeId::client(2);
+const MASTER: NodeId = super::shards::MASTER;
+
+/// A group's first member has this under a key.
+fn has(group: u32, key: &str, value: &str) -> Claim {
+    let id = member(group);
+    let (get, output) = (TextCommand::get(key), TextOutput::value(value));
+    Property::when(format!("g{group} has {value}"), Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
+        let state = view.node(id).and_then(Process::server).map(Server::state);
+        state.is_some_and(|state| state.store().query(&get).as_ref() == Some(&output))
+    })
+}
+
+/// Two groups own a slot each, and what these users ask may begin.
+fn two_groups<'d, 'a>(desk: &'d mut Desk<'a>, shards: Shards) -> Staged<(Stand<'d, 'a>, State)> {
+    let mut bench = shards.bench(desk)?;
+    let start = bench.start();
+    let changed = after_changes(&mut bench, &start, 2, 2)?;
+    let moved = settled(&mut bench, &changed, &[1, 2], 1)?;
+    Ok((bench, moved))
+}
+
+/// The answer to client 1 is late, and it asks again when the slot has moved.
+fn ran_before(desk: &mut Desk<'_>) -> Staged {
+    let (_, two) = ends(2);
+    let users = vec![vec![(TextCommand::append(&two, "X"), Some(TextOutput::appended("X")))]];
+    let mut bench = Shards::new(2, 2, joins(2, 1), users).bench(desk)?;
+    let start = bench.start();
+    let joined = after_changes(&mut bench, &start, 2, 1)?;
+    let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1)]).calm().cut(member(1), C1);
+    let ran = bench.must_reach("the command has run", &joined, way.goal(has(1, &two, "X")))?;
+    let changed = after_changes(&mut bench, &ran, 2, 2)?;
+    let moved = settled(&mut bench, &changed, &[1, 2], 1)?;
+    let late = || sound(2, 1).cut(member(1), C1).prune(done(&[1]));
+    let way = with_timers_of(late().calm(), &bench, &[C1]).goal(done(&[1]));
+    bench.must_reach("the client is done", &moved, way)?;
+    let way = with_timers_of(late(), &bench, &[C1]);
+    bench.explore("every way of the client", &moved, way.states(BUDGET / 2))?;
+    bench.explore("every way since the change", &changed, sound(2, 1).states(BUDGET / 2))
+}
+
+const ONE_CRASH: Budgets = Budgets { crashes: 1, late_writes: 1, drops: 0, give_ups: 0, pauses: 0, cuts: 0 };
+
+fn put_both(value: &str) -> (TextCommand, Option<TextOutput>) {
+    let (one, two) = ends(2);
+    (TextCommand::multi_put(&[(&one, value), (&two, value)]), Some(TextOutput::Ok))
+}
+
+/// A group's first member has locked slots.
+fn has_locked(group: u32) -> Claim {
+    let id = member(group);
+    Property::when(format!("g{group} has locked"), Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
+        let state = view.node(id).and_then(Process::server).map(Server::state);
+        state.is_some_and(|state| state.transactions().1 > 0)
+    })
+}
+
+/// Client 1 writes both groups' keys, client 2 reads them; one server crashes on the way.
+fn locks_outlive_crashes(desk: &mut Desk<'_>) -> Staged {
+    let (one, two) = ends(2);
+    let get = (TextCommand::get(&two), None);
+    let both = (TextCommand::multi_get(&[&one, &two]), None);
+    let shards = Shards::new(2, 2, joins(2, 1), vec![vec![put_both("1"), both], vec![get.clone(), get]]);
+    let (mut bench, moved) = two_groups(desk, Shards { budgets: ONE_CRASH, ..shards })?;
+    let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1), member(2)]).calm();
+    let locked = bench.must_reach("group 2 has locked", &moved, way.goal(has_locked(2)))?;
+    let still = with_timers_of(sound(2, 1).prune(done(&[1, 2])), &bench, &[member(1), member(2), C1]);
+    bench.explore("every way since then", &locked, still.states(BUDGET))?;
+    bench.explore("every way", &moved, sound(2, 1).prune(done(&[1, 2])).states(BUDGET))
+}
+
+/// Client 2 read from the former owner before, and asks it again when client 1 has written at the new one.
+fn former_owner(desk: &mut Desk<'_>) -> Staged {
+    let (_, two) = ends(2);
+    let put = |value| (TextCommand::put(&two, value), Some(TextOutput::Ok));
+    let get = |value| (TextCommand::get(&two), Some(TextOutput::value(value)));
+    let users: Vec<Asks> = vec![vec![put("1"), put("2")], vec![get("1"), get("2")]];
+    let shards = Shards { asking: around_the_log, ..Shards::new(2, 2, joins(2, 1), users) };
+    let mut bench = shards.bench(desk)?;
+    let start = bench.start();
+    let joined = after_changes(&mut bench, &start, 2, 1)?;
+    let near = |client| [client, MASTER, member(1)];
+    let way = only(sound(2, 1), &bench, &near(C1)).calm().goal(is_answered(C1, 1));
+    let written = bench.must_reach("client 1 has written", &joined, way.prune(done(&[1])))?;
+    // Its second read is on its way to the former owner, and stays there.
+    let way = only(sound(2, 1), &bench, &near(C2)).calm().goal(is_answered(C2, 1));
+    let read = bench.must_reach("client 2 has read", &written, way)?;
+    let changed = after_changes(&mut bench, &read, 2, 2)?;
+    let moved = settled(&mut bench, &changed, &[1, 2], 1)?;
+    let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1), member(2)]).calm().goal(done(&[1]));
+    let again = bench.must_reach("client 1 has written again", &moved, way)?;
+    let rest = || sound(2, 1).prune(done(&[2]));
+    bench.explore("every way on without timers", &again, without_timers(rest(), &bench).states(BUDGET))?;
+    bench.explore("every way on", &again, rest().states(BUDGET / 2))
+}
+
+/// Client 1 writes both groups' keys, extends one of them, and reads it; whatever was said may be said again.
+fn late_lock(desk: &mut Desk<'_>) -> Staged {
+    let (_, two) = ends(2);
+    let users = vec![vec![
+        put_both("1"),
+        (TextCommand::append(&two, "2"), Some(TextOutput::appended("12"))),
+        (TextCommand::get(&two), Some(TextOutput::value("12"))),
+    ]];
+    let (mut bench, moved) = two_groups(desk, Shards::new(2, 2, joins(2, 1), users))?;
+    let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1), member(2)]).calm();
+    let extended = bench.must_reach("two requests are answered", &moved, way.goal(is_answered(C1, 2)))?;
+    let rest = || sound(2, 1).prune(done(&[1]));
+    let still = without_timers(rest(), &bench);
+    bench.explore("every way on without timers", &extended, still.states(BUDGET))?;
+    bench.explore("every way on", &extended, rest().states(BUDGET / 2))
+}
+
+/// Two transactions that want the same of both groups.
+fn can_end(desk: &mut Desk<'_>) -> Staged {
+    let users = vec![vec![put_both("1")], vec![put_both("2")]];
+    let (mut bench, moved) = two_groups(desk, Shards::new(2, 2, joins(2, 1), users))?;
+    let way = |bench: &Stand<'_, '_>| with_timers_of(sound(2, 1), bench, &[]);
+    let plan = way(&bench).prune(Property::crowded(30));
+    let question = (&done(&[1, 2]), Fairness::Possible);
+    bench.eventually("both can always be done", &moved, plan.states(BUDGET), question)
+}
+
+/// The second slot is to move to the second group while a transaction wants both.
+fn moves_and_locks(desk: &mut Desk<'_>) -> Staged {
+    let (one, two) = ends(2);
+    let get = (TextCommand::multi_get(&[&one, &two]), None);
+    let users = vec![vec![put_both("1"), get.clone()], vec![put_both("2"), get]];
+    let mut bench = Shards::new(2, 2, joins(2, 1), users).bench(desk)?;
+    let start = bench.start();
+    let changed = after_changes(&mut bench, &start, 2, 2)?;
+    let first = settled(&mut bench, &changed, &[1, 2], 0)?;
+    let plan = || -> Plan { sound(2, 1).prune(done(&[1, 2])) };
+    let way = only(plan(), &bench, &[C1, MASTER, member(1), member(2)]).calm();
+    bench.must_reach("client 1 is done", &first, way.goal(done(&[1])))?;
+    bench.explore("every way", &first, plan().states(BUDGET))?;
+    let still = without_timers(plan(), &bench);
+    bench.explore("every way without timers", &first, still.states(BUDGET))
+}
+
+/// The second slot moves, and one server crashes on the way.
+fn crash_while_moving(desk: &mut Desk<'_>) -> Staged {
+    let (_, two) = ends(2);
+    let append = |piece: &str| vec![(TextCommand::append(&two, piece), None)];
+    let users = vec![append("a"), append("b")];
+    let shards = Shards { budgets: ONE_CRASH, ..Shards::new(2, 2, joins(2, 1), users) };
+    let mut bench = shards.bench(desk)?;
+    let start = bench.start();
+    let joined = after_changes(&mut bench, &start, 2, 1)?;
+    let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1)]).calm();
+    let one = bench.must_reach("client 1 is done", &joined, way.goal(done(&[1])))?;
+    let changed = after_changes(&mut bench, &one, 2, 2)?;
+    let first = settled(&mut bench, &changed, &[1, 2], 0)?;
+    let plan = || sound(2, 1).prune(done(&[1, 2]));
+    let near = only(plan(), &bench, &[MASTER, member(1), member(2)]);
+    bench.explore("every way of the groups", &first, near.states(BUDGET))?;
+    bench.explore("every way", &first, plan().states(BUDGET))
+}
