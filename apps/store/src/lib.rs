@@ -28,10 +28,13 @@
 //! that was absent, came and went does not abort the transaction, for its state is the one that was seen; `DBSIZE`
 //! counts keys that expired and were not removed yet, as a stock server does.
 
+mod collection;
 mod command;
+mod dictionary;
 mod environment;
 mod extended;
 mod glob;
+mod hash;
 mod items;
 mod key;
 mod keys;
@@ -46,6 +49,7 @@ mod space;
 mod strings;
 mod table;
 mod table_session;
+mod tree;
 mod value;
 
 pub use command::Command;
