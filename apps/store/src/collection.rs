@@ -6,10 +6,12 @@
 use crate::Keyspace;
 use crate::dictionary::{Dictionary, Named};
 use crate::glob;
+use crate::items::Items;
 use crate::key::Probe;
 use crate::operation::{Absent, Operation};
 use crate::parse::{Parsed, SYNTAX, Words};
 use crate::value::{Kind, Value};
+use std::ops::Range;
 use std::sync::Arc;
 use synod_resp::Reply;
 
@@ -245,7 +247,53 @@ pub(crate) fn parse_sample(words: &Words<'_>, option: &str) -> Result<Sample, Re
     Ok(Sample { count: Some(count), is_paired })
 }
 
+/// The number at the word at `index`, if it is one and not negative.
+pub(crate) fn natural(words: &Words<'_>, index: usize) -> Option<u64> {
+    words.integer(index).ok().and_then(|number| u64::try_from(number).ok())
+}
+
 /// How many elements a client wants, at the word at `index`.
 pub(crate) fn parse_amount(words: &Words<'_>, index: usize) -> Result<u64, Reply> {
-    u64::try_from(words.integer(index)?).map_err(|_| NOT_POSITIVE)
+    natural(words, index).ok_or(NOT_POSITIVE)
+}
+
+/// What a command pops that names several keys.
+pub(crate) struct Counted<'a> {
+    pub(crate) keys: Items<'a>,
+    /// Which of the words stands behind the keys.
+    pub(crate) choice: usize,
+    pub(crate) count: u64,
+}
+
+/// `numkeys key … FIRST|SECOND [COUNT count]`, of `LMPOP` and its like.
+pub(crate) fn parse_counted<'a>(words: &Words<'a>, choices: [&str; 2]) -> Result<Counted<'a>, Reply> {
+    let keys = parse_key_count(words, 1)?;
+    let at = keys.saturating_add(2);
+    if at >= words.args.len() {
+        return Err(SYNTAX);
+    }
+    let choice = choices.iter().position(|choice| words.is(at, choice)).ok_or(SYNTAX)?;
+    let count = match words.args.len() - at {
+        1 => 1,
+        3 if words.is(at + 1, "COUNT") => {
+            let count = natural(words, at + 2).filter(|count| *count > 0);
+            count.ok_or(Reply::error("ERR count should be greater than 0"))?
+        }
+        _ => return Err(SYNTAX),
+    };
+    Ok(Counted { keys: Items::Words(words.args.skip(2).take(keys)), choice, count })
+}
+
+/// How many keys the word at `index` tells.
+pub(crate) fn parse_key_count(words: &Words<'_>, index: usize) -> Result<usize, Reply> {
+    let count = natural(words, index).and_then(|count| usize::try_from(count).ok());
+    count.filter(|count| *count > 0).ok_or(Reply::error("ERR numkeys should be greater than 0"))
+}
+
+/// The indices from `start` to `end`, both included, of `length` elements; negative ones count from the end.
+pub(crate) fn span_of(start: i64, end: i64, length: usize) -> Range<usize> {
+    let length = length as i64;
+    let from_front = |index: i64| if index < 0 { index.saturating_add(length) } else { index };
+    let (start, end) = (from_front(start).max(0), from_front(end).min(length - 1));
+    if start > end { 0..0 } else { start as usize..end as usize + 1 }
 }

@@ -39,6 +39,7 @@ mod items;
 mod key;
 mod keys;
 mod keyspace;
+mod list;
 mod operation;
 mod outcome;
 mod parse;

@@ -6,6 +6,7 @@
 
 use crate::hash::HashOperation;
 use crate::items::Items;
+use crate::list::ListOperation;
 use crate::value::Kind;
 use synod_stdx::{Malformed, Reader, put_bytes, put_u64, put_varint};
 
@@ -148,6 +149,7 @@ operations! {
     /// is told after that by some commands.
     47 Refuse { key: &'a [u8], kind: Kind, absent: Absent, text: &'a [u8] },
     50 Hash { operation: HashOperation<'a> },
+    51 List { operation: ListOperation<'a> },
 }
 
 impl Operation<'_> {
@@ -173,6 +175,7 @@ impl Operation<'_> {
             | Operation::KeysInSlot { .. }
             | Operation::Refuse { .. } => true,
             Operation::Hash { operation } => operation.is_read_only(),
+            Operation::List { operation } => operation.is_read_only(),
             Operation::GetEx { expiry, .. } => *expiry == Expiry::Keep,
             Operation::Transaction { steps, .. } => steps.iter().all(|step| {
                 Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.is_read_only())
@@ -210,6 +213,7 @@ impl Operation<'_> {
             | Operation::Object { key, .. }
             | Operation::Refuse { key, .. } => see(key),
             Operation::Hash { operation } => operation.key_read().into_iter().for_each(see),
+            Operation::List { operation } => operation.key_read().into_iter().for_each(see),
             Operation::Versions { keys } | Operation::MGet { keys } | Operation::Exists { keys } => {
                 keys.iter().for_each(see);
             }

@@ -83,9 +83,10 @@ pub(crate) const TRANSACTION: u32 = 1 << 19;
 pub(crate) const SERVER: u32 = 1 << 20;
 pub(crate) const CLUSTER: u32 = 1 << 21;
 pub(crate) const HASH: u32 = 1 << 22;
-pub(crate) const DANGEROUS: u32 = 1 << 24;
+pub(crate) const LIST: u32 = 1 << 23;
+pub(crate) const DANGEROUS: u32 = 1 << 28;
 /// Its second word names what it does: a wrong one is an error at the door, also inside a transaction.
-pub(crate) const CONTAINER: u32 = 1 << 25;
+pub(crate) const CONTAINER: u32 = 1 << 29;
 
 pub(crate) const NO_KEYS: (i32, i32, i32) = (0, 0, 0);
 pub(crate) const ONE_KEY: (i32, i32, i32) = (1, 1, 1);
@@ -365,6 +366,6 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static CommandSpec> {
 
 /// All commands, those of the keyspace first.
 pub(crate) fn all() -> impl Iterator<Item = &'static CommandSpec> {
-    let types = [crate::hash::COMMANDS];
+    let types = [crate::hash::COMMANDS, crate::list::COMMANDS];
     STORE_COMMANDS.iter().chain(types.into_iter().flatten()).chain(SESSION_COMMANDS)
 }

@@ -1,6 +1,7 @@
 //! What a key holds.
 
 use crate::hash::Hash;
+use crate::list::List;
 use crate::operation::{Field, choices};
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub(crate) enum Value {
     String(Arc<[u8]>),
     /// Fields with values.
     Hash(Arc<Hash>),
+    /// Elements in a sequence.
+    List(Arc<List>),
 }
 
 choices! {
@@ -21,6 +24,7 @@ choices! {
     Kind {
         String = 0,
         Hash = 1,
+        List = 2,
     }
 }
 
@@ -36,7 +40,7 @@ impl Value {
     pub(crate) fn as_string(&self) -> Option<&Arc<[u8]>> {
         match self {
             Value::String(bytes) => Some(bytes),
-            Value::Hash(_) => None,
+            Value::Hash(_) | Value::List(_) => None,
         }
     }
 
@@ -44,6 +48,7 @@ impl Value {
         match self {
             Value::String(_) => Kind::String,
             Value::Hash(_) => Kind::Hash,
+            Value::List(_) => Kind::List,
         }
     }
 
@@ -52,6 +57,7 @@ impl Value {
         match self {
             Value::String(_) => "string",
             Value::Hash(_) => "hash",
+            Value::List(_) => "list",
         }
     }
 
@@ -63,6 +69,7 @@ impl Value {
             Value::String(_) => "raw",
             Value::Hash(hash) if hash.is_compact() => "listpack",
             Value::Hash(_) => "hashtable",
+            Value::List(_) => "quicklist",
         }
     }
 }
@@ -90,6 +97,7 @@ impl Wire for Entry {
         match &self.value {
             Value::String(bytes) => bytes.encode(out),
             Value::Hash(hash) => hash.encode(out),
+            Value::List(list) => list.encode(out),
         }
         put_varint(out, self.version);
         put_varint(out, self.expires_at_ms.map_or(0, NonZeroU64::get));
@@ -99,6 +107,7 @@ impl Wire for Entry {
         let value = match Field::take(input)? {
             Kind::String => Value::String(Arc::decode(input)?),
             Kind::Hash => Value::Hash(Arc::new(Hash::decode(input)?)),
+            Kind::List => Value::List(Arc::new(List::decode(input)?)),
         };
         Ok(Entry { value, version: input.varint()?, expires_at_ms: NonZeroU64::new(input.varint()?) })
     }

@@ -16,12 +16,13 @@ const FLAG_NAMES: [(u32, &str); 9] = [
     (table::NO_AUTH, "no_auth"),
 ];
 
-const CATEGORY_NAMES: [(u32, &str); 10] = [
+const CATEGORY_NAMES: [(u32, &str); 11] = [
     (table::WRITE, "@write"),
     (table::READ, "@read"),
     (table::KEYSPACE, "@keyspace"),
     (table::STRING, "@string"),
     (table::HASH, "@hash"),
+    (table::LIST, "@list"),
     (table::CONNECTION, "@connection"),
     (table::TRANSACTION, "@transaction"),
     (table::ADMIN, "@admin"),
@@ -29,10 +30,11 @@ const CATEGORY_NAMES: [(u32, &str); 10] = [
     (table::FAST, "@fast"),
 ];
 
-const GROUP_NAMES: [(u32, &str); 7] = [
+const GROUP_NAMES: [(u32, &str); 8] = [
     (table::KEYSPACE, "generic"),
     (table::STRING, "string"),
     (table::HASH, "hash"),
+    (table::LIST, "list"),
     (table::CONNECTION, "connection"),
     (table::TRANSACTION, "transactions"),
     (table::SERVER, "server"),

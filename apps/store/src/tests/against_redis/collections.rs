@@ -46,6 +46,7 @@ const ANY: &[&str] = &[
     "SETRANGE K 0 ",
     "MGET K K",
     "HSET b M V",
+    "RPUSH c V",
     "WATCH K",
     "MULTI",
     "EXEC",
@@ -93,6 +94,60 @@ const HASHES: Family = Family {
     options: &["WITHVALUES", "MATCH", "TYPE", "foo"],
 };
 
+const LISTS: Family = Family {
+    commands: &[
+        "LPUSH K M",
+        "LPUSH K M M M",
+        "RPUSH K M",
+        "RPUSH K M M M",
+        "RPUSH K MEMBERS",
+        "LPUSH K MEMBERS",
+        "LPUSHX K M",
+        "RPUSHX K M M",
+        "LPOP K",
+        "RPOP K",
+        "LPOP K I",
+        "RPOP K I",
+        "LPOP K I I",
+        "LLEN K",
+        "LRANGE K N N",
+        "LRANGE K I I",
+        "LRANGE K 0 -1",
+        "LINDEX K N",
+        "LINDEX K I",
+        "LSET K N M",
+        "LSET K I M",
+        "LINSERT K BEFORE M M",
+        "LINSERT K AFTER M M",
+        "LINSERT K O M M",
+        "LREM K N M",
+        "LREM K I M",
+        "LTRIM K N N",
+        "LTRIM K 1 -2",
+        "LPOS K M",
+        "LPOS K M RANK J",
+        "LPOS K M COUNT I",
+        "LPOS K M RANK J COUNT I MAXLEN I",
+        "LPOS K M MAXLEN I RANK -1",
+        "LPOS K M O J",
+        "LPOS K M O",
+        "LMOVE K K LEFT RIGHT",
+        "LMOVE K K RIGHT LEFT",
+        "LMOVE K K LEFT LEFT",
+        "LMOVE K K RIGHT O",
+        "RPOPLPUSH K K",
+        "LMPOP 1 K LEFT",
+        "LMPOP 2 K K RIGHT COUNT I",
+        "LMPOP N K K LEFT COUNT 2",
+        "LMPOP 2 K K O",
+        "LMPOP 2 K K LEFT O I",
+        "LMPOP 3 K K LEFT",
+        "LPUSH K",
+        "LLEN K K",
+    ],
+    options: &["LEFT", "RIGHT", "COUNT", "RANK", "before", "MAXLEN", "foo"],
+};
+
 fn numbers(count: u64, rng: &mut Rng) -> Vec<String> {
     (0..count).map(|_| rng.below(2 * count).to_string()).collect()
 }
@@ -124,6 +179,7 @@ fn invent(family: &Family, rng: &mut Rng) -> Vec<String> {
                 "01",
                 "1.5",
             ]),
+            "J" => pick(&["1", "-1", "2", "-2", "0", "100", "x", "-9223372036854775807"]),
             "E" => pick(&["0", "-1", "x", ""]),
             "I" => pick(&[
                 "0",
@@ -179,4 +235,9 @@ fn check(family: &Family, seed: u64) {
 #[test]
 fn hashes_answer_as_a_stock_server_does() {
     check(&HASHES, 1);
+}
+
+#[test]
+fn lists_answer_as_a_stock_server_does() {
+    check(&LISTS, 2);
 }
