@@ -148,8 +148,9 @@ impl Keyspace {
                 self.space.clear();
                 Reply::OK
             }
-            Operation::Hash { operation } => self.write_hash(operation).unwrap_or_else(|error| error),
-            Operation::List { operation } => self.write_list(operation).unwrap_or_else(|error| error),
+            Operation::Hashes { operation } => self.write_hash(operation).unwrap_or_else(|error| error),
+            Operation::Lists { operation } => self.write_list(operation).unwrap_or_else(|error| error),
+            Operation::Sets { operation } => self.write_set(operation).unwrap_or_else(|error| error),
             // The other operations stand in four functions by what they are about. One that none of them knew would be
             // answered as malformed; a test runs every command of the table.
             _ => match self.write_string(operation).or_else(|| self.write_key(operation)) {
@@ -196,8 +197,9 @@ impl Keyspace {
         match operation {
             Operation::FailIfPresent { key, text } => self.refuse(key, (Kind::String, Absent::Null), text),
             Operation::Refuse { key, kind, absent, text } => self.refuse(key, (*kind, *absent), text),
-            Operation::Hash { operation } => self.read_hash(operation).unwrap_or_else(|error| error),
-            Operation::List { operation } => self.read_list(operation).unwrap_or_else(|error| error),
+            Operation::Hashes { operation } => self.read_hash(operation).unwrap_or_else(|error| error),
+            Operation::Lists { operation } => self.read_list(operation).unwrap_or_else(|error| error),
+            Operation::Sets { operation } => self.read_set(operation).unwrap_or_else(|error| error),
             Operation::Fail { text } => Reply::Error(String::from_utf8_lossy(text).into_owned().into()),
             Operation::Versions { keys } => Reply::Array(
                 keys.iter().map(|key| Reply::Integer(self.version_of(key).cast_signed())).collect(),

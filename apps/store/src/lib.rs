@@ -45,6 +45,7 @@ mod outcome;
 mod parse;
 mod parse_keys;
 mod session;
+mod set;
 mod snapshot;
 mod space;
 mod strings;

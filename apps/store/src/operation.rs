@@ -7,6 +7,7 @@
 use crate::hash::HashOperation;
 use crate::items::Items;
 use crate::list::ListOperation;
+use crate::set::SetOperation;
 use crate::value::Kind;
 use synod_stdx::{Malformed, Reader, put_bytes, put_u64, put_varint};
 
@@ -148,8 +149,9 @@ operations! {
     /// Answers `text` as an error, unless the key is absent or holds another type: what is wrong with a command's words
     /// is told after that by some commands.
     47 Refuse { key: &'a [u8], kind: Kind, absent: Absent, text: &'a [u8] },
-    50 Hash { operation: HashOperation<'a> },
-    51 List { operation: ListOperation<'a> },
+    50 Hashes { operation: HashOperation<'a> },
+    51 Lists { operation: ListOperation<'a> },
+    52 Sets { operation: SetOperation<'a> },
 }
 
 impl Operation<'_> {
@@ -174,8 +176,9 @@ impl Operation<'_> {
             | Operation::CountInSlot { .. }
             | Operation::KeysInSlot { .. }
             | Operation::Refuse { .. } => true,
-            Operation::Hash { operation } => operation.is_read_only(),
-            Operation::List { operation } => operation.is_read_only(),
+            Operation::Hashes { operation } => operation.is_read_only(),
+            Operation::Lists { operation } => operation.is_read_only(),
+            Operation::Sets { operation } => operation.is_read_only(),
             Operation::GetEx { expiry, .. } => *expiry == Expiry::Keep,
             Operation::Transaction { steps, .. } => steps.iter().all(|step| {
                 Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.is_read_only())
@@ -212,8 +215,9 @@ impl Operation<'_> {
             | Operation::Ttl { key, .. }
             | Operation::Object { key, .. }
             | Operation::Refuse { key, .. } => see(key),
-            Operation::Hash { operation } => operation.key_read().into_iter().for_each(see),
-            Operation::List { operation } => operation.key_read().into_iter().for_each(see),
+            Operation::Hashes { operation } => operation.key_read().into_iter().for_each(see),
+            Operation::Lists { operation } => operation.key_read().into_iter().for_each(see),
+            Operation::Sets { operation } => operation.for_each_key_read(see),
             Operation::Versions { keys } | Operation::MGet { keys } | Operation::Exists { keys } => {
                 keys.iter().for_each(see);
             }

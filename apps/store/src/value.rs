@@ -3,6 +3,7 @@
 use crate::hash::Hash;
 use crate::list::List;
 use crate::operation::{Field, choices};
+use crate::set::Set;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use synod_resp::parse_integer;
@@ -17,6 +18,8 @@ pub(crate) enum Value {
     Hash(Arc<Hash>),
     /// Elements in a sequence.
     List(Arc<List>),
+    /// Members without an order.
+    Set(Arc<Set>),
 }
 
 choices! {
@@ -25,6 +28,7 @@ choices! {
         String = 0,
         Hash = 1,
         List = 2,
+        Set = 3,
     }
 }
 
@@ -40,7 +44,7 @@ impl Value {
     pub(crate) fn as_string(&self) -> Option<&Arc<[u8]>> {
         match self {
             Value::String(bytes) => Some(bytes),
-            Value::Hash(_) | Value::List(_) => None,
+            Value::Hash(_) | Value::List(_) | Value::Set(_) => None,
         }
     }
 
@@ -49,6 +53,7 @@ impl Value {
             Value::String(_) => Kind::String,
             Value::Hash(_) => Kind::Hash,
             Value::List(_) => Kind::List,
+            Value::Set(_) => Kind::Set,
         }
     }
 
@@ -58,6 +63,7 @@ impl Value {
             Value::String(_) => "string",
             Value::Hash(_) => "hash",
             Value::List(_) => "list",
+            Value::Set(_) => "set",
         }
     }
 
@@ -68,7 +74,8 @@ impl Value {
             Value::String(bytes) if bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
             Value::String(_) => "raw",
             Value::Hash(hash) if hash.is_compact() => "listpack",
-            Value::Hash(_) => "hashtable",
+            Value::Set(set) if set.is_compact() => "intset",
+            Value::Hash(_) | Value::Set(_) => "hashtable",
             Value::List(_) => "quicklist",
         }
     }
@@ -98,6 +105,7 @@ impl Wire for Entry {
             Value::String(bytes) => bytes.encode(out),
             Value::Hash(hash) => hash.encode(out),
             Value::List(list) => list.encode(out),
+            Value::Set(set) => set.encode(out),
         }
         put_varint(out, self.version);
         put_varint(out, self.expires_at_ms.map_or(0, NonZeroU64::get));
@@ -108,6 +116,7 @@ impl Wire for Entry {
             Kind::String => Value::String(Arc::decode(input)?),
             Kind::Hash => Value::Hash(Arc::new(Hash::decode(input)?)),
             Kind::List => Value::List(Arc::new(List::decode(input)?)),
+            Kind::Set => Value::Set(Arc::new(Set::decode(input)?)),
         };
         Ok(Entry { value, version: input.varint()?, expires_at_ms: NonZeroU64::new(input.varint()?) })
     }

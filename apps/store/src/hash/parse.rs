@@ -37,7 +37,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
 ];
 
 fn parsed(operation: HashOperation<'_>) -> Parsed<'_> {
-    Ok(Operation::Hash { operation })
+    Ok(Operation::Hashes { operation })
 }
 
 fn delete<'a>(words: &Words<'a>) -> Parsed<'a> {

@@ -37,7 +37,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
 ];
 
 fn parsed(operation: ListOperation<'_>) -> Parsed<'_> {
-    Ok(Operation::List { operation })
+    Ok(Operation::Lists { operation })
 }
 
 fn push_left<'a>(words: &Words<'a>) -> Parsed<'a> {

@@ -16,13 +16,14 @@ const FLAG_NAMES: [(u32, &str); 9] = [
     (table::NO_AUTH, "no_auth"),
 ];
 
-const CATEGORY_NAMES: [(u32, &str); 11] = [
+const CATEGORY_NAMES: [(u32, &str); 12] = [
     (table::WRITE, "@write"),
     (table::READ, "@read"),
     (table::KEYSPACE, "@keyspace"),
     (table::STRING, "@string"),
     (table::HASH, "@hash"),
     (table::LIST, "@list"),
+    (table::SET, "@set"),
     (table::CONNECTION, "@connection"),
     (table::TRANSACTION, "@transaction"),
     (table::ADMIN, "@admin"),
@@ -30,11 +31,12 @@ const CATEGORY_NAMES: [(u32, &str); 11] = [
     (table::FAST, "@fast"),
 ];
 
-const GROUP_NAMES: [(u32, &str); 8] = [
+const GROUP_NAMES: [(u32, &str); 9] = [
     (table::KEYSPACE, "generic"),
     (table::STRING, "string"),
     (table::HASH, "hash"),
     (table::LIST, "list"),
+    (table::SET, "set"),
     (table::CONNECTION, "connection"),
     (table::TRANSACTION, "transactions"),
     (table::SERVER, "server"),
