@@ -151,6 +151,9 @@ impl Keyspace {
             Operation::Hashes { operation } => self.write_hash(operation).unwrap_or_else(|error| error),
             Operation::Lists { operation } => self.write_list(operation).unwrap_or_else(|error| error),
             Operation::Sets { operation } => self.write_set(operation).unwrap_or_else(|error| error),
+            Operation::SortedSets { operation } => {
+                self.write_sorted_set(operation).unwrap_or_else(|error| error)
+            }
             // The other operations stand in four functions by what they are about. One that none of them knew would be
             // answered as malformed; a test runs every command of the table.
             _ => match self.write_string(operation).or_else(|| self.write_key(operation)) {
@@ -200,6 +203,9 @@ impl Keyspace {
             Operation::Hashes { operation } => self.read_hash(operation).unwrap_or_else(|error| error),
             Operation::Lists { operation } => self.read_list(operation).unwrap_or_else(|error| error),
             Operation::Sets { operation } => self.read_set(operation).unwrap_or_else(|error| error),
+            Operation::SortedSets { operation } => {
+                self.read_sorted_set(operation).unwrap_or_else(|error| error)
+            }
             Operation::Fail { text } => Reply::Error(String::from_utf8_lossy(text).into_owned().into()),
             Operation::Versions { keys } => Reply::Array(
                 keys.iter().map(|key| Reply::Integer(self.version_of(key).cast_signed())).collect(),

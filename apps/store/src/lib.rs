@@ -47,6 +47,7 @@ mod parse_keys;
 mod session;
 mod set;
 mod snapshot;
+mod sorted_set;
 mod space;
 mod strings;
 mod table;

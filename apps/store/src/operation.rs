@@ -8,6 +8,7 @@ use crate::hash::HashOperation;
 use crate::items::Items;
 use crate::list::ListOperation;
 use crate::set::SetOperation;
+use crate::sorted_set::SortedSetOperation;
 use crate::value::Kind;
 use synod_stdx::{Malformed, Reader, put_bytes, put_u64, put_varint};
 
@@ -152,6 +153,7 @@ operations! {
     50 Hashes { operation: HashOperation<'a> },
     51 Lists { operation: ListOperation<'a> },
     52 Sets { operation: SetOperation<'a> },
+    53 SortedSets { operation: SortedSetOperation<'a> },
 }
 
 impl Operation<'_> {
@@ -179,6 +181,7 @@ impl Operation<'_> {
             Operation::Hashes { operation } => operation.is_read_only(),
             Operation::Lists { operation } => operation.is_read_only(),
             Operation::Sets { operation } => operation.is_read_only(),
+            Operation::SortedSets { operation } => operation.is_read_only(),
             Operation::GetEx { expiry, .. } => *expiry == Expiry::Keep,
             Operation::Transaction { steps, .. } => steps.iter().all(|step| {
                 Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.is_read_only())
@@ -218,6 +221,7 @@ impl Operation<'_> {
             Operation::Hashes { operation } => operation.key_read().into_iter().for_each(see),
             Operation::Lists { operation } => operation.key_read().into_iter().for_each(see),
             Operation::Sets { operation } => operation.for_each_key_read(see),
+            Operation::SortedSets { operation } => operation.for_each_key_read(see),
             Operation::Versions { keys } | Operation::MGet { keys } | Operation::Exists { keys } => {
                 keys.iter().for_each(see);
             }

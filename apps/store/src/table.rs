@@ -85,6 +85,7 @@ pub(crate) const CLUSTER: u32 = 1 << 21;
 pub(crate) const HASH: u32 = 1 << 22;
 pub(crate) const LIST: u32 = 1 << 23;
 pub(crate) const SET: u32 = 1 << 24;
+pub(crate) const SORTED_SET: u32 = 1 << 25;
 pub(crate) const DANGEROUS: u32 = 1 << 28;
 /// Its second word names what it does: a wrong one is an error at the door, also inside a transaction.
 pub(crate) const CONTAINER: u32 = 1 << 29;
@@ -367,6 +368,7 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static CommandSpec> {
 
 /// All commands, those of the keyspace first.
 pub(crate) fn all() -> impl Iterator<Item = &'static CommandSpec> {
-    let types = [crate::hash::COMMANDS, crate::list::COMMANDS, crate::set::COMMANDS];
+    let types =
+        [crate::hash::COMMANDS, crate::list::COMMANDS, crate::set::COMMANDS, crate::sorted_set::COMMANDS];
     STORE_COMMANDS.iter().chain(types.into_iter().flatten()).chain(SESSION_COMMANDS)
 }

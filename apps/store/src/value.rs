@@ -4,6 +4,7 @@ use crate::hash::Hash;
 use crate::list::List;
 use crate::operation::{Field, choices};
 use crate::set::Set;
+use crate::sorted_set::SortedSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use synod_resp::parse_integer;
@@ -20,6 +21,8 @@ pub(crate) enum Value {
     List(Arc<List>),
     /// Members without an order.
     Set(Arc<Set>),
+    /// Members in the order of their scores.
+    SortedSet(Arc<SortedSet>),
 }
 
 choices! {
@@ -29,6 +32,7 @@ choices! {
         Hash = 1,
         List = 2,
         Set = 3,
+        SortedSet = 4,
     }
 }
 
@@ -44,7 +48,7 @@ impl Value {
     pub(crate) fn as_string(&self) -> Option<&Arc<[u8]>> {
         match self {
             Value::String(bytes) => Some(bytes),
-            Value::Hash(_) | Value::List(_) | Value::Set(_) => None,
+            Value::Hash(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => None,
         }
     }
 
@@ -54,6 +58,7 @@ impl Value {
             Value::Hash(_) => Kind::Hash,
             Value::List(_) => Kind::List,
             Value::Set(_) => Kind::Set,
+            Value::SortedSet(_) => Kind::SortedSet,
         }
     }
 
@@ -64,6 +69,7 @@ impl Value {
             Value::Hash(_) => "hash",
             Value::List(_) => "list",
             Value::Set(_) => "set",
+            Value::SortedSet(_) => "zset",
         }
     }
 
@@ -77,6 +83,8 @@ impl Value {
             Value::Set(set) if set.is_compact() => "intset",
             Value::Hash(_) | Value::Set(_) => "hashtable",
             Value::List(_) => "quicklist",
+            Value::SortedSet(sorted) if sorted.is_compact() => "listpack",
+            Value::SortedSet(_) => "skiplist",
         }
     }
 }
@@ -106,6 +114,7 @@ impl Wire for Entry {
             Value::Hash(hash) => hash.encode(out),
             Value::List(list) => list.encode(out),
             Value::Set(set) => set.encode(out),
+            Value::SortedSet(sorted) => sorted.encode(out),
         }
         put_varint(out, self.version);
         put_varint(out, self.expires_at_ms.map_or(0, NonZeroU64::get));
@@ -117,6 +126,7 @@ impl Wire for Entry {
             Kind::Hash => Value::Hash(Arc::new(Hash::decode(input)?)),
             Kind::List => Value::List(Arc::new(List::decode(input)?)),
             Kind::Set => Value::Set(Arc::new(Set::decode(input)?)),
+            Kind::SortedSet => Value::SortedSet(Arc::new(SortedSet::decode(input)?)),
         };
         Ok(Entry { value, version: input.varint()?, expires_at_ms: NonZeroU64::new(input.varint()?) })
     }

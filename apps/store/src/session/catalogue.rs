@@ -16,7 +16,7 @@ const FLAG_NAMES: [(u32, &str); 9] = [
     (table::NO_AUTH, "no_auth"),
 ];
 
-const CATEGORY_NAMES: [(u32, &str); 12] = [
+const CATEGORY_NAMES: [(u32, &str); 13] = [
     (table::WRITE, "@write"),
     (table::READ, "@read"),
     (table::KEYSPACE, "@keyspace"),
@@ -24,6 +24,7 @@ const CATEGORY_NAMES: [(u32, &str); 12] = [
     (table::HASH, "@hash"),
     (table::LIST, "@list"),
     (table::SET, "@set"),
+    (table::SORTED_SET, "@sortedset"),
     (table::CONNECTION, "@connection"),
     (table::TRANSACTION, "@transaction"),
     (table::ADMIN, "@admin"),
@@ -31,12 +32,13 @@ const CATEGORY_NAMES: [(u32, &str); 12] = [
     (table::FAST, "@fast"),
 ];
 
-const GROUP_NAMES: [(u32, &str); 9] = [
+const GROUP_NAMES: [(u32, &str); 10] = [
     (table::KEYSPACE, "generic"),
     (table::STRING, "string"),
     (table::HASH, "hash"),
     (table::LIST, "list"),
     (table::SET, "set"),
+    (table::SORTED_SET, "sorted-set"),
     (table::CONNECTION, "connection"),
     (table::TRANSACTION, "transactions"),
     (table::SERVER, "server"),

@@ -4,7 +4,7 @@ mod combine;
 mod parse;
 mod run;
 
-pub(crate) use combine::combine;
+pub(crate) use combine::{Members, combine};
 pub(crate) use parse::COMMANDS;
 
 use crate::collection::collection;
@@ -93,11 +93,6 @@ impl Set {
     /// Whether a stock server would keep it as a list of numbers.
     pub(crate) fn is_compact(&self) -> bool {
         !self.is_general
-    }
-
-    /// The members with nothing as their values.
-    pub(crate) fn members(&self) -> &Dictionary<()> {
-        &self.members
     }
 
     /// Adds a member; whether it is new.

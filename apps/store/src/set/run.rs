@@ -1,7 +1,6 @@
 //! The commands on sets, as they run.
 
-use super::combine::Members;
-use super::{How, Set, SetOperation, combine};
+use super::{How, Members, Set, SetOperation, combine};
 use crate::Keyspace;
 use crate::collection::{Answer, NOT_A_READ, Scan};
 use crate::dictionary::Named;

@@ -78,19 +78,21 @@ struct Pair {
     stock: Stock,
     desk: Desk,
     protocol: Protocol,
+    /// What the commands follow from.
+    seed: u64,
     history: Vec<String>,
 }
 
 impl Pair {
     /// `None` if there is no stock server to compare with.
-    fn start(protocol: Protocol) -> Option<Pair> {
+    fn start(protocol: Protocol, seed: u64) -> Option<Pair> {
         let Some(stock) = Stock::start() else {
             let text = "redis-server is not installed: `apt-get install redis-server`";
             assert!(std::env::var_os("CI").is_none(), "{text}");
             println!("NOT COMPARED with a stock server: {text}");
             return None;
         };
-        let mut pair = Pair { stock, desk: Desk::default(), protocol, history: Vec::new() };
+        let mut pair = Pair { stock, desk: Desk::default(), protocol, seed, history: Vec::new() };
         if protocol == Protocol::Resp3 {
             let hello = ["HELLO", "3"].map(str::to_owned);
             pair.stock.ask(&hello);
@@ -114,6 +116,6 @@ impl Pair {
         // A time may fall on the edge of its interval.
         let is_near = left.starts_with("about") && right.starts_with("about");
         let recent = &self.history[self.history.len().saturating_sub(25)..];
-        assert!(left == right || is_near, "{:?} differs:\n{}", self.protocol, recent.join("\n"));
+        assert!(left == right || is_near, "{:?}, seed {}:\n{}", self.protocol, self.seed, recent.join("\n"));
     }
 }

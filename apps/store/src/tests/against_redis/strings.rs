@@ -4,6 +4,8 @@ use super::Pair;
 use synod_resp::Protocol;
 use synod_stdx::Rng;
 
+const SEED: u64 = 2026;
+
 const COMMANDS: &[&str] = &[
     "GET K",
     "SET K V",
@@ -147,8 +149,8 @@ fn invent(rng: &mut Rng) -> Vec<String> {
 
 #[test]
 fn random_commands_get_the_answers_of_a_stock_server() {
-    let Some(mut pair) = Pair::start(Protocol::Resp2) else { return };
-    let mut rng = Rng::new(2026);
+    let Some(mut pair) = Pair::start(Protocol::Resp2, SEED) else { return };
+    let mut rng = Rng::new(SEED);
     for index in 0..30_000 {
         // What is watched is always there: see the crate's page for the one case in which the two differ.
         let words = match index % 50 {
