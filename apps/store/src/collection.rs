@@ -4,7 +4,7 @@
 //! leaves none removes the key, and one that changed nothing leaves the key's version as it was.
 
 use crate::Keyspace;
-use crate::dictionary::{Dictionary, Named};
+use crate::dictionary::{Dictionary, Named, REPEATS_MAX};
 use crate::glob;
 use crate::items::Items;
 use crate::key::Probe;
@@ -22,9 +22,6 @@ const OUT_OF_RANGE: Reply = Reply::error("ERR value is out of range");
 const NOT_POSITIVE: Reply = Reply::error("ERR value is out of range, must be positive");
 /// A command that is said to read, and writes: no version of this program makes one.
 pub(crate) const NOT_A_READ: Reply = Reply::error("ERR this command is no read");
-
-/// The most elements that a client may ask for at once if they may be the same.
-const REPEATS_MAX: i64 = 1 << 20;
 
 /// A type that holds elements.
 pub(crate) trait Collection: Clone + Default + 'static {
@@ -241,7 +238,7 @@ pub(crate) fn parse_sample(words: &Words<'_>, option: &str) -> Result<Sample, Re
     if words.args.len() > 4 || is_paired && (option.is_empty() || !words.is(3, option)) {
         return Err(SYNTAX);
     }
-    if count < -REPEATS_MAX || is_paired && count > i64::MAX / 2 {
+    if count < -(REPEATS_MAX as i64) || is_paired && count > i64::MAX / 2 {
         return Err(OUT_OF_RANGE);
     }
     Ok(Sample { count: Some(count), is_paired })

@@ -11,6 +11,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use synod_stdx::Rng;
 
+/// The most picks that may be the same ones: an answer must end.
+pub(crate) const REPEATS_MAX: usize = 1 << 20;
+
 /// A name and its value.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Named<V> {
@@ -71,7 +74,9 @@ impl<V> Dictionary<V> {
         if self.len() == 0 {
             Vec::new()
         } else if count < 0 {
-            (0..wanted).filter_map(|_| self.tree.at(rng.below(self.len() as u64) as usize)).collect()
+            (0..wanted.min(REPEATS_MAX))
+                .filter_map(|_| self.tree.at(rng.below(self.len() as u64) as usize))
+                .collect()
         } else if wanted >= self.len() {
             self.tree.iter().collect()
         } else {
@@ -145,11 +150,4 @@ impl<V: Clone> Dictionary<V> {
 /// A name's cursor: its hash without the last bit, so that it fits 63 bits.
 fn cursor_of<V>(named: &Named<V>) -> u64 {
     named.hash >> 1
-}
-
-#[cfg(test)]
-impl<V> Dictionary<V> {
-    pub(crate) fn tree(&self) -> &Tree<Named<V>> {
-        &self.tree
-    }
 }

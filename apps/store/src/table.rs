@@ -343,17 +343,18 @@ impl CommandSpec {
         let last = if last < 0 { args.len() as i32 + last } else { last };
         let step = step.max(1) as usize;
         let indices = if first == 0 { 0..0 } else { first as usize..last.max(0) as usize + 1 };
-        indices.step_by(step).chain(self.counted_keys(args)).filter_map(move |index| args.get(index))
+        let counted = self.counted_keys(args).unwrap_or(0..0);
+        indices.step_by(step).chain(counted).filter_map(move |index| args.get(index))
     }
 
-    /// The indices of the keys whose number a word tells; none if it tells more than there can be.
-    fn counted_keys(&self, args: Args<'_>) -> Range<usize> {
+    /// The indices of the keys whose number a word tells; `None` if that is no number, or more than there can be.
+    pub(crate) fn counted_keys(&self, args: Args<'_>) -> Option<Range<usize>> {
         let at = self.counted as usize;
-        let count = args.get(at).filter(|_| at > 0).and_then(parse_integer).unwrap_or(0);
-        match usize::try_from(count) {
-            Ok(count) if count < args.len() - at => at + 1..at + 1 + count,
-            Ok(_) | Err(_) => 0..0,
+        if at == 0 {
+            return Some(0..0);
         }
+        let count = usize::try_from(parse_integer(args.get(at)?)?).ok()?;
+        (1..args.len() - at).contains(&count).then_some(at + 1..at + 1 + count)
     }
 }
 

@@ -129,10 +129,3 @@ impl Wire for Hash {
         Ok(Hash { fields, is_large })
     }
 }
-
-#[cfg(test)]
-impl Hash {
-    pub(crate) fn assert_invariants(&self) {
-        self.fields.tree().assert_invariants();
-    }
-}

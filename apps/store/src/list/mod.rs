@@ -94,10 +94,3 @@ impl Wire for List {
         if elements.is_empty() { Err(Malformed("a list without elements")) } else { Ok(List { elements }) }
     }
 }
-
-#[cfg(test)]
-impl List {
-    pub(crate) fn tree(&self) -> &Tree<Arc<[u8]>> {
-        &self.elements
-    }
-}

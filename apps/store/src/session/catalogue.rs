@@ -69,6 +69,9 @@ fn keys_of(words: Args<'_>) -> Reply {
     if !spec.takes(words.len()) {
         return Reply::error("ERR Invalid number of arguments specified for command");
     }
+    if spec.counted_keys(words).is_none() {
+        return Reply::error("ERR Invalid arguments specified for command");
+    }
     let keys: Vec<Reply> = spec.keys_of(words).map(Reply::bulk).collect();
     if keys.is_empty() { Reply::error("ERR The command has no key arguments") } else { Reply::Array(keys) }
 }

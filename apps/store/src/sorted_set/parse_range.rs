@@ -18,6 +18,7 @@ enum Measure {
 }
 
 /// What a command's name says of the range; options say the rest.
+#[derive(Clone, Copy)]
 struct Style {
     /// Where the first bound stands; the second one is behind it.
     at: usize,

@@ -3,6 +3,7 @@
 mod collections;
 mod comparable;
 mod strings;
+mod table;
 
 use super::Desk;
 use comparable::comparable;
