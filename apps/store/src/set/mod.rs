@@ -29,7 +29,7 @@ family! {
         10 Read Sample { key: &'a [u8], random: u64, count: Option<i64> },
         11 Read Combine { keys: Items<'a>, how: How },
         /// Counts up to `limit`, to the end if it is zero.
-        12 Read CountCommon { keys: Items<'a>, limit: u64 },
+        12 Read CountShared { keys: Items<'a>, limit: u64 },
         13 Read Scan { key: &'a [u8], cursor: u64, count: u64, pattern: Option<&'a [u8]> },
     }
 }
@@ -44,7 +44,7 @@ impl SetOperation<'_> {
             | SetOperation::Count { key }
             | SetOperation::Sample { key, .. }
             | SetOperation::Scan { key, .. } => see(key),
-            SetOperation::Combine { keys, .. } | SetOperation::CountCommon { keys, .. } => {
+            SetOperation::Combine { keys, .. } | SetOperation::CountShared { keys, .. } => {
                 keys.iter().for_each(see);
             }
             SetOperation::Add { .. }

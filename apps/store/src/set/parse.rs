@@ -25,7 +25,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
     row(("sdiff", -2), R, ALL_KEYS, difference, ("1.0.0", "Lists what is in the first set and in no other.")),
     row(("sdiffstore", -3), W | DENY_OOM, ALL_KEYS, store_difference, ("1.0.0", "Stores what is in the first set and in no other.")),
     row(("sinter", -2), R, ALL_KEYS, intersection, ("1.0.0", "Lists what is in each of the sets.")),
-    CommandSpec { counted: 1, ..row(("sintercard", -3), R, NO_KEYS, count_common, ("7.0.0", "Counts what is in each of the sets.")) },
+    CommandSpec { counted: 1, ..row(("sintercard", -3), R, NO_KEYS, count_shared, ("7.0.0", "Counts what is in each of the sets.")) },
     row(("sinterstore", -3), W | DENY_OOM, ALL_KEYS, store_intersection, ("1.0.0", "Stores what is in each of the sets.")),
     row(("sismember", 3), R | FAST, ONE_KEY, has, ("1.0.0", "Tells whether something is in a set.")),
     row(("smembers", 2), R, ONE_KEY, all, ("1.0.0", "Lists the members of a set.")),
@@ -120,7 +120,7 @@ fn store_difference<'a>(words: &Words<'a>) -> Parsed<'a> {
     stored(words, How::Difference)
 }
 
-fn count_common<'a>(words: &Words<'a>) -> Parsed<'a> {
+fn count_shared<'a>(words: &Words<'a>) -> Parsed<'a> {
     let count = parse_key_count(words, 1)?;
     if count > words.args.len() - 2 {
         return Err(Reply::error("ERR Number of keys can't be greater than number of args"));
@@ -132,7 +132,7 @@ fn count_common<'a>(words: &Words<'a>) -> Parsed<'a> {
         }
         limit = natural(words, at + 1).ok_or(Reply::error("ERR LIMIT can't be negative"))?;
     }
-    parsed(SetOperation::CountCommon { keys: Items::Words(words.args.skip(2).take(count)), limit })
+    parsed(SetOperation::CountShared { keys: Items::Words(words.args.skip(2).take(count)), limit })
 }
 
 fn scan<'a>(words: &Words<'a>) -> Parsed<'a> {

@@ -84,7 +84,7 @@ impl Keyspace {
             SetOperation::Combine { keys, how } => {
                 Reply::Set(combine(&self.sets(keys)?, *how).map(Reply::bulk).collect())
             }
-            SetOperation::CountCommon { keys, limit } => {
+            SetOperation::CountShared { keys, limit } => {
                 let limit = match usize::try_from(*limit) {
                     Ok(0) | Err(_) => usize::MAX,
                     Ok(limit) => limit,

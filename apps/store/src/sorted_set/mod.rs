@@ -53,7 +53,7 @@ family! {
             with_scores: bool,
         },
         /// Counts up to `limit`, to the end if it is zero.
-        16 Read CountCommon { keys: Items<'a>, limit: u64 },
+        16 Read CountShared { keys: Items<'a>, limit: u64 },
         17 Read Scan { key: &'a [u8], cursor: u64, count: u64, pattern: Option<&'a [u8]> },
         /// Answers `text` as an error, unless one of the keys holds what cannot be combined.
         18 Read Refuse { keys: Items<'a>, text: &'a [u8] },
@@ -73,7 +73,7 @@ impl SortedSetOperation<'_> {
             | SortedSetOperation::Sample { key, .. }
             | SortedSetOperation::Scan { key, .. } => see(key),
             SortedSetOperation::Combine { keys, .. }
-            | SortedSetOperation::CountCommon { keys, .. }
+            | SortedSetOperation::CountShared { keys, .. }
             | SortedSetOperation::Refuse { keys, .. } => keys.iter().for_each(see),
             SortedSetOperation::Add { .. }
             | SortedSetOperation::Remove { .. }

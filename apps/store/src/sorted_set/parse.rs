@@ -30,7 +30,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec { counted: 2, ..row(("zdiffstore", -4), W | DENY_OOM, ONE_KEY, store_difference, ("6.2.0", "Stores what is in the first sorted set and in no other.")) },
     row(("zincrby", 4), W | DENY_OOM | FAST, ONE_KEY, increment, ("1.2.0", "Adds to the score of a member.")),
     CommandSpec { counted: 1, ..row(("zinter", -3), R, NO_KEYS, intersection, ("6.2.0", "Lists what is in each of the sorted sets.")) },
-    CommandSpec { counted: 1, ..row(("zintercard", -3), R, NO_KEYS, count_common, ("7.0.0", "Counts what is in each of the sorted sets.")) },
+    CommandSpec { counted: 1, ..row(("zintercard", -3), R, NO_KEYS, count_shared, ("7.0.0", "Counts what is in each of the sorted sets.")) },
     CommandSpec { counted: 2, ..row(("zinterstore", -4), W | DENY_OOM, ONE_KEY, store_intersection, ("2.0.0", "Stores what is in each of the sorted sets.")) },
     row(("zlexcount", 4), R | FAST, ONE_KEY, ranges::count_by_member, ("2.8.9", "Counts the members of a range of names.")),
     CommandSpec { counted: 1, ..row(("zmpop", -4), W, NO_KEYS, pop_of_first, ("7.0.0", "Takes members out of the first sorted set that is there.")) },
@@ -287,8 +287,8 @@ fn stored<'a>(words: &Words<'a>, how: How) -> Parsed<'a> {
     })
 }
 
-fn count_common<'a>(words: &Words<'a>) -> Parsed<'a> {
-    parse_combination(words, 1, (How::Intersection, Takes::Limit), |all| SortedSetOperation::CountCommon {
+fn count_shared<'a>(words: &Words<'a>) -> Parsed<'a> {
+    parse_combination(words, 1, (How::Intersection, Takes::Limit), |all| SortedSetOperation::CountShared {
         keys: all.keys,
         limit: all.limit,
     })

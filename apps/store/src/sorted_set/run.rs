@@ -110,7 +110,7 @@ impl Keyspace {
                     Reply::Array(members.map(|(_, member)| Reply::bulk(member)).collect())
                 }
             }
-            SortedSetOperation::CountCommon { keys, limit } => {
+            SortedSetOperation::CountShared { keys, limit } => {
                 let limit = match usize::try_from(*limit) {
                     Ok(0) | Err(_) => usize::MAX,
                     Ok(limit) => limit,

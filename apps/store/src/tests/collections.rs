@@ -259,13 +259,13 @@ fn a_command_that_was_damaged_is_answered_somehow() {
     let mut rng = Rng::new(5);
     for line in [
         "HSET H f v g w",
-        "HRANDFIELD H -3 WITHVALUES",
+        "HRANDFIELD H 3 WITHVALUES",
         "HSCAN H 0 MATCH x",
         "LPUSH R a b c",
         "LPOS R a RANK -1 COUNT 0 MAXLEN 9",
         "LMPOP 2 x R LEFT COUNT 2",
         "SADD S a b",
-        "SRANDMEMBER S -2",
+        "SRANDMEMBER S 2",
         "SINTERSTORE S S x",
         "ZADD Z NX CH 1 a 2 b",
         "ZRANGESTORE x Z (1 +inf BYSCORE REV LIMIT 1 2",

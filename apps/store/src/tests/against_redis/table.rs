@@ -2,7 +2,7 @@
 
 use super::Pair;
 use crate::table::{self, CommandSpec, Run};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use synod_resp::{Protocol, Reply};
 
 fn words(line: &str) -> Vec<String> {
@@ -73,4 +73,46 @@ fn keys_are_found_where_a_stock_server_finds_them() {
     ] {
         pair.ask(&words(&format!("COMMAND GETKEYS {line}")));
     }
+}
+
+/// The rows of the page about commands: name and state.
+fn rows() -> BTreeMap<String, &'static str> {
+    const PAGE: &str = include_str!("../../../../../docs/redis-compatibility.md");
+    let row = |line: &'static str| {
+        let mut cells = line.strip_prefix("| `")?.split(" | ");
+        let name = cells.next()?.strip_suffix('`')?;
+        let state = cells.next().filter(|state| ["full", "partly", "own", "absent"].contains(state))?;
+        Some((name.to_lowercase(), state))
+    };
+    let all: Vec<_> = PAGE.lines().filter_map(row).collect();
+    let rows: BTreeMap<_, _> = all.iter().cloned().collect();
+    assert_eq!(rows.len(), all.len(), "a command has two rows");
+    rows
+}
+
+#[test]
+fn the_page_tells_which_commands_there_are() {
+    let known: BTreeSet<String> = table::all().map(|spec| spec.name.to_owned()).collect();
+    let told: BTreeSet<String> =
+        rows().into_iter().filter(|(_, state)| *state != "absent").map(|(name, _)| name).collect();
+    assert_eq!(told.difference(&known).collect::<Vec<_>>(), [""; 0], "told, but not there");
+    assert_eq!(known.difference(&told).collect::<Vec<_>>(), [""; 0], "there, but not told");
+}
+
+#[test]
+fn the_page_has_a_row_for_every_command_of_a_stock_server() {
+    let Some(mut pair) = Pair::start(Protocol::Resp2, 0) else { return };
+    let Reply::Array(names) = pair.stock.ask(&words("COMMAND LIST")) else { panic!("a list") };
+    let theirs: BTreeSet<String> = names
+        .iter()
+        .map(|name| format!("{name:?}").trim_matches('"').to_lowercase())
+        // The subcommands are told in the rows of their commands.
+        .filter(|name| !name.contains('|'))
+        .collect();
+    let rows = rows();
+    let forgotten: Vec<_> = theirs.iter().filter(|name| !rows.contains_key(*name)).collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+    // What a stock server of the version that is compared with does not have is Synod's own.
+    let own: Vec<_> = rows.iter().filter(|(name, _)| !theirs.contains(*name)).collect();
+    assert!(own.iter().all(|(_, state)| **state == "own"), "{own:?}");
 }
