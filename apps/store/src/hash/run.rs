@@ -41,6 +41,7 @@ impl Keyspace {
                 let sum = hash.add_float(field, delta);
                 (sum.clone(), !sum.is_error())
             }),
+            // The others read; they come here if they had to keep their place behind a write.
             _ => self.read_hash(operation),
         }
     }

@@ -60,6 +60,7 @@ impl Keyspace {
                 self.move_element((from, *from_end), (to, *to_end))
             }
             ListOperation::PopOfFirst { keys, end, count } => self.pop_of_first(keys, *end, *count),
+            // The others read; they come here if they had to keep their place behind a write.
             _ => self.read_list(operation),
         }
     }

@@ -54,6 +54,7 @@ impl Keyspace {
                 self.store(to, set);
                 Ok(Reply::Integer(count as i64))
             }
+            // The others read; they come here if they had to keep their place behind a write.
             _ => self.read_set(operation),
         }
     }

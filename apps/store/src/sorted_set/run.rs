@@ -71,6 +71,7 @@ impl Keyspace {
                 self.store(to, new);
                 Ok(Reply::Integer(count as i64))
             }
+            // The others read; they come here if they had to keep their place behind a write.
             _ => self.read_sorted_set(operation),
         }
     }

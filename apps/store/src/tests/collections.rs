@@ -148,6 +148,43 @@ fn a_scan_finds_every_element_that_stays_also_after_a_move_to_another_store() {
     }
 }
 
+/// Names of sixteen bytes that differ in the first eight and have one hash: the second half undoes what the first does.
+fn names_of_one_hash(count: u64) -> Vec<Vec<u8>> {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let after = |word: u64| {
+        let product = u128::from(MULTIPLIER ^ 16 ^ word) * u128::from(MULTIPLIER);
+        product as u64 ^ (product >> 64) as u64
+    };
+    (0..count).map(|word| [word.to_le_bytes(), (after(word) ^ 7).to_le_bytes()].concat()).collect()
+}
+
+#[test]
+fn elements_of_one_cursor_come_together() {
+    let mut desk = filled("SADD k m{}", 100);
+    let names = names_of_one_hash(40);
+    assert!(names.iter().all(|name| crate::key::hash_of(name) == crate::key::hash_of(&names[0])));
+    for name in &names {
+        desk.ask(&[b"SADD".as_slice(), b"k", name]);
+    }
+    let (mut cursor, mut found, mut largest) = ("0".to_owned(), 0, 0);
+    loop {
+        let Reply::Array(reply) = desk.ask(&["SSCAN", "k", &cursor, "COUNT", "3"]) else { panic!() };
+        let [next, Reply::Array(elements)] = reply.as_slice() else { panic!() };
+        found += elements.len();
+        largest = largest.max(elements.len());
+        cursor = bulk(next);
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert_eq!(found, 140, "each once");
+    assert!((40..=43).contains(&largest), "{largest}");
+    // A name among others of its hash is found, and removed.
+    assert_eq!(desk.ask(&[b"SREM".as_slice(), b"k", &names[17]]), Reply::Integer(1));
+    assert_eq!(desk.ask(&[b"SISMEMBER".as_slice(), b"k", &names[17]]), Reply::Integer(0));
+    assert_eq!(desk.ask(&[b"SISMEMBER".as_slice(), b"k", &names[18]]), Reply::Integer(1));
+}
+
 #[test]
 fn a_key_has_a_new_version_if_and_only_if_something_changed() {
     let mut desk = Desk::default();
