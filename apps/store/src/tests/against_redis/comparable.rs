@@ -31,8 +31,19 @@ pub(super) fn comparable(words: &[String], reply: &Reply) -> String {
             let tolerance = if words[0].starts_with('P') { 20_000 } else { 20 };
             format!("about {}", (time + tolerance / 2) / tolerance)
         }
-        // What a transaction answers holds such answers too: whether there is one, and how long, is compared.
-        ("EXEC", Reply::Array(items)) => format!("{} answers", items.len()),
+        _ => whole(reply),
+    }
+}
+
+/// As `comparable`, for what a transaction of these commands answers.
+pub(super) fn transaction(queued: &[Vec<String>], reply: &Reply) -> String {
+    match reply {
+        Reply::Array(replies) if replies.len() == queued.len() => {
+            let pairs = queued.iter().zip(replies);
+            let told: Vec<String> = pairs.map(|(words, reply)| comparable(words, reply)).collect();
+            // A time may fall on the edge of its interval.
+            told.iter().map(|text| text.strip_prefix("about").map_or(text.as_str(), |_| "a time")).collect()
+        }
         _ => whole(reply),
     }
 }

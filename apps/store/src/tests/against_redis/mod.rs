@@ -6,7 +6,7 @@ mod strings;
 mod table;
 
 use super::Desk;
-use comparable::comparable;
+use comparable::{comparable, transaction};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -81,6 +81,8 @@ struct Pair {
     protocol: Protocol,
     /// What the commands follow from.
     seed: u64,
+    /// The commands of the transaction under way.
+    queued: Vec<Vec<String>>,
     history: Vec<String>,
 }
 
@@ -93,7 +95,8 @@ impl Pair {
             println!("NOT COMPARED with a stock server: {text}");
             return None;
         };
-        let mut pair = Pair { stock, desk: Desk::default(), protocol, seed, history: Vec::new() };
+        let mut pair =
+            Pair { stock, desk: Desk::default(), protocol, seed, queued: Vec::new(), history: Vec::new() };
         if protocol == Protocol::Resp3 {
             let hello = ["HELLO", "3"].map(str::to_owned);
             pair.stock.ask(&hello);
@@ -113,7 +116,18 @@ impl Pair {
         let shown: Vec<&str> = words.iter().take(12).map(String::as_str).collect();
         let cut = |reply: &Reply| format!("{reply:?}").chars().take(400).collect::<String>();
         self.history.push(format!("{shown:?}\n    theirs {}\n    ours   {}", cut(&theirs), cut(&ours)));
-        let (left, right) = (comparable(words, &theirs), comparable(words, &ours));
+        let (left, right) = match words[0].as_str() {
+            "EXEC" => {
+                let queued = std::mem::take(&mut self.queued);
+                (transaction(&queued, &theirs), transaction(&queued, &ours))
+            }
+            _ => (comparable(words, &theirs), comparable(words, &ours)),
+        };
+        match theirs {
+            Reply::Simple(text) if text == "QUEUED" => self.queued.push(words.to_vec()),
+            _ if words[0] == "DISCARD" => self.queued.clear(),
+            _ => {}
+        }
         // A time may fall on the edge of its interval.
         let is_near = left.starts_with("about") && right.starts_with("about");
         let recent = &self.history[self.history.len().saturating_sub(25)..];

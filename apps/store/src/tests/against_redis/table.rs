@@ -75,6 +75,22 @@ fn keys_are_found_where_a_stock_server_finds_them() {
     }
 }
 
+#[test]
+fn too_few_and_too_many_words_are_told_alike() {
+    let Some(mut pair) = Pair::start(Protocol::Resp2, 0) else { return };
+    for spec in table::all().filter(|spec| matches!(spec.run, Run::Store(_))) {
+        let arity = spec.arity.unsigned_abs() as usize;
+        for count in [0, arity.saturating_sub(2), arity, arity + 1] {
+            // What is right is no matter of this test.
+            if !spec.takes(count + 1) {
+                let line: Vec<String> =
+                    [spec.name.to_owned()].into_iter().chain(vec!["1".into(); count]).collect();
+                pair.ask(&line);
+            }
+        }
+    }
+}
+
 /// The rows of the page about commands: name and state.
 fn rows() -> BTreeMap<String, &'static str> {
     const PAGE: &str = include_str!("../../../../../docs/redis-compatibility.md");
