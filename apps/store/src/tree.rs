@@ -5,6 +5,9 @@
 //! cost a walk from the root. A write to a tree that a snapshot shares copies the nodes on one such path, whatever the
 //! tree's size.
 //!
+//! It is our own because ranks and sharing do not come together elsewhere: the ordered maps of `imbl` and `rpds` share but
+//! do not count, the counting ones do not share. B+-trees: D. Comer, "The Ubiquitous B-Tree", 1979.
+//!
 //! What a tree shows never depends on how it is built: two trees of the same items are equal, and a search gives the
 //! same index in both. Replicas rely on that, for one of them may have its tree from a snapshot.
 

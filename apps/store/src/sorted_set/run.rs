@@ -1,9 +1,9 @@
 //! The commands on sorted sets, as they run.
 
 use super::combine::combine_scores;
-use super::range::Range;
+use super::range::{By, Range};
 use super::score::parse_score;
-use super::{Extreme, Only, Ranked, SortedSet, SortedSetOperation, Told};
+use super::{COMPACT_MEMBERS_MAX, Extreme, Only, Ranked, SortedSet, SortedSetOperation, Told};
 use crate::Keyspace;
 use crate::collection::{Answer, NOT_A_READ, Scan};
 use crate::items::Items;
@@ -65,8 +65,7 @@ impl Keyspace {
             }
             SortedSetOperation::StoreRange { to, from, range } => {
                 let sorted = self.view::<SortedSet>(from)?;
-                let members = sorted.order.range(sorted.span(range));
-                let new: SortedSet = members.map(|ranked| (ranked.score.0, &*ranked.member)).collect();
+                let new = sorted.part(range);
                 let count = new.len();
                 self.store(to, new);
                 Ok(Reply::Integer(count as i64))
@@ -206,15 +205,31 @@ impl SortedSet {
         }
     }
 
-    fn list(&self, range: &Range<'_>, with_scores: bool) -> Reply {
+    /// The members that `range` means, in its direction.
+    fn members(&self, range: &Range<'_>) -> Box<dyn Iterator<Item = &Ranked> + '_> {
         let members = self.order.range(self.span(range));
-        let members: Box<dyn Iterator<Item = &Ranked>> =
-            if range.is_reverse { Box::new(members.rev()) } else { Box::new(members) };
+        if range.is_reverse { Box::new(members.rev()) } else { Box::new(members) }
+    }
+
+    fn list(&self, range: &Range<'_>, with_scores: bool) -> Reply {
+        let members = self.members(range);
         if with_scores {
             Reply::Pairs(members.map(pair).collect())
         } else {
             Reply::Array(members.map(|ranked| bulk(&ranked.member)).collect())
         }
+    }
+
+    /// The members of a range as a sorted set of their own. They are added one by one, as a stock server does it, which
+    /// knows how many they are only for ranks: that decides which form they have there.
+    fn part(&self, range: &Range<'_>) -> SortedSet {
+        let span = self.span(range);
+        let is_large = matches!(range.by, By::Rank(..)) && span.len() > COMPACT_MEMBERS_MAX;
+        let mut part = SortedSet { is_large, ..SortedSet::new() };
+        for ranked in self.members(range) {
+            part.set(&ranked.member, ranked.score.0);
+        }
+        part
     }
 
     fn sample(&self, random: u64, count: Option<i64>, with_scores: bool) -> Reply {
