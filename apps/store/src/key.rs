@@ -106,7 +106,7 @@ impl Ord for Key {
 }
 
 /// A hash of bytes, the same on every machine and in every release: snapshots do not carry it, cursors do.
-fn hash_of(bytes: &[u8]) -> u64 {
+pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| {
         let product = u128::from(hash ^ word) * u128::from(MULTIPLIER);

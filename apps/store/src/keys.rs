@@ -1,22 +1,20 @@
 //! The commands on keys of any type, as they run.
 
 use crate::Keyspace;
+use crate::collection::NO_SUCH_KEY;
 use crate::glob;
 use crate::key::{Key, Probe};
 use crate::keyspace::{cursor_of, position_of};
 use crate::operation::{Aspect, ExpireWhen, Operation, TtlForm};
 use crate::space::{Position, SlotMap};
-use crate::value::{Entry, Value};
+use crate::value::Entry;
 use crate::{SLOT_COUNT, SlotId};
 use std::num::NonZeroU64;
-use synod_resp::{Reply, parse_integer};
+use synod_resp::Reply;
 
-const NO_SUCH_KEY: Reply = Reply::error("ERR no such key");
 const NO_FREQUENCY: Reply = Reply::error(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
 );
-/// Strings up to this length are told as `embstr`.
-const EMBEDDED_BYTES_MAX: usize = 44;
 
 impl Keyspace {
     /// Runs `operation` if it is one that writes keys.
@@ -178,13 +176,10 @@ impl Keyspace {
 }
 
 fn describe(entry: &Entry, aspect: Aspect) -> Reply {
-    let Value::String(bytes) = &entry.value;
     match aspect {
         Aspect::IdleTime => Reply::Integer(0),
         Aspect::RefCount => Reply::Integer(1),
         Aspect::Frequency => NO_FREQUENCY,
-        Aspect::Encoding if parse_integer(bytes).is_some() => Reply::bulk("int"),
-        Aspect::Encoding if bytes.len() <= EMBEDDED_BYTES_MAX => Reply::bulk("embstr"),
-        Aspect::Encoding => Reply::bulk("raw"),
+        Aspect::Encoding => Reply::bulk(entry.value.encoding()),
     }
 }

@@ -12,9 +12,9 @@
 //! every replica. [`Command::tick`] does more of it.
 
 use crate::key::Probe;
-use crate::operation::Operation;
+use crate::operation::{Absent, Operation};
 use crate::space::{Position, Space};
-use crate::value::Entry;
+use crate::value::{Entry, Kind};
 use crate::{Command, SLOT_COUNT};
 use std::fmt;
 use std::sync::Arc;
@@ -148,6 +148,12 @@ impl Keyspace {
                 self.space.clear();
                 Reply::OK
             }
+            Operation::Hashes { operation } => self.write_hash(operation).unwrap_or_else(|error| error),
+            Operation::Lists { operation } => self.write_list(operation).unwrap_or_else(|error| error),
+            Operation::Sets { operation } => self.write_set(operation).unwrap_or_else(|error| error),
+            Operation::SortedSets { operation } => {
+                self.write_sorted_set(operation).unwrap_or_else(|error| error)
+            }
             // The other operations stand in four functions by what they are about. One that none of them knew would be
             // answered as malformed; a test runs every command of the table.
             _ => match self.write_string(operation).or_else(|| self.write_key(operation)) {
@@ -192,10 +198,15 @@ impl Keyspace {
     /// long it still is by `now_ms`.
     fn answer(&self, operation: &Operation<'_>, now_ms: u64) -> Reply {
         match operation {
-            Operation::FailIfPresent { key, .. } if self.find(&Probe::new(key)).is_none() => Reply::Null,
-            Operation::Fail { text } | Operation::FailIfPresent { text, .. } => {
-                Reply::Error(String::from_utf8_lossy(text).into_owned().into())
+            Operation::FailIfPresent { key, text } => self.refuse(key, (Kind::String, Absent::Null), text),
+            Operation::Refuse { key, kind, absent, text } => self.refuse(key, (*kind, *absent), text),
+            Operation::Hashes { operation } => self.read_hash(operation).unwrap_or_else(|error| error),
+            Operation::Lists { operation } => self.read_list(operation).unwrap_or_else(|error| error),
+            Operation::Sets { operation } => self.read_set(operation).unwrap_or_else(|error| error),
+            Operation::SortedSets { operation } => {
+                self.read_sorted_set(operation).unwrap_or_else(|error| error)
             }
+            Operation::Fail { text } => Reply::Error(String::from_utf8_lossy(text).into_owned().into()),
             Operation::Versions { keys } => Reply::Array(
                 keys.iter().map(|key| Reply::Integer(self.version_of(key).cast_signed())).collect(),
             ),

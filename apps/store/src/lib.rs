@@ -22,30 +22,45 @@
 //! one is missing), `ONCEGONE` (happened, its answer is no longer kept: the last 64 are), `ONCEUNKNOWN` (the client was
 //! forgotten because 65,536 others came since, or never was: it may have happened).
 //!
+//! # Types
+//! Strings, hashes, lists, sets and sorted sets. The last four are made of one structure, a sequence in a tree that counts
+//! (`tree.rs`): indices and ranks are quick, and a write to a large collection that a snapshot shares copies one path.
+//! Hashes and sets stand in the order of a hash that never changes, so that replicas agree about every order, and a
+//! cursor of a scan means the same on any of them. Each type has a module with its value, its operations, and its rows
+//! of the table of commands.
+//!
 //! # What is left out
-//! Lists, hashes, sets, sorted sets, streams, scripts and pub/sub; there is a place for each type of value. `LCS`.
-//! Differences to a stock server in what is there: numbers in hexadecimal are not taken by `INCRBYFLOAT`; a watched key
-//! that was absent, came and went does not abort the transaction, for its state is the one that was seen; `DBSIZE`
-//! counts keys that expired and were not removed yet, as a stock server does.
+//! Streams, bits, geography, scripts, pub/sub, commands that wait; there is a place for each type of value. `LCS`, `SORT`,
+//! `DUMP`, `RESTORE`. Differences to a stock server in what is there: numbers in hexadecimal are not taken by
+//! `INCRBYFLOAT`, `HINCRBYFLOAT` and as scores; picks that may be the same are at most 2^20; a watched key that was
+//! absent, came and went does not abort the transaction, for its state is the one that was seen; `DBSIZE` counts keys
+//! that expired and were not removed yet, as a stock server does. `docs/redis-compatibility.md` has all of it.
 
+mod collection;
 mod command;
+mod dictionary;
 mod environment;
 mod extended;
 mod glob;
+mod hash;
 mod items;
 mod key;
 mod keys;
 mod keyspace;
+mod list;
 mod operation;
 mod outcome;
 mod parse;
 mod parse_keys;
 mod session;
+mod set;
 mod snapshot;
+mod sorted_set;
 mod space;
 mod strings;
 mod table;
 mod table_session;
+mod tree;
 mod value;
 
 pub use command::Command;

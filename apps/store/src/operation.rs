@@ -4,7 +4,12 @@
 //! relative times are made absolute there. What is replicated is the operation. The numbers in front are part of the
 //! byte form of journals and snapshots: a number is never given to another operation, and fields are never reordered.
 
+use crate::hash::HashOperation;
 use crate::items::Items;
+use crate::list::ListOperation;
+use crate::set::SetOperation;
+use crate::sorted_set::SortedSetOperation;
+use crate::value::Kind;
 use synod_stdx::{Malformed, Reader, put_bytes, put_u64, put_varint};
 
 /// A part of an operation that has a byte form.
@@ -12,6 +17,58 @@ pub(crate) trait Field<'a>: Sized {
     fn put(&self, out: &mut Vec<u8>);
     fn take(input: &mut Reader<'a>) -> Result<Self, Malformed>;
 }
+
+/// Whether an operation may change a state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// Declares the operations on one type of value: number, whether it writes, name, fields. The numbers stand behind the
+/// family's own, and the same holds for them.
+macro_rules! family {
+    ($(#[$family_doc:meta])* $family:ident {
+        $($(#[$doc:meta])* $number:literal $access:ident $name:ident { $($field:ident: $kind:ty),* $(,)? },)*
+    }) => {
+        $(#[$family_doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum $family<'a> {
+            $($(#[$doc])* $name { $($field: $kind),* },)*
+        }
+
+        impl $family<'_> {
+            /// Whether it never changes a state.
+            pub(crate) fn is_read_only(&self) -> bool {
+                let access = match self {
+                    $($family::$name { .. } => $crate::operation::Access::$access,)*
+                };
+                access == $crate::operation::Access::Read
+            }
+        }
+
+        impl<'a> $crate::operation::Field<'a> for $family<'a> {
+            fn put(&self, out: &mut Vec<u8>) {
+                match self {
+                    $($family::$name { $($field),* } => {
+                        out.push($number);
+                        $($field.put(out);)*
+                    })*
+                }
+            }
+
+            fn take(input: &mut synod_stdx::Reader<'a>) -> Result<Self, synod_stdx::Malformed> {
+                match input.u8()? {
+                    $($number => Ok($family::$name {
+                        $($field: $crate::operation::Field::take(input)?),*
+                    }),)*
+                    _ => Err(synod_stdx::Malformed("an operation of a newer version")),
+                }
+            }
+        }
+    };
+}
+pub(crate) use family;
 
 /// Declares the operations: number, name, fields.
 macro_rules! operations {
@@ -90,6 +147,13 @@ operations! {
     44 Object { key: &'a [u8], aspect: Aspect },
     45 CountInSlot { slot: u64 },
     46 KeysInSlot { slot: u64, count: u64 },
+    /// Answers `text` as an error, unless the key is absent or holds another type: what is wrong with a command's words
+    /// is told after that by some commands.
+    47 Refuse { key: &'a [u8], kind: Kind, absent: Absent, text: &'a [u8] },
+    50 Hashes { operation: HashOperation<'a> },
+    51 Lists { operation: ListOperation<'a> },
+    52 Sets { operation: SetOperation<'a> },
+    53 SortedSets { operation: SortedSetOperation<'a> },
 }
 
 impl Operation<'_> {
@@ -112,7 +176,12 @@ impl Operation<'_> {
             | Operation::Ttl { .. }
             | Operation::Object { .. }
             | Operation::CountInSlot { .. }
-            | Operation::KeysInSlot { .. } => true,
+            | Operation::KeysInSlot { .. }
+            | Operation::Refuse { .. } => true,
+            Operation::Hashes { operation } => operation.is_read_only(),
+            Operation::Lists { operation } => operation.is_read_only(),
+            Operation::Sets { operation } => operation.is_read_only(),
+            Operation::SortedSets { operation } => operation.is_read_only(),
             Operation::GetEx { expiry, .. } => *expiry == Expiry::Keep,
             Operation::Transaction { steps, .. } => steps.iter().all(|step| {
                 Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.is_read_only())
@@ -147,7 +216,12 @@ impl Operation<'_> {
             | Operation::GetEx { key, .. }
             | Operation::Type { key }
             | Operation::Ttl { key, .. }
-            | Operation::Object { key, .. } => see(key),
+            | Operation::Object { key, .. }
+            | Operation::Refuse { key, .. } => see(key),
+            Operation::Hashes { operation } => operation.key_read().into_iter().for_each(see),
+            Operation::Lists { operation } => operation.key_read().into_iter().for_each(see),
+            Operation::Sets { operation } => operation.for_each_key_read(see),
+            Operation::SortedSets { operation } => operation.for_each_key_read(see),
             Operation::Versions { keys } | Operation::MGet { keys } | Operation::Exists { keys } => {
                 keys.iter().for_each(see);
             }
@@ -232,20 +306,21 @@ macro_rules! choices {
             $($(#[$choice_doc])* $choice = $number),*
         }
 
-        impl<'a> Field<'a> for $name {
+        impl<'a> $crate::operation::Field<'a> for $name {
             fn put(&self, out: &mut Vec<u8>) {
                 out.push(*self as u8);
             }
 
-            fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+            fn take(input: &mut synod_stdx::Reader<'a>) -> Result<Self, synod_stdx::Malformed> {
                 match input.u8()? {
                     $($number => Ok($name::$choice),)*
-                    _ => Err(Malformed("unknown choice")),
+                    _ => Err(synod_stdx::Malformed("unknown choice")),
                 }
             }
         }
     )*};
 }
+pub(crate) use choices;
 
 choices! {
     /// On what condition `SET` sets.
@@ -287,6 +362,15 @@ choices! {
         RefCount = 2,
         Frequency = 3,
     }
+    /// What a command that is refused answers if the key is absent.
+    Absent {
+        Null = 0,
+        NoSuchKey = 1,
+        /// The end of a scan.
+        EmptyScan = 2,
+        /// The same error as if the key were there.
+        Refused = 3,
+    }
 }
 
 impl<'a> Field<'a> for &'a [u8] {
@@ -299,11 +383,11 @@ impl<'a> Field<'a> for &'a [u8] {
     }
 }
 
-impl<'a> Field<'a> for Option<&'a [u8]> {
+impl<'a, T: Field<'a>> Field<'a> for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         self.is_some().put(out);
-        if let Some(bytes) = self {
-            bytes.put(out);
+        if let Some(value) = self {
+            value.put(out);
         }
     }
 

@@ -1,9 +1,11 @@
 //! From a client's words to operations: options, numbers and times are understood here, once, with Redis's errors.
 
+use crate::collection::refuse_later;
 use crate::extended::{Extended, Number};
 use crate::items::Items;
-use crate::operation::{Expiry, Operation, SetAnswer, When};
+use crate::operation::{Absent, Expiry, Operation, SetAnswer, When};
 use crate::strings::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_AN_INTEGER_TEXT};
+use crate::value::Kind;
 use synod_resp::{Args, Reply, parse_integer};
 
 pub(crate) const SYNTAX: Reply = Reply::error("ERR syntax error");
@@ -39,7 +41,7 @@ impl<'a> Words<'a> {
         parse_integer(self.word(index)).ok_or(NOT_AN_INTEGER)
     }
 
-    fn wrong_arity(&self) -> Reply {
+    pub(crate) fn wrong_arity(&self) -> Reply {
         Reply::Error(format!("ERR wrong number of arguments for '{}' command", self.name).into())
     }
 
@@ -242,7 +244,7 @@ pub(crate) fn decr_by<'a>(words: &Words<'a>) -> Parsed<'a> {
 
 pub(crate) fn incr_by_float<'a>(words: &Words<'a>) -> Parsed<'a> {
     match Extended::parse(words.word(2)) {
-        None => Err(NOT_A_FLOAT),
+        None => refuse_later(words, Kind::String, Absent::Refused, &NOT_A_FLOAT),
         // That infinity cannot be added is told only if the value is a number.
         Some(Number::Infinite | Number::Finite(_)) => {
             Ok(Operation::AddFloat { key: words.word(1), delta: words.word(2) })

@@ -1,5 +1,6 @@
 //! As `parse`, for the commands on keys of any type.
 
+use crate::collection::{ScanOptions, parse_cursor, parse_scan_options};
 use crate::items::Items;
 use crate::operation::{Aspect, ExpireWhen, Operation, TtlForm};
 use crate::parse::{Parsed, SYNTAX, Unit, Words};
@@ -61,24 +62,8 @@ pub(crate) fn keys<'a>(words: &Words<'a>) -> Parsed<'a> {
 }
 
 pub(crate) fn scan<'a>(words: &Words<'a>) -> Parsed<'a> {
-    let cursor = std::str::from_utf8(words.word(1)).ok().and_then(|text| text.parse().ok());
-    let cursor = cursor.ok_or(Reply::error("ERR invalid cursor"))?;
-    let (mut count, mut pattern, mut kind, mut at) = (10, None, None, 2);
-    while at < words.args.len() {
-        if at + 1 == words.args.len() {
-            return Err(SYNTAX);
-        }
-        if words.is(at, "COUNT") {
-            count = u64::try_from(words.integer(at + 1)?).ok().filter(|count| *count > 0).ok_or(SYNTAX)?;
-        } else if words.is(at, "MATCH") {
-            pattern = Some(words.word(at + 1));
-        } else if words.is(at, "TYPE") {
-            kind = Some(words.word(at + 1));
-        } else {
-            return Err(SYNTAX);
-        }
-        at += 2;
-    }
+    let cursor = parse_cursor(words, 1)?;
+    let ScanOptions { count, pattern, kind } = parse_scan_options(words, 2, true)?;
     Ok(Operation::Scan { cursor, count, pattern, kind })
 }
 

@@ -126,12 +126,23 @@ impl Space {
 
     /// Changes what is stored under a key, if anything is, and gives it a new version.
     pub(crate) fn change<R>(&mut self, probe: &Probe<'_>, change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        self.change_if(probe, |entry| (change(entry), true))
+    }
+
+    /// As `change`, for what may turn out to change nothing: `change` says whether it did.
+    pub(crate) fn change_if<R>(
+        &mut self,
+        probe: &Probe<'_>,
+        change: impl FnOnce(&mut Entry) -> (R, bool),
+    ) -> Option<R> {
         self.find(probe)?;
         let entry = slot_mut(&mut self.chunks, probe.slot).get_mut(probe as &dyn Hashed)?;
         let had_expiry = entry.expires_at_ms.is_some();
-        let result = change(entry);
-        self.version += 1;
-        entry.version = self.version;
+        let (result, is_changed) = change(entry);
+        if is_changed {
+            self.version += 1;
+            entry.version = self.version;
+        }
         self.expiring += u64::from(entry.expires_at_ms.is_some());
         self.expiring -= u64::from(had_expiry);
         Some(result)

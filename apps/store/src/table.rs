@@ -4,8 +4,9 @@
 use crate::parse::{self, Parsed, Words};
 use crate::parse_keys as keys;
 use crate::table_session::SESSION_COMMANDS;
+use std::ops::Range;
 use std::sync::LazyLock;
-use synod_resp::{Args, Reply};
+use synod_resp::{Args, Reply, parse_integer};
 use synod_stdx::LookupMap;
 
 /// What is known of a command.
@@ -18,6 +19,8 @@ pub(crate) struct CommandSpec {
     pub(crate) flags: u32,
     /// The first word that is a key, the last one (negative: from the end), and the step between them; zeros: none.
     pub(crate) keys: (i32, i32, i32),
+    /// The word that tells how many keys stand behind it, besides those in `keys`; 0 if there is none.
+    pub(crate) counted: u32,
     pub(crate) run: Run,
     /// The version of Redis that has it first; empty for our own.
     pub(crate) since: &'static str,
@@ -79,23 +82,28 @@ pub(crate) const CONNECTION: u32 = 1 << 18;
 pub(crate) const TRANSACTION: u32 = 1 << 19;
 pub(crate) const SERVER: u32 = 1 << 20;
 pub(crate) const CLUSTER: u32 = 1 << 21;
-pub(crate) const DANGEROUS: u32 = 1 << 24;
+pub(crate) const HASH: u32 = 1 << 22;
+pub(crate) const LIST: u32 = 1 << 23;
+pub(crate) const SET: u32 = 1 << 24;
+pub(crate) const SORTED_SET: u32 = 1 << 25;
+pub(crate) const DANGEROUS: u32 = 1 << 28;
 /// Its second word names what it does: a wrong one is an error at the door, also inside a transaction.
-pub(crate) const CONTAINER: u32 = 1 << 25;
+pub(crate) const CONTAINER: u32 = 1 << 29;
 
-const NO_KEYS: (i32, i32, i32) = (0, 0, 0);
-const ONE_KEY: (i32, i32, i32) = (1, 1, 1);
-const ALL_KEYS: (i32, i32, i32) = (1, -1, 1);
-const TWO_KEYS: (i32, i32, i32) = (1, 2, 1);
+pub(crate) const NO_KEYS: (i32, i32, i32) = (0, 0, 0);
+pub(crate) const ONE_KEY: (i32, i32, i32) = (1, 1, 1);
+pub(crate) const ALL_KEYS: (i32, i32, i32) = (1, -1, 1);
+pub(crate) const TWO_KEYS: (i32, i32, i32) = (1, 2, 1);
 
-const fn row(
+/// A row of a command on keys.
+pub(crate) const fn row(
     (name, arity): (&'static str, i32),
     flags: u32,
     keys: (i32, i32, i32),
     parse: for<'a> fn(&Words<'a>) -> Parsed<'a>,
     (since, summary): (&'static str, &'static str),
 ) -> CommandSpec {
-    CommandSpec { name, arity, flags, keys, run: Run::Store(parse), since, summary }
+    CommandSpec { name, arity, flags, keys, counted: 0, run: Run::Store(parse), since, summary }
 }
 
 const STR_R: u32 = STRING | READ;
@@ -335,7 +343,18 @@ impl CommandSpec {
         let last = if last < 0 { args.len() as i32 + last } else { last };
         let step = step.max(1) as usize;
         let indices = if first == 0 { 0..0 } else { first as usize..last.max(0) as usize + 1 };
-        indices.step_by(step).filter_map(move |index| args.get(index))
+        let counted = self.counted_keys(args).unwrap_or(0..0);
+        indices.step_by(step).chain(counted).filter_map(move |index| args.get(index))
+    }
+
+    /// The indices of the keys whose number a word tells; `None` if that is no number, or more than there can be.
+    pub(crate) fn counted_keys(&self, args: Args<'_>) -> Option<Range<usize>> {
+        let at = self.counted as usize;
+        if at == 0 {
+            return Some(0..0);
+        }
+        let count = usize::try_from(parse_integer(args.get(at)?)?).ok()?;
+        (1..args.len() - at).contains(&count).then_some(at + 1..at + 1 + count)
     }
 }
 
@@ -350,5 +369,7 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static CommandSpec> {
 
 /// All commands, those of the keyspace first.
 pub(crate) fn all() -> impl Iterator<Item = &'static CommandSpec> {
-    STORE_COMMANDS.iter().chain(SESSION_COMMANDS)
+    let types =
+        [crate::hash::COMMANDS, crate::list::COMMANDS, crate::set::COMMANDS, crate::sorted_set::COMMANDS];
+    STORE_COMMANDS.iter().chain(types.into_iter().flatten()).chain(SESSION_COMMANDS)
 }

@@ -11,7 +11,16 @@ const fn row(
     command: SessionCommand,
     (since, summary): (&'static str, &'static str),
 ) -> CommandSpec {
-    CommandSpec { name, arity, flags, keys: (0, 0, 0), run: Run::Session(command), since, summary }
+    CommandSpec {
+        name,
+        arity,
+        flags,
+        keys: (0, 0, 0),
+        counted: 0,
+        run: Run::Session(command),
+        since,
+        summary,
+    }
 }
 
 const PLAIN: u32 = CONNECTION | LOADING | STALE;

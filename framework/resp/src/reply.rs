@@ -42,7 +42,31 @@ impl fmt::Debug for Float {
 
 impl fmt::Display for Float {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_nan() { f.write_str("nan") } else { write!(f, "{}", self.0) }
+        write_float(f, self.0)
+    }
+}
+
+/// The number as a stock server prints it: rounded to 17 significant digits, without zeros at the end, with an exponent
+/// if it is below 0.0001 or has more digits than that before the point.
+fn write_float(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
+    const DIGITS: i32 = 17;
+    if value.is_nan() {
+        return f.write_str("nan");
+    }
+    if value.is_infinite() || value == 0.0 {
+        return write!(f, "{value}");
+    }
+    let scientific = format!("{value:.*e}", DIGITS as usize - 1);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    if (-4..DIGITS).contains(&exponent) {
+        let places = (DIGITS - 1 - exponent).unsigned_abs() as usize;
+        let text = format!("{value:.places$}");
+        f.write_str(&if places == 0 { text } else { trimmed(&text) })
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        write!(f, "{}e{sign}{:02}", trimmed(mantissa), exponent.unsigned_abs())
     }
 }
 
@@ -65,6 +89,8 @@ pub enum Reply {
     Array(Vec<Reply>),
     /// Keys with values; version 2 flattens it to an array.
     Map(Vec<(Reply, Reply)>),
+    /// A list of pairs, such as members with their scores: an array of arrays; version 2 flattens it to one.
+    Pairs(Vec<(Reply, Reply)>),
     /// Distinct values; an array in version 2.
     Set(Vec<Reply>),
     /// A floating-point number; a byte string in version 2.
@@ -123,6 +149,16 @@ impl Reply {
                     value.write(protocol, out);
                 }
             }
+            Reply::Pairs(pairs) => {
+                write_number(out, b'*', if is_3 { pairs.len() } else { 2 * pairs.len() } as i64);
+                for (first, second) in pairs {
+                    if is_3 {
+                        write_number(out, b'*', 2);
+                    }
+                    first.write(protocol, out);
+                    second.write(protocol, out);
+                }
+            }
             Reply::Double(value) if is_3 => write_line(out, b',', &value.to_string()),
             Reply::Double(value) => write_bulk(out, value.to_string().as_bytes()),
             Reply::Boolean(true) if is_3 => out.extend_from_slice(b"#t\r\n"),
@@ -148,8 +184,8 @@ impl Reply {
             Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
                 items.iter().fold(16, |sum, item| sum + item.size_hint())
             }
-            Reply::Map(pairs) => {
-                pairs.iter().fold(16, |sum, (key, value)| sum + key.size_hint() + value.size_hint())
+            Reply::Map(pairs) | Reply::Pairs(pairs) => {
+                pairs.iter().fold(16, |sum, (key, value)| sum + 8 + key.size_hint() + value.size_hint())
             }
         }
     }
@@ -201,6 +237,7 @@ impl fmt::Debug for Reply {
             Reply::Map(pairs) => {
                 f.debug_map().entries(pairs.iter().map(|(key, value)| (key, value))).finish()
             }
+            Reply::Pairs(pairs) => f.debug_list().entries(pairs).finish(),
             Reply::Set(items) => f.debug_set().entries(items).finish(),
             Reply::Double(value) => write!(f, ",{value}"),
             Reply::Boolean(value) => write!(f, "{value}"),
@@ -252,14 +289,7 @@ impl Wire for Reply {
             Reply::Null => out.push(4),
             Reply::NullArray => out.push(5),
             Reply::Array(items) => encode_items(out, 6, items),
-            Reply::Map(pairs) => {
-                out.push(7);
-                put_varint(out, pairs.len() as u64);
-                for (key, value) in pairs {
-                    key.encode(out);
-                    value.encode(out);
-                }
-            }
+            Reply::Map(pairs) => encode_pairs(out, 7, pairs),
             Reply::Set(items) => encode_items(out, 8, items),
             Reply::Double(value) => {
                 out.push(9);
@@ -268,6 +298,7 @@ impl Wire for Reply {
             Reply::Boolean(value) => out.extend_from_slice(&[10, u8::from(*value)]),
             Reply::Verbatim(text) => encode_tagged(out, 11, text),
             Reply::Push(items) => encode_items(out, 12, items),
+            Reply::Pairs(pairs) => encode_pairs(out, 13, pairs),
         }
     }
 
@@ -289,6 +320,20 @@ fn encode_items(out: &mut Vec<u8>, tag: u8, items: &[Reply]) {
     }
 }
 
+fn encode_pairs(out: &mut Vec<u8>, tag: u8, pairs: &[(Reply, Reply)]) {
+    out.push(tag);
+    put_varint(out, pairs.len() as u64);
+    for (first, second) in pairs {
+        first.encode(out);
+        second.encode(out);
+    }
+}
+
+fn decode_pairs(input: &mut Reader<'_>, depth: u32) -> Result<Vec<(Reply, Reply)>, Malformed> {
+    let count = input.length(2)?;
+    (0..count).map(|_| Ok((decode_within(input, depth)?, decode_within(input, depth)?))).collect()
+}
+
 fn decode_within(input: &mut Reader<'_>, depth: u32) -> Result<Reply, Malformed> {
     let depth = depth.checked_sub(1).ok_or(Malformed("reply nested too deep"))?;
     Ok(match input.u8()? {
@@ -299,17 +344,14 @@ fn decode_within(input: &mut Reader<'_>, depth: u32) -> Result<Reply, Malformed>
         4 => Reply::Null,
         5 => Reply::NullArray,
         6 => Reply::Array(decode_items(input, depth)?),
-        7 => {
-            let count = input.length(2)?;
-            let pairs = (0..count).map(|_| Ok((decode_within(input, depth)?, decode_within(input, depth)?)));
-            Reply::Map(pairs.collect::<Result<_, Malformed>>()?)
-        }
+        7 => Reply::Map(decode_pairs(input, depth)?),
         8 => Reply::Set(decode_items(input, depth)?),
         9 => Reply::Double(Float(f64::from_bits(input.u64()?))),
         10 => Reply::Boolean(bool::decode(input)?),
         11 => Reply::Verbatim(Arc::from(input.bytes()?)),
         12 => Reply::Push(decode_items(input, depth)?),
-        13.. => return Err(Malformed("unknown kind of reply")),
+        13 => Reply::Pairs(decode_pairs(input, depth)?),
+        14.. => return Err(Malformed("unknown kind of reply")),
     })
 }
 

@@ -81,6 +81,11 @@ impl<'a> Args<'a> {
     pub fn skip(&self, index: usize) -> Args<'a> {
         Args { base: self.base, spans: self.spans.get(index..).unwrap_or(&[]) }
     }
+
+    /// The first `count`: all if there are fewer.
+    pub fn take(&self, count: usize) -> Args<'a> {
+        Args { base: self.base, spans: self.spans.get(..count).unwrap_or(self.spans) }
+    }
 }
 
 impl std::ops::Index<usize> for Args<'_> {

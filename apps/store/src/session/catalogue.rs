@@ -16,11 +16,15 @@ const FLAG_NAMES: [(u32, &str); 9] = [
     (table::NO_AUTH, "no_auth"),
 ];
 
-const CATEGORY_NAMES: [(u32, &str); 9] = [
+const CATEGORY_NAMES: [(u32, &str); 13] = [
     (table::WRITE, "@write"),
     (table::READ, "@read"),
     (table::KEYSPACE, "@keyspace"),
     (table::STRING, "@string"),
+    (table::HASH, "@hash"),
+    (table::LIST, "@list"),
+    (table::SET, "@set"),
+    (table::SORTED_SET, "@sortedset"),
     (table::CONNECTION, "@connection"),
     (table::TRANSACTION, "@transaction"),
     (table::ADMIN, "@admin"),
@@ -28,9 +32,13 @@ const CATEGORY_NAMES: [(u32, &str); 9] = [
     (table::FAST, "@fast"),
 ];
 
-const GROUP_NAMES: [(u32, &str); 6] = [
+const GROUP_NAMES: [(u32, &str); 10] = [
     (table::KEYSPACE, "generic"),
     (table::STRING, "string"),
+    (table::HASH, "hash"),
+    (table::LIST, "list"),
+    (table::SET, "set"),
+    (table::SORTED_SET, "sorted-set"),
     (table::CONNECTION, "connection"),
     (table::TRANSACTION, "transactions"),
     (table::SERVER, "server"),
@@ -61,6 +69,9 @@ fn keys_of(words: Args<'_>) -> Reply {
     if !spec.takes(words.len()) {
         return Reply::error("ERR Invalid number of arguments specified for command");
     }
+    if spec.counted_keys(words).is_none() {
+        return Reply::error("ERR Invalid arguments specified for command");
+    }
     let keys: Vec<Reply> = spec.keys_of(words).map(Reply::bulk).collect();
     if keys.is_empty() { Reply::error("ERR The command has no key arguments") } else { Reply::Array(keys) }
 }
@@ -75,18 +86,23 @@ fn describe(spec: &CommandSpec) -> Reply {
     if !spec.has(table::FAST) {
         categories.push(Reply::simple("@slow"));
     }
+    let mut flags = names_of(spec, &FLAG_NAMES);
+    if spec.counted > 0 {
+        flags.push(Reply::simple("movablekeys"));
+    }
     let (first, last, step) = spec.keys;
-    let key_specs = if first == 0 { Vec::new() } else { vec![key_spec(spec)] };
+    let key_specs = if first == 0 { Vec::new() } else { vec![key_range(spec)] };
+    let counted = (spec.counted > 0).then(|| counted_keys(spec));
     Reply::Array(vec![
         Reply::bulk(spec.name),
         Reply::Integer(spec.arity.into()),
-        Reply::Set(names_of(spec, &FLAG_NAMES)),
+        Reply::Set(flags),
         Reply::Integer(first.into()),
         Reply::Integer(last.into()),
         Reply::Integer(step.into()),
         Reply::Set(categories),
         Reply::Array(Vec::new()),
-        Reply::Array(key_specs),
+        Reply::Array(key_specs.into_iter().chain(counted).collect()),
         Reply::Array(Vec::new()),
     ])
 }
@@ -95,26 +111,32 @@ fn map(pairs: Vec<(&'static str, Reply)>) -> Reply {
     Reply::Map(pairs.into_iter().map(|(name, value)| (Reply::bulk(name), value)).collect())
 }
 
-/// Where the keys stand, in the newer form: the last key relative to the first.
-fn key_spec(spec: &CommandSpec) -> Reply {
+/// Keys that stand at fixed places, in the newer form: the last key relative to the first.
+fn key_range(spec: &CommandSpec) -> Reply {
     let (first, last, step) = spec.keys;
-    let is_read = spec.has(table::READ);
-    let flags = if is_read { ["RO", "access"] } else { ["RW", "update"] };
-    let range = vec![
-        ("lastkey", Reply::Integer(if last < 0 { last } else { last - first }.into())),
-        ("keystep", Reply::Integer(step.into())),
-        ("limit", Reply::Integer(0)),
+    let range = [
+        ("lastkey", if last < 0 { last } else { last - first }.into()),
+        ("keystep", step.into()),
+        ("limit", 0),
     ];
+    key_spec(spec, first.into(), ("range", range))
+}
+
+/// Keys whose number a word tells: it stands where the search begins, and they follow.
+fn counted_keys(spec: &CommandSpec) -> Reply {
+    key_spec(spec, spec.counted.into(), ("keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]))
+}
+
+fn key_spec(spec: &CommandSpec, index: i64, (kind, numbers): (&str, [(&'static str, i64); 3])) -> Reply {
+    let flags = if spec.has(table::READ) { ["RO", "access"] } else { ["RW", "update"] };
+    let numbers = numbers.into_iter().map(|(name, number)| (name, Reply::Integer(number)));
     map(vec![
         ("flags", Reply::Set(flags.into_iter().map(Reply::simple).collect())),
         (
             "begin_search",
-            map(vec![
-                ("type", Reply::bulk("index")),
-                ("spec", map(vec![("index", Reply::Integer(first.into()))])),
-            ]),
+            map(vec![("type", Reply::bulk("index")), ("spec", map(vec![("index", Reply::Integer(index))]))]),
         ),
-        ("find_keys", map(vec![("type", Reply::bulk("range")), ("spec", map(range))])),
+        ("find_keys", map(vec![("type", Reply::bulk(kind)), ("spec", map(numbers.collect()))])),
     ])
 }
 

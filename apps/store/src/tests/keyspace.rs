@@ -23,7 +23,8 @@ fn log(seed: u64, count: usize) -> Vec<Command> {
         let other = format!("k{}", rng.below(40));
         let number = rng.below(2_000).to_string();
         desk.now_ms += rng.below(50);
-        let action = match rng.below(12) {
+        let typed = format!("{}{}", *rng.pick(&["h", "l", "s", "z"]).unwrap(), rng.below(4));
+        let action = match rng.below(24) {
             0..=3 => desk.act(&["SET", &key, &number, "PX", &rng.between(1, 2_000).to_string()]),
             4 => desk.act(&["INCRBY", &key, &number]),
             5 => desk.act(&["APPEND", &key, "1"]),
@@ -31,6 +32,19 @@ fn log(seed: u64, count: usize) -> Vec<Command> {
             7 => desk.act(&["DEL", &key, &other]),
             8 => desk.act(&["MSET", &key, "1", &other, "2"]),
             9 => desk.act(&["PEXPIRE", &key, &number]),
+            11 => desk.act(&["HSET", &typed, &key, &number, &other, "1"]),
+            12 => desk.act(&["HINCRBYFLOAT", &typed, &key, "0.1"]),
+            13 => desk.act(&["HDEL", &typed, &key, &other]),
+            14 => desk.act(&["RPUSH", &typed, &key, &number]),
+            15 => desk.act(&["LMOVE", &typed, "l0", "LEFT", "RIGHT"]),
+            16 => desk.act(&["LTRIM", &typed, "0", "20"]),
+            17 => desk.act(&["SADD", &typed, &key, &number]),
+            18 => desk.act(&["SPOP", &typed, "2"]),
+            19 => desk.act(&["SUNIONSTORE", &typed, "s1", "s2"]),
+            20 => desk.act(&["ZADD", &typed, &number, &key, "0.5", &other]),
+            21 => desk.act(&["ZPOPMIN", &typed, "2"]),
+            22 => desk.act(&["ZUNIONSTORE", &typed, "2", "z1", "s3", "WEIGHTS", "0.1", "3"]),
+            23 => desk.act(&["PEXPIRE", &typed, &number]),
             10 => desk.act(&["ONCE", &rng.below(9).to_string(), "1", "INCR", &key]),
             _ => desk.act(&["COPY", &key, &other]),
         };
@@ -61,11 +75,11 @@ fn equal_logs_make_equal_states_also_over_snapshots() {
 
 #[test]
 fn a_clone_does_not_see_later_writes_and_shares_what_stays() {
-    let commands = log(2, 2_000);
+    let commands = log(2, 4_000);
     let mut keyspace = Keyspace::new();
-    commands[..1_000].iter().for_each(|command| drop(keyspace.apply(command)));
+    commands[..2_000].iter().for_each(|command| drop(keyspace.apply(command)));
     let (snapshot, bytes) = (keyspace.clone(), keyspace.to_bytes());
-    commands[1_000..].iter().for_each(|command| drop(keyspace.apply(command)));
+    commands[2_000..].iter().for_each(|command| drop(keyspace.apply(command)));
     assert_eq!(snapshot.to_bytes(), bytes);
     assert_ne!(snapshot, keyspace);
 }

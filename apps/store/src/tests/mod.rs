@@ -1,10 +1,13 @@
 //! What the store answers, beside what a stock server does.
 
 mod against_redis;
+mod collections;
 mod keyspace;
 mod once;
 mod replies;
 mod session;
+mod tree;
+mod types;
 
 use crate::{
     Action, Awaiting, Cluster, ClusterNode, Command, Environment, Facts, Keyspace, Outcome, Session,
