@@ -54,6 +54,7 @@ mod parse;
 mod parse_keys;
 mod session;
 mod set;
+mod sharded;
 mod snapshot;
 mod sorted_set;
 mod space;
@@ -62,13 +63,16 @@ mod table;
 mod table_session;
 mod tree;
 mod value;
+mod walk;
 
 pub use command::Command;
 pub use environment::{Cluster, ClusterNode, Environment, Facts, Password, Settings, Statistics};
 pub use keyspace::Keyspace;
 pub use outcome::Outcome;
 pub use session::{Action, Awaiting, Session};
+pub use sharded::Fragment;
 pub use synod_shardedstore::{SLOT_COUNT, SlotId};
+pub use walk::{Progress, Walk};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod keyspace;
 mod once;
 mod replies;
 mod session;
+mod sharded;
 mod tree;
 mod types;
 

@@ -204,7 +204,7 @@ impl Gateway {
             if is_due {
                 let asked = Asked { token: None, at: Instant::now(), is_read: false, bytes: 0 };
                 let id = self.inner.requests.push(asked);
-                let tick = Request::Commands(vec![Command::tick(now_ms())]);
+                let tick = Request::Commands(vec![Command::tick(now_ms(), synod_store::SlotId::of(b""))]);
                 self.inner.host.request(self.inner.gateway, id, tick);
             }
         }
