@@ -36,6 +36,7 @@
 //! absent, came and went does not abort the transaction, for its state is the one that was seen; `DBSIZE` counts keys
 //! that expired and were not removed yet, as a stock server does. `docs/redis-compatibility.md` has all of it.
 
+mod administration;
 mod collection;
 mod command;
 mod dictionary;
@@ -65,8 +66,9 @@ mod tree;
 mod value;
 mod walk;
 
+pub use administration::Administration;
 pub use command::Command;
-pub use environment::{Cluster, ClusterNode, Environment, Facts, Password, Settings, Statistics};
+pub use environment::{Cluster, ClusterNode, Environment, Facts, Password, Settings, SlotRun, Statistics};
 pub use keyspace::Keyspace;
 pub use outcome::Outcome;
 pub use session::{Action, Awaiting, Session};

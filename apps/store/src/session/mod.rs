@@ -23,7 +23,7 @@ mod transaction;
 use crate::operation::Operation;
 use crate::parse::{Parsed, Words};
 use crate::table::{self, CommandSpec, NO_AUTH, Run, SessionCommand};
-use crate::{Command, Environment, Outcome};
+use crate::{Administration, Command, Environment, Outcome};
 use synod_resp::{Args, Oversized, Protocol, Reply};
 use transaction::{Queue, Watched};
 
@@ -34,6 +34,8 @@ pub enum Action {
     Reply(Reply),
     /// Submit the command; when its outcome is there, [`Session::on_outcome`] makes the answer of it.
     Submit(Command, Awaiting),
+    /// Carry this out; the reply is the outcome.
+    Administer(Administration, Awaiting),
     /// Nothing yet: what is submitted must be answered first. Present the same words again then.
     Wait,
     /// Answer this after a pause: a password was wrong.
@@ -252,6 +254,7 @@ impl Session {
             SessionCommand::Reset => self.reset(environment),
             SessionCommand::Quit => Action::ReplyAndClose(Reply::OK),
             SessionCommand::Cluster => self.describe_cluster(args, environment),
+            SessionCommand::Synod => self.administer(args),
             // What it counts is the writes before it, so these must be answered.
             SessionCommand::Wait if !self.is_settled() => Action::Wait,
             SessionCommand::Asking
@@ -295,8 +298,25 @@ impl Session {
             | SessionCommand::Once
             | SessionCommand::Quit
             | SessionCommand::Reset
+            | SessionCommand::Synod
             | SessionCommand::Unwatch
             | SessionCommand::Watch => Reply::error("ERR Command not allowed inside a transaction"),
+        }
+    }
+
+    /// `SYNOD …`: for operators.
+    fn administer(&mut self, args: Args<'_>) -> Action {
+        if !self.is_settled() {
+            return Action::Wait;
+        }
+        match Administration::parse(args) {
+            Err(error) => Action::Reply(error),
+            Ok(request) => {
+                self.unanswered_logged += 1;
+                self.unanswered_wide += 1;
+                let awaiting = Awaiting { is_quick: false, is_wide: true, purpose: Purpose::Answer };
+                Action::Administer(request, awaiting)
+            }
         }
     }
 

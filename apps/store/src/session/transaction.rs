@@ -92,9 +92,9 @@ impl Session {
         environment: &Environment<'_>,
     ) -> Action {
         let refusal = match spec.run {
-            Run::Session(SessionCommand::Hello | SessionCommand::Auth | SessionCommand::Once) => {
-                Some(Reply::error("ERR Command not allowed inside a transaction"))
-            }
+            Run::Session(
+                SessionCommand::Hello | SessionCommand::Auth | SessionCommand::Once | SessionCommand::Synod,
+            ) => Some(Reply::error("ERR Command not allowed inside a transaction")),
             Run::Session(SessionCommand::Cluster) => {
                 Some(Reply::error("ERR CLUSTER inside MULTI is not allowed"))
             }
