@@ -2,7 +2,7 @@
 //! stands in [`two_phase`](crate::two_phase).
 
 use crate::group_state::Whereabouts;
-use crate::leading::Votes;
+use crate::leading::{Asked, Votes};
 use crate::queue::Wanted;
 use crate::server::Ctx;
 use crate::{Attempt, GroupId, Lock, LockNumber, Message, RequestName, Server, Sharded, SlotId, Step};
@@ -29,7 +29,9 @@ impl<S: Sharded> Server<S> {
     /// Asks the next group for its locks; with all of them, decides.
     pub(crate) fn advance_transaction(&mut self, name: RequestName, ctx: &mut Ctx<S>) {
         let state = self.inner.server().expect("a member is a server").replica().machine();
-        let Some(open) = state.transactions.get(&name).filter(|open| open.committed.is_none()) else { return };
+        let Some(open) = state.transactions.get(&name).filter(|open| open.committed.is_none()) else {
+            return;
+        };
         let (attempt, command) = (open.attempt, open.command.clone());
         let Some(leading) = &mut self.leading else { return };
         let fresh = || Votes { attempt, fragments: BTreeMap::new(), is_ending: false, waits_for_tick: false };
@@ -139,7 +141,8 @@ impl<S: Sharded> Server<S> {
             return;
         }
         let Some(leading) = &mut self.leading else { return };
-        let Some(votes) = leading.votes.get_mut(&attempt.name).filter(|votes| votes.attempt == attempt) else {
+        let Some(votes) = leading.votes.get_mut(&attempt.name).filter(|votes| votes.attempt == attempt)
+        else {
             return;
         };
         if votes.is_ending {
@@ -164,8 +167,7 @@ impl<S: Sharded> Server<S> {
         leading.is_due = true;
         let voters = leading.votes.get(&attempt.name).filter(|votes| votes.attempt == attempt);
         let voters = voters.into_iter().flat_map(|votes| &votes.fragments);
-        let locks: Vec<(GroupId, LockNumber)> =
-            voters.map(|(group, (lock, _))| (*group, *lock)).collect();
+        let locks: Vec<(GroupId, LockNumber)> = voters.map(|(group, (lock, _))| (*group, *lock)).collect();
         for (group, lock) in locks {
             self.send_to_group(group, Message::Outcome { attempt, lock, part: None }, ctx);
         }
@@ -210,7 +212,7 @@ impl<S: Sharded> Server<S> {
         ctx: &mut Ctx<S>,
     ) {
         if self.state().lock_of(attempt) == Some(lock) {
-            self.propose(Step::Finish { attempt, lock, part });
+            self.propose_once(Asked::Finish(attempt, lock), Step::Finish { attempt, lock, part });
         } else if self.state().is_unlocked(attempt, lock) && part.is_some() {
             ctx.send(from, Message::Finished { attempt, group: self.group });
         }
@@ -220,7 +222,7 @@ impl<S: Sharded> Server<S> {
         let name = attempt.name;
         let open = self.state().transactions.get(&name).and_then(|open| open.committed.as_ref());
         if open.is_some_and(|left| left.contains_key(&group)) {
-            self.propose(Step::Told { name, group });
+            self.propose_once(Asked::Told(name, group), Step::Told { name, group });
         }
     }
 
@@ -333,7 +335,9 @@ impl<S: Sharded> Server<S> {
     /// Tells the coordinator that a slot is not here.
     pub(crate) fn refuse(&mut self, attempt: Attempt, slot: SlotId, ctx: &mut Ctx<S>) {
         let with = match self.state().whereabouts(slot) {
-            Whereabouts::SentTo(group) | Whereabouts::ComesFrom(group) | Whereabouts::With(group) => Some(group),
+            Whereabouts::SentTo(group) | Whereabouts::ComesFrom(group) | Whereabouts::With(group) => {
+                Some(group)
+            }
             Whereabouts::Here(_) | Whereabouts::Unknown => None,
         };
         if attempt.coordinator == self.group {

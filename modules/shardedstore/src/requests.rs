@@ -203,8 +203,7 @@ impl<S: Sharded> Server<S> {
             let mut queue = std::mem::take(&mut leading.queue);
             let mut used = std::collections::BTreeSet::new();
             let ready = queue.take(|waiting| {
-                let may_go =
-                    waiting.slots.iter().all(|slot| !used.contains(slot)) && self.may_go(waiting);
+                let may_go = waiting.slots.iter().all(|slot| !used.contains(slot)) && self.may_go(waiting);
                 if may_go && self.is_exclusive(waiting) {
                     used.extend(waiting.slots.iter().copied());
                 }

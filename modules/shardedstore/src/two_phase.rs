@@ -24,7 +24,12 @@ use synod_clientserver::{Admission, ClientId, Seq};
 use synod_stdx::mark;
 
 impl<S: Sharded> GroupState<S> {
-    pub(crate) fn begin(&mut self, name: RequestName, acked_below: Seq, command: &S::Command) -> Stepped<S::Output> {
+    pub(crate) fn begin(
+        &mut self,
+        name: RequestName,
+        acked_below: Seq,
+        command: &S::Command,
+    ) -> Stepped<S::Output> {
         match self.admit(name) {
             Admission::Again(output) => return Stepped::Ran { name, output: output.clone() },
             Admission::Run if self.serves_or_locks(name.slot) => {}
@@ -57,9 +62,7 @@ impl<S: Sharded> GroupState<S> {
             Some((known, lock)) if known == attempt => return answer(Lock::Held(lock)),
             // The coordinator went on to the next try: the one before is given up. Of another coordinator's try it is
             // not known which is the newer one: that one is asked about, and meanwhile its locks stand.
-            Some((known, _))
-                if known.coordinator == attempt.coordinator && known.number < attempt.number =>
-            {
+            Some((known, _)) if known.coordinator == attempt.coordinator && known.number < attempt.number => {
                 self.unlock(attempt.name);
             }
             Some((known, _)) if known.coordinator == attempt.coordinator => return answer(Lock::Never),

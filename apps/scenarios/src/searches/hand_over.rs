@@ -141,7 +141,7 @@ fn can_end(desk: &mut Desk<'_>) -> Staged {
     let users = vec![vec![put_both("1")], vec![put_both("2")]];
     let (mut bench, moved) = two_groups(desk, Shards::new(2, 2, joins(2, 1), users))?;
     let way = |bench: &Stand<'_, '_>| with_timers_of(sound(2, 1), bench, &[]);
-    let plan = way(&bench).prune(Property::crowded(30));
+    let plan = way(&bench);
     let question = (&done(&[1, 2]), Fairness::Possible);
     bench.eventually("both can always be done", &moved, plan.states(BUDGET), question)
 }

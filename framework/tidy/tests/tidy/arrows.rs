@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clientserver", &["stdx", "node"]),
     ("primarybackup", &["stdx", "node", "clientserver"]),
     ("paxos", &["stdx", "node", "clientserver"]),
-    ("shardedstore", &["stdx", "node"]),
+    ("shardedstore", &["stdx", "node", "clientserver", "paxos"]),
     ("store", &["stdx", "node", "clientserver", "shardedstore", "resp"]),
     ("client", &["stdx", "resp"]),
     (

@@ -59,6 +59,7 @@ impl<S: Shippable> Wire for Message<S> {
             Message::Refused { attempt, slot, with } => tag(13, out).and(attempt).and(slot).and(with),
             Message::Outcome { attempt, lock, part } => tag(14, out).and(attempt).and(lock).and(part),
             Message::Finished { attempt, group } => tag(15, out).and(attempt).and(group),
+            Message::Ready { number, group } => tag(17, out).and(number).and(group),
             Message::Inquire { attempt, group, lock } => tag(16, out).and(attempt).and(group).and(lock),
         };
     }
@@ -102,7 +103,8 @@ impl<S: Shippable> Wire for Message<S> {
                 let (attempt, group, lock) = Wire::decode(input)?;
                 Message::Inquire { attempt, group, lock }
             }
-            0 | 17.. => return Err(Malformed("no such message")),
+            17 => Message::Ready { number: u64::decode(input)?, group: GroupId::decode(input)? },
+            0 | 18.. => return Err(Malformed("no such message")),
         })
     }
 }
