@@ -48,12 +48,22 @@ impl<O> Answers<O> {
     }
 }
 
+/// A participant's vote: its lock.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Vote<S: Sharded> {
+    pub(crate) lock: LockNumber,
+    /// What is locked: there these slots are, wherever they are to go.
+    pub(crate) slots: Vec<SlotId>,
+    /// What the command's keys hold in these slots.
+    pub(crate) fragment: S::Fragment,
+}
+
 /// What the coordinator's leader was told of a try.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Votes<S: Sharded> {
     pub(crate) attempt: Attempt,
-    /// Who has locked its slots, under which number, and what the command's keys hold there.
-    pub(crate) fragments: BTreeMap<GroupId, (LockNumber, S::Fragment)>,
+    /// Who has locked what.
+    pub(crate) by_group: BTreeMap<GroupId, Vote<S>>,
     /// An entry that ends the try is on its way into the log.
     pub(crate) is_ending: bool,
     /// A slot is on its way: the next try begins with the next tick.

@@ -95,4 +95,6 @@ pub use texts::{Text, TextCommand, TextOutput, Texts};
 #[cfg(test)]
 mod script_tests;
 #[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod tests;

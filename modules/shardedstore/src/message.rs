@@ -130,6 +130,8 @@ pub enum Message<S: Sharded> {
         group: GroupId,
         /// Its lock.
         lock: LockNumber,
+        /// What is locked.
+        slots: Vec<SlotId>,
         /// What the command's keys hold here.
         fragment: S::Fragment,
     },

@@ -250,8 +250,11 @@ impl<S: Sharded> Server<S> {
         match (wanted, elsewhere) {
             (Wanted::Run { name, acked_below, command }, None) => {
                 let (executed, _) = self.state().executed(name.client, name.slot);
-                if name.seq > executed {
+                if name.seq > executed && self.wanted_here(name.slot, &command) == slots {
                     self.start(name, acked_below, command);
+                } else if name.seq > executed {
+                    // Other slots of it have come or gone while it waited.
+                    self.admit(name, acked_below, command);
                 } else {
                     // It ran where the slot was before.
                     mark!("shardedstore.ran_before_it_came");
@@ -273,8 +276,8 @@ impl<S: Sharded> Server<S> {
         }
     }
 
-    fn send_elsewhere(&mut self, to: NodeId, slot: SlotId, ctx: &mut Ctx<S>) {
-        if let Access::Elsewhere(group, is_on_its_way) = self.access(slot, true) {
+    pub(crate) fn send_elsewhere(&mut self, to: NodeId, slot: SlotId, ctx: &mut Ctx<S>) {
+        if let Access::Elsewhere(group, is_on_its_way) = self.access(slot, false) {
             ctx.send_early(to, Message::Elsewhere { slot, group, is_on_its_way });
         }
     }

@@ -4,7 +4,7 @@
 //! state, and whoever waits for it asks again.
 
 use crate::group_state::GroupState;
-use crate::leading::{Asked, Leading};
+use crate::leading::{Asked, Leading, Vote};
 use crate::masters::Masters;
 use crate::{Configuration, GroupId, Message, Process, Record, RequestName, Sharded, Step, Stepped, Timer};
 use std::sync::Arc;
@@ -125,8 +125,8 @@ impl<S: Sharded> Server<S> {
             Message::Prepare { attempt, slots, command } => {
                 self.on_prepare(from, attempt, slots, command, ctx);
             }
-            Message::Vote { attempt, group, lock, fragment } => {
-                self.on_vote(from, (attempt, group), (lock, fragment), ctx);
+            Message::Vote { attempt, group, lock, slots, fragment } => {
+                self.on_vote(from, (attempt, group), Vote { lock, slots, fragment }, ctx);
             }
             Message::Refused { attempt, slot, with } => self.on_refused(attempt, slot, with),
             Message::Outcome { attempt, lock, part } => self.on_outcome(from, (attempt, lock), part, ctx),

@@ -10,6 +10,8 @@
 //! * The log is the coordinator: whoever leads goes on where the last leader stopped.
 //! * A transaction that waits at a group holds locks only in groups of lower names: so no circle of transactions waits for
 //!   each other, and none need ever be aborted for the sake of another. Who waits for a slot waits in a queue.
+//! * If a slot moves while the try goes on, so that a group of a lower name were to be asked after one of a higher, the try
+//!   is given up instead.
 //! * Only for a slot that is locked does anybody wait. If a slot is not where it was looked for, the try is given up, its
 //!   locks go, and the next try begins. A locked slot does not move, so locks are where they were taken.
 //! * Locks have numbers. A request to lock that comes late, when all is over, locks anew, but under another number than the

@@ -36,9 +36,9 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("forgets_locks_on_restart", "a lock is forgotten on restart", "x4"),
     mutant("decides_twice", "the coordinator tells those who ask that a committed try was given up", "x4"),
     mutant("ignores_lock_numbers", "a decision counts for any lock of its try", "x6"),
-    mutant("commits_what_was_given_up", "a participant takes a try that was given up for committed", "x8"),
+    mutant("commits_what_was_given_up", "a participant takes a try that was given up for committed", "x6"),
     mutant("loses_aborts", "nobody is told that a try was given up", "x10"),
-    mutant("drops_what_waits", "what waits for a slot is dropped, and never asked again", "x11"),
+    mutant("drops_what_waits", "what waits for a slot is dropped, and never asked again", "x7"),
 ];
 
 /// What takes the steps of a mutant.
@@ -219,12 +219,12 @@ fn commits_before_all_voted(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut
     with_effects(node, stimulus, ctx, |effect| {
         if let Effect::Send { to, message: Message::Prepare { attempt, slots, .. } } = &effect {
             let group = slots.first().and_then(|slot| owners.slots.owner(*slot));
-            asked.extend(group.map(|group| (*to, *attempt, group)));
+            asked.extend(group.map(|group| (*to, *attempt, group, slots.clone())));
         }
         vec![effect]
     });
-    for (from, attempt, group) in asked {
-        let message = Message::Vote { attempt, group, lock: 1, fragment: Vec::new() };
+    for (from, attempt, group, slots) in asked {
+        let message = Message::Vote { attempt, group, lock: 1, slots, fragment: Vec::new() };
         step(node, Stimulus::Message { from, message }, ctx);
     }
 }
@@ -236,7 +236,7 @@ fn votes_without_locking(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ct
     {
         let fragment = server.state().store().read(command, &|slot| slots.contains(&slot));
         let (attempt, group) = (*attempt, server.group());
-        ctx.send(*from, Message::Vote { attempt, group, lock: 1, fragment });
+        ctx.send(*from, Message::Vote { attempt, group, lock: 1, slots: slots.clone(), fragment });
         return;
     }
     step(node, stimulus, ctx);
@@ -248,7 +248,7 @@ fn takes_refusals_for_votes(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut
         Message::Refused { attempt, slot, .. } => {
             let owner = owners.and_then(|owners| owners.slots.owner(slot));
             let group = owner.unwrap_or(attempt.coordinator);
-            Message::Vote { attempt, group, lock: 1, fragment: Vec::new() }
+            Message::Vote { attempt, group, lock: 1, slots: vec![slot], fragment: Vec::new() }
         }
         said => said,
     });

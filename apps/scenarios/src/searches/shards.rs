@@ -71,13 +71,15 @@ pub struct Shards {
     pub asking: texts::Asking,
     /// What may go wrong.
     pub budgets: Budgets,
+    /// How the network treats what is sent.
+    pub network: Network,
 }
 
 impl Shards {
     /// So many groups of one.
     pub fn new(groups: u32, slots: u16, changes: Vec<ConfigurationCommand>, users: Vec<Asks>) -> Self {
         let (members, asking, budgets) = (1, through_the_log as texts::Asking, Budgets::default());
-        Shards { groups, members, slots, changes, users, asking, budgets }
+        Shards { groups, members, slots, changes, users, asking, budgets, network: Network::Set }
     }
 
     /// A bench for it.
@@ -85,7 +87,7 @@ impl Shards {
     /// # Errors
     /// If the nodes cannot start.
     pub fn bench<'d, 'a>(self, desk: &'d mut Desk<'a>) -> Staged<Stand<'d, 'a>> {
-        let mut system = System::new(Network::Set);
+        let mut system = System::new(self.network);
         system.budgets = self.budgets.clone();
         system.mutant = desk.mutant().and_then(crate::mutants::of_shardedstore);
         let masters = masters(1);

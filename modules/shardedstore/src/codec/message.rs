@@ -53,8 +53,8 @@ impl<S: Shippable> Wire for Message<S> {
             Message::Give { number, chunks } => tag(9, out).and(number).and(chunks),
             Message::Taken { number, slots } => tag(10, out).and(number).and(slots),
             Message::Prepare { attempt, slots, command } => tag(11, out).and(attempt).and(slots).and(command),
-            Message::Vote { attempt, group, lock, fragment } => {
-                tag(12, out).and(attempt).and(group).and(lock).and(fragment)
+            Message::Vote { attempt, group, lock, slots, fragment } => {
+                tag(12, out).and(attempt).and(group).and(lock).and(slots).and(fragment)
             }
             Message::Refused { attempt, slot, with } => tag(13, out).and(attempt).and(slot).and(with),
             Message::Outcome { attempt, lock, part } => tag(14, out).and(attempt).and(lock).and(part),
@@ -88,7 +88,8 @@ impl<S: Shippable> Wire for Message<S> {
             }
             12 => {
                 let (attempt, group, lock) = Wire::decode(input)?;
-                Message::Vote { attempt, group, lock, fragment: S::Fragment::decode(input)? }
+                let slots = Vec::decode(input)?;
+                Message::Vote { attempt, group, lock, slots, fragment: S::Fragment::decode(input)? }
             }
             13 => {
                 let (attempt, slot, with) = Wire::decode(input)?;
