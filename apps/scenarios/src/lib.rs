@@ -32,6 +32,7 @@ pub fn all() -> Vec<Scenario> {
         shardedstore::MOVES_IN_TROUBLE,
         shardedstore::TRANSACTIONS,
         shardedstore::TRANSACTIONS_IN_TROUBLE,
+        shardedstore::BEYOND,
     ]
     .concat()
 }

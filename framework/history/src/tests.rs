@@ -132,7 +132,9 @@ fn legal_store(rng: &mut Rng, mix: Mix) -> History<KvOp, KvRet> {
                 KvRet::Number(old + by)
             }
             KvOp::Delete { key } => KvRet::Number(i64::from(state.remove(key).is_some())),
-            KvOp::CompareAndSet { .. } | KvOp::Swap { .. } | KvOp::Transaction(_) => unreachable!("not in this mix"),
+            KvOp::CompareAndSet { .. } | KvOp::Swap { .. } | KvOp::Transaction(_) => {
+                unreachable!("not in this mix")
+            }
         }
     })
 }
@@ -158,7 +160,11 @@ fn legal_appends(rng: &mut Rng, mix: Mix) -> History<KvOp, KvRet> {
             state.insert(key.clone(), [&old[..], value].concat().into());
             KvRet::Ok
         }
-        KvOp::Increment { .. } | KvOp::Delete { .. } | KvOp::CompareAndSet { .. } | KvOp::Swap { .. } | KvOp::Transaction(_) => {
+        KvOp::Increment { .. }
+        | KvOp::Delete { .. }
+        | KvOp::CompareAndSet { .. }
+        | KvOp::Swap { .. }
+        | KvOp::Transaction(_) => {
             unreachable!("not in this mix")
         }
     })

@@ -36,6 +36,13 @@ impl<T> Default for Linearizable<T> {
     }
 }
 
+impl<T> Linearizable<T> {
+    /// The same where some operations have a key and some have several: slower, since nothing is judged key by key.
+    pub fn whole() -> Self {
+        Linearizable { monitor: Monitor::whole(), ..Linearizable::default() }
+    }
+}
+
 /// The process of the monitor that a client's lane is.
 fn number(client: NodeId, lane: usize) -> u64 {
     u64::from(client.number()) * LANES_MAX + lane as u64

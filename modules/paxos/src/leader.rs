@@ -443,7 +443,7 @@ impl<S: StateMachine> Server<S> {
             return;
         }
         let index = self.chosen_through.max(leader.barrier);
-        leader.reads.push(index, from, (first, queries));
+        leader.reads.push(self.peers.is_empty(), index, from, (first, queries));
         self.maybe_confirm(ctx);
         self.answer_reads(ctx);
     }

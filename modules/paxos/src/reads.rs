@@ -47,10 +47,12 @@ impl<C> Reads<C> {
         self.begun
     }
 
-    pub(crate) fn push(&mut self, index: Slot, client: NodeId, asked: Asked<C>) {
+    /// Reads wait for the next round; in a group of one, where nobody need confirm anything, for none.
+    pub(crate) fn push(&mut self, is_alone: bool, index: Slot, client: NodeId, asked: Asked<C>) {
         self.count += asked.1.len();
         let index = self.waiting.back().map_or(index, |last| last.index.max(index));
-        self.waiting.push_back(Waiting { round: self.begun + 1, index, client, asked });
+        let round = self.begun + u64::from(!is_alone);
+        self.waiting.push_back(Waiting { round, index, client, asked });
     }
 
     /// The round that begins now, if a read waits for it and at most `rounds_max` are then under way.

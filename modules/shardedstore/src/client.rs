@@ -233,7 +233,9 @@ impl<S: Sharded> Client<S> {
                     self.on_configuration(configuration, ctx);
                 }
             }
-            Message::Members(Paxos::Answers { first, outputs }) => self.on_answers(from, (first, outputs), ctx),
+            Message::Members(Paxos::Answers { first, outputs }) => {
+                self.on_answers(from, (first, outputs), ctx)
+            }
             // Another server of the group is asked by now, or all are when the timer fires.
             Message::Members(Paxos::NotLeader { .. }) => {}
             Message::Results { lots } => self.on_results(from, lots, ctx),
@@ -250,8 +252,11 @@ impl<S: Sharded> Client<S> {
         if self.configuration.as_ref().is_some_and(|known| known.number >= configuration.number) {
             return;
         }
+        // What is on its way to its owner is awaited there; of everything else the configuration knows more.
+        let is_awaited =
+            |slot, route: &Route| route.is_on_its_way && configuration.slots.owner(slot) == Some(route.group);
+        self.routes.retain(|slot, route| is_awaited(*slot, route));
         self.configuration = Some(configuration);
-        self.routes.clear();
         self.leaders.retain(|group, _| {
             self.configuration.as_ref().is_some_and(|known| known.groups.contains_key(group))
         });
@@ -336,7 +341,11 @@ impl<S: Sharded> Client<S> {
             route.hops = 0;
         }
         if let Some((group, _)) = self.route(slot)
-            && self.configuration.as_ref().and_then(|known| known.groups.get(&group)).is_some_and(|ids| ids.contains(&from))
+            && self
+                .configuration
+                .as_ref()
+                .and_then(|known| known.groups.get(&group))
+                .is_some_and(|ids| ids.contains(&from))
         {
             self.leaders.insert(group, from);
         }
@@ -371,7 +380,8 @@ impl<S: Sharded> Client<S> {
         match leader {
             Some(leader) => {
                 self.leaders.insert(group, leader);
-                let lanes = self.lanes.keys().filter(|slot| self.route(**slot).is_some_and(|(to, _)| to == group));
+                let lanes =
+                    self.lanes.keys().filter(|slot| self.route(**slot).is_some_and(|(to, _)| to == group));
                 let slots: BTreeSet<SlotId> = lanes.copied().collect();
                 self.send_again(&slots, ctx);
             }

@@ -306,7 +306,8 @@ impl Wire for ConfigurationService {
         }
         let history: Vec<Configuration> = Vec::decode(input)?;
         let is_numbered = (0..).zip(&history).all(|(number, configuration)| configuration.number == number);
-        if !is_numbered || history.iter().any(|configuration| configuration.slots.slot_count() != slot_count) {
+        if !is_numbered || history.iter().any(|configuration| configuration.slots.slot_count() != slot_count)
+        {
             return Err(Malformed("no such history of configurations"));
         }
         let mut service = ConfigurationService::new(slot_count);

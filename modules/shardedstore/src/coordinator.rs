@@ -2,13 +2,23 @@
 //! stands in [`two_phase`](crate::two_phase).
 
 use crate::group_state::Whereabouts;
-use crate::leading::Votes;
+use crate::leading::{Asked, Vote, Votes};
 use crate::queue::Wanted;
 use crate::server::Ctx;
 use crate::{Attempt, GroupId, Lock, LockNumber, Message, RequestName, Server, Sharded, SlotId, Step};
 use std::collections::BTreeMap;
 use synod_node::NodeId;
 use synod_stdx::mark;
+
+/// What a try waits for.
+enum Next {
+    /// Nothing: everybody has locked.
+    Nobody,
+    /// This group is to lock these slots.
+    Ask(GroupId, Vec<SlotId>),
+    /// Slots have moved since groups locked them: this try comes to nothing.
+    Misfit,
+}
 
 impl<S: Sharded> Server<S> {
     /// Whatever each transaction that this group coordinates waits for is asked for, again perhaps.
@@ -29,10 +39,12 @@ impl<S: Sharded> Server<S> {
     /// Asks the next group for its locks; with all of them, decides.
     pub(crate) fn advance_transaction(&mut self, name: RequestName, ctx: &mut Ctx<S>) {
         let state = self.inner.server().expect("a member is a server").replica().machine();
-        let Some(open) = state.transactions.get(&name).filter(|open| open.committed.is_none()) else { return };
+        let Some(open) = state.transactions.get(&name).filter(|open| open.committed.is_none()) else {
+            return;
+        };
         let (attempt, command) = (open.attempt, open.command.clone());
         let Some(leading) = &mut self.leading else { return };
-        let fresh = || Votes { attempt, fragments: BTreeMap::new(), is_ending: false, waits_for_tick: false };
+        let fresh = || Votes { attempt, by_group: BTreeMap::new(), is_ending: false, waits_for_tick: false };
         let votes = leading.votes.entry(name).or_insert_with(fresh);
         if votes.attempt != attempt {
             let waits_for_tick = votes.waits_for_tick;
@@ -41,44 +53,66 @@ impl<S: Sharded> Server<S> {
         if votes.is_ending || votes.waits_for_tick {
             return;
         }
-        let slots = S::slots(&command, state.slot_count);
-        if !matches!(state.whereabouts(name.slot), Whereabouts::Here(_)) {
-            votes.is_ending = true;
-            leading.proposals.push(Step::Abandon { attempt });
-            return;
+        let home_is_here = matches!(state.whereabouts(name.slot), Whereabouts::Here(_));
+        let Some(holders) = self.holders(attempt, &command) else { return };
+        match self.next_holder(attempt, &holders) {
+            Next::Nobody if home_is_here => self.decide(attempt, &command),
+            Next::Ask(group, slots) if home_is_here && group == self.group => self.want_locks(attempt, slots),
+            Next::Ask(group, slots) if home_is_here => {
+                self.send_to_group(group, Message::Prepare { attempt, slots, command }, ctx);
+            }
+            // Another leader of this group looked for a slot elsewhere, or the home slot is gone.
+            Next::Nobody | Next::Ask(..) | Next::Misfit => self.give_up(attempt),
         }
+    }
+
+    /// Who has which slots of a command: those that are locked are where they are locked.
+    fn holders(&self, attempt: Attempt, command: &S::Command) -> Option<BTreeMap<GroupId, Vec<SlotId>>> {
+        let votes = self.leading.as_ref()?.votes.get(&attempt.name)?;
+        let own = self.state().prepared.get(&attempt.name).filter(|prepared| prepared.attempt == attempt);
+        let has_locked = |slot: &SlotId| {
+            let voted = votes.by_group.iter().find(|(_, vote)| vote.slots.contains(slot));
+            let voted = voted.map(|(group, _)| *group);
+            voted.or_else(|| own.filter(|own| own.slots.contains(slot)).map(|_| self.group))
+        };
         let mut holders: BTreeMap<GroupId, Vec<SlotId>> = BTreeMap::new();
-        for slot in slots.as_slice() {
-            let Some(group) = self.locate(*slot) else { return };
+        for slot in S::slots(command, self.state().slot_count).as_slice() {
+            let group = has_locked(slot).or_else(|| self.locate(*slot))?;
             holders.entry(group).or_default().push(*slot);
         }
-        self.ask_next_holder(attempt, command, holders, ctx);
+        Some(holders)
     }
 
     /// The groups are asked in the order of their names, and each only when all before it have locked.
-    fn ask_next_holder(
-        &mut self,
-        attempt: Attempt,
-        command: S::Command,
-        holders: BTreeMap<GroupId, Vec<SlotId>>,
-        ctx: &mut Ctx<S>,
-    ) {
-        let is_prepared = self.state().is_prepared(attempt);
-        let Some(votes) = self.leading.as_ref().and_then(|leading| leading.votes.get(&attempt.name)) else {
-            return;
+    fn next_holder(&self, attempt: Attempt, holders: &BTreeMap<GroupId, Vec<SlotId>>) -> Next {
+        let votes = self.leading.as_ref().and_then(|leading| leading.votes.get(&attempt.name));
+        let Some(votes) = votes else { return Next::Misfit };
+        let own = self.state().prepared.get(&attempt.name).filter(|own| own.attempt == attempt);
+        let locked = |group: &GroupId| match *group == self.group {
+            true => own.map(|own| &own.slots),
+            false => votes.by_group.get(group).map(|vote| &vote.slots),
         };
-        let has_locked = |group: GroupId| match group == self.group {
-            true => is_prepared,
-            false => votes.fragments.contains_key(&group),
-        };
-        match holders.iter().find(|(group, _)| !has_locked(**group)) {
-            None => self.decide(attempt, &command, &holders),
-            Some((group, slots)) if *group == self.group => self.want_locks(attempt, slots.clone()),
-            Some((group, slots)) => {
-                let (group, slots) = (*group, slots.clone());
-                self.send_to_group(group, Message::Prepare { attempt, slots, command }, ctx);
-            }
+        let mut next = Next::Nobody;
+        for (group, wanted) in holders {
+            next = match (locked(group), next) {
+                (Some(locked), Next::Nobody) if locked == wanted => Next::Nobody,
+                (None, Next::Nobody) => Next::Ask(*group, wanted.clone()),
+                (None, next) => next,
+                // Other slots than are there; or a group behind one that is still to be asked, since a slot has moved
+                // meanwhile: whoever waited there would hold locks out of order.
+                (Some(_), _) => return Next::Misfit,
+            };
         }
+        next
+    }
+
+    /// This try will not commit; the next begins.
+    fn give_up(&mut self, attempt: Attempt) {
+        let Some(leading) = &mut self.leading else { return };
+        if let Some(votes) = leading.votes.get_mut(&attempt.name) {
+            votes.is_ending = true;
+        }
+        leading.proposals.push(Step::Abandon { attempt });
     }
 
     /// Where a slot is to be asked for.
@@ -96,18 +130,18 @@ impl<S: Sharded> Server<S> {
         }
     }
 
-    fn decide(&mut self, attempt: Attempt, command: &S::Command, holders: &BTreeMap<GroupId, Vec<SlotId>>) {
+    fn decide(&mut self, attempt: Attempt, command: &S::Command) {
         let state = self.inner.server().expect("a member is a server").replica().machine();
         let Some(leading) = &mut self.leading else { return };
         let Some(votes) = leading.votes.get_mut(&attempt.name) else { return };
-        let own = holders.get(&self.group).map_or(&[][..], Vec::as_slice);
+        let own = state.prepared.get(&attempt.name).map_or(&[][..], |own| &own.slots);
         let mut fragments: Vec<S::Fragment> =
-            votes.fragments.values().map(|(_, fragment)| fragment.clone()).collect();
+            votes.by_group.values().map(|vote| vote.fragment.clone()).collect();
         fragments.push(state.store.read(command, &|slot| own.contains(&slot)));
         let (output, written) = state.store.run_apart(command, &fragments);
-        let part = |slots: &Vec<SlotId>| state.store.part(&written, &|slot| slots.contains(&slot));
-        let lock = |group: &GroupId| votes.fragments.get(group).map_or(0, |(lock, _)| *lock);
-        let parts = holders.iter().map(|(group, slots)| (*group, lock(group), part(slots))).collect();
+        let part = |slots: &[SlotId]| state.store.part(&written, &|slot| slots.contains(&slot));
+        let others = votes.by_group.iter().map(|(group, vote)| (*group, vote.lock, part(&vote.slots)));
+        let parts = others.chain([(self.group, 0, part(own))]).collect();
         votes.is_ending = true;
         leading.proposals.push(Step::Decide { attempt, output, parts });
     }
@@ -116,7 +150,7 @@ impl<S: Sharded> Server<S> {
         &mut self,
         from: NodeId,
         (attempt, group): (Attempt, GroupId),
-        locked: (LockNumber, S::Fragment),
+        vote: Vote<S>,
         ctx: &mut Ctx<S>,
     ) {
         let is_under_way = self.state().is_under_way(attempt);
@@ -126,9 +160,8 @@ impl<S: Sharded> Server<S> {
             self.tell_outcome(attempt.name, ctx);
             return;
         }
-        // A leader that is new has asked nobody yet, and learns so who has locked.
         if let Some(votes) = leading.votes.get_mut(&attempt.name).filter(|votes| votes.attempt == attempt) {
-            votes.fragments.insert(group, locked);
+            votes.by_group.insert(group, vote);
             self.advance_transaction(attempt.name, ctx);
         }
     }
@@ -139,7 +172,8 @@ impl<S: Sharded> Server<S> {
             return;
         }
         let Some(leading) = &mut self.leading else { return };
-        let Some(votes) = leading.votes.get_mut(&attempt.name).filter(|votes| votes.attempt == attempt) else {
+        let Some(votes) = leading.votes.get_mut(&attempt.name).filter(|votes| votes.attempt == attempt)
+        else {
             return;
         };
         if votes.is_ending {
@@ -163,9 +197,8 @@ impl<S: Sharded> Server<S> {
         let Some(leading) = &mut self.leading else { return };
         leading.is_due = true;
         let voters = leading.votes.get(&attempt.name).filter(|votes| votes.attempt == attempt);
-        let voters = voters.into_iter().flat_map(|votes| &votes.fragments);
-        let locks: Vec<(GroupId, LockNumber)> =
-            voters.map(|(group, (lock, _))| (*group, *lock)).collect();
+        let voters = voters.into_iter().flat_map(|votes| &votes.by_group);
+        let locks: Vec<(GroupId, LockNumber)> = voters.map(|(group, vote)| (*group, vote.lock)).collect();
         for (group, lock) in locks {
             self.send_to_group(group, Message::Outcome { attempt, lock, part: None }, ctx);
         }
@@ -174,6 +207,8 @@ impl<S: Sharded> Server<S> {
                 leading.votes.remove(&attempt.name);
                 leading.on_not_run(attempt.name);
             }
+            // Whoever has the home slot now will coordinate.
+            self.send_elsewhere(attempt.name.client.node(), attempt.name.slot, ctx);
             return;
         }
         if let Some(votes) = self.leading.as_mut().and_then(|leading| leading.votes.get_mut(&attempt.name)) {
@@ -210,7 +245,7 @@ impl<S: Sharded> Server<S> {
         ctx: &mut Ctx<S>,
     ) {
         if self.state().lock_of(attempt) == Some(lock) {
-            self.propose(Step::Finish { attempt, lock, part });
+            self.propose_once(Asked::Finish(attempt, lock), Step::Finish { attempt, lock, part });
         } else if self.state().is_unlocked(attempt, lock) && part.is_some() {
             ctx.send(from, Message::Finished { attempt, group: self.group });
         }
@@ -220,7 +255,7 @@ impl<S: Sharded> Server<S> {
         let name = attempt.name;
         let open = self.state().transactions.get(&name).and_then(|open| open.committed.as_ref());
         if open.is_some_and(|left| left.contains_key(&group)) {
-            self.propose(Step::Told { name, group });
+            self.propose_once(Asked::Told(name, group), Step::Told { name, group });
         }
     }
 
@@ -279,7 +314,7 @@ impl<S: Sharded> Server<S> {
         leading.leaders.insert(attempt.coordinator, from);
         leading.asked.insert(attempt, (from, command));
         if self.state().is_prepared(attempt) {
-            self.vote(attempt, &slots, ctx);
+            self.vote(attempt, ctx);
             return;
         }
         let is_here = |slot: &&SlotId| matches!(self.state().whereabouts(**slot), Whereabouts::Here(_));
@@ -316,24 +351,27 @@ impl<S: Sharded> Server<S> {
         match lock {
             Lock::NotNow => self.want_locks(attempt, slots),
             Lock::Held(_) if attempt.coordinator == self.group => self.advance_transaction(attempt.name, ctx),
-            Lock::Held(_) => self.vote(attempt, &slots, ctx),
+            Lock::Held(_) => self.vote(attempt, ctx),
             Lock::Never => {}
         }
     }
 
-    /// Tells the coordinator that the slots are locked.
-    fn vote(&mut self, attempt: Attempt, slots: &[SlotId], ctx: &mut Ctx<S>) {
+    /// Tells the coordinator what is locked.
+    fn vote(&mut self, attempt: Attempt, ctx: &mut Ctx<S>) {
         let Some(leading) = &mut self.leading else { return };
         let Some((from, command)) = leading.asked.remove(&attempt) else { return };
-        let Some(lock) = self.state().lock_of(attempt) else { return };
+        let Some(prepared) = self.state().prepared.get(&attempt.name) else { return };
+        let (lock, slots) = (prepared.lock, prepared.slots.clone());
         let fragment = self.state().store.read(&command, &|slot| slots.contains(&slot));
-        ctx.send(from, Message::Vote { attempt, group: self.group, lock, fragment });
+        ctx.send(from, Message::Vote { attempt, group: self.group, lock, slots, fragment });
     }
 
     /// Tells the coordinator that a slot is not here.
     pub(crate) fn refuse(&mut self, attempt: Attempt, slot: SlotId, ctx: &mut Ctx<S>) {
         let with = match self.state().whereabouts(slot) {
-            Whereabouts::SentTo(group) | Whereabouts::ComesFrom(group) | Whereabouts::With(group) => Some(group),
+            Whereabouts::SentTo(group) | Whereabouts::ComesFrom(group) | Whereabouts::With(group) => {
+                Some(group)
+            }
             Whereabouts::Here(_) | Whereabouts::Unknown => None,
         };
         if attempt.coordinator == self.group {

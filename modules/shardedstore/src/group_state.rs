@@ -14,7 +14,8 @@
 //! the old one forgets it only after the new one has it: so at no moment do two serve it, and at every moment one has it.
 
 use crate::{
-    Attempt, Chunk, Configuration, ConfigurationNumber, GroupId, LockNumber, RequestName, Sharded, SlotId, Step, Stepped,
+    Attempt, Chunk, Configuration, ConfigurationNumber, GroupId, LockNumber, RequestName, Sharded, SlotId,
+    Step, Stepped,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -200,7 +201,7 @@ impl<S: Sharded> GroupState<S> {
     }
 
     /// The last command of `client` that ran in `slot`, and whether anything is known of the client there.
-    pub(crate) fn executed(&self, client: ClientId, slot: SlotId) -> (Seq, bool) {
+    pub fn executed(&self, client: ClientId, slot: SlotId) -> (Seq, bool) {
         let sessions = self.held.get(&slot).map(|held| &held.sessions);
         sessions.map_or((0, false), |sessions| (sessions.executed(client), sessions.knows(client)))
     }
@@ -285,7 +286,10 @@ impl<S: Sharded> GroupState<S> {
             news = Stepped::Moved;
             self.store.write(&chunk.fragment);
             match (chunk.next, &chunk.sessions) {
-                (Some(next), _) => coming.position = next,
+                (Some(next), _) => {
+                    mark!("shardedstore.part_of_slot");
+                    coming.position = next;
+                }
                 (None, Some(sessions)) => {
                     self.coming.remove(&chunk.slot);
                     let sessions = Arc::clone(sessions);
@@ -321,14 +325,23 @@ impl<S: Sharded> GroupState<S> {
 
     /// Panics if the state is one that must not be.
     pub(crate) fn assert_invariants(&self) {
-        assert!(self.coming.keys().all(|slot| !self.held.contains_key(slot)), "a slot is here that is to come");
-        assert!(self.leaving.keys().all(|slot| self.held.contains_key(slot)), "a slot leaves that is not here");
+        assert!(
+            self.coming.keys().all(|slot| !self.held.contains_key(slot)),
+            "a slot is here that is to come"
+        );
+        assert!(
+            self.leaving.keys().all(|slot| self.held.contains_key(slot)),
+            "a slot leaves that is not here"
+        );
         for prepared in self.prepared.values() {
             let attempt = prepared.attempt;
             let is_locked = |slot: &SlotId| {
                 self.held.get(slot).is_some_and(|held| held.status == SlotStatus::Locked(attempt))
             };
-            assert!(prepared.slots.iter().all(is_locked), "{attempt} is prepared and its slots are not locked");
+            assert!(
+                prepared.slots.iter().all(is_locked),
+                "{attempt} is prepared and its slots are not locked"
+            );
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What a leader keeps beside the replicated state. All of it may be lost.
 
 use crate::queue::Queue;
-use crate::{Attempt, GroupId, LockNumber, Message, RequestName, Results, Sharded, SlotId, Step};
+use crate::{
+    Attempt, ConfigurationNumber, GroupId, LockNumber, Message, RequestName, Results, Sharded, SlotId, Step,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_clientserver::{ClientId, Seq};
 use synod_node::NodeId;
@@ -46,16 +48,35 @@ impl<O> Answers<O> {
     }
 }
 
+/// A participant's vote: its lock.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Vote<S: Sharded> {
+    pub(crate) lock: LockNumber,
+    /// What is locked: there these slots are, wherever they are to go.
+    pub(crate) slots: Vec<SlotId>,
+    /// What the command's keys hold in these slots.
+    pub(crate) fragment: S::Fragment,
+}
+
 /// What the coordinator's leader was told of a try.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Votes<S: Sharded> {
     pub(crate) attempt: Attempt,
-    /// Who has locked its slots, under which number, and what the command's keys hold there.
-    pub(crate) fragments: BTreeMap<GroupId, (LockNumber, S::Fragment)>,
+    /// Who has locked what.
+    pub(crate) by_group: BTreeMap<GroupId, Vote<S>>,
     /// An entry that ends the try is on its way into the log.
     pub(crate) is_ending: bool,
     /// A slot is on its way: the next try begins with the next tick.
     pub(crate) waits_for_tick: bool,
+}
+
+/// An entry that the words of others ask for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Asked {
+    Configure(ConfigurationNumber),
+    Take(SlotId, u64),
+    Finish(Attempt, LockNumber),
+    Told(RequestName, GroupId),
 }
 
 /// What a leader keeps.
@@ -69,6 +90,8 @@ pub(crate) struct Leading<S: Sharded> {
     pub(crate) is_due: bool,
     /// Entries for the log, gathered over one step.
     pub(crate) proposals: Vec<Step<S>>,
+    /// What was proposed since the last tick and is not proposed again, however often it is said.
+    pub(crate) proposed: BTreeSet<Asked>,
     pub(crate) answers: Answers<S::Output>,
     /// The last number of each session that waits or is in the log, and is not executed.
     pub(crate) taken: BTreeMap<(ClientId, SlotId), Seq>,
@@ -76,6 +99,10 @@ pub(crate) struct Leading<S: Sharded> {
     pub(crate) beginning: BTreeSet<(ClientId, SlotId)>,
     /// Slots whose lock is in the log and not executed, and for which try.
     pub(crate) locking: BTreeMap<SlotId, Attempt>,
+    /// The configuration in force when something last moved.
+    pub(crate) number: Option<ConfigurationNumber>,
+    /// Who is ready to take slots, under which configuration.
+    pub(crate) ready: BTreeMap<GroupId, ConfigurationNumber>,
     /// Slots that leave next: nothing new gets them. Frozen as soon as nothing has them locked; and whether that is on
     /// its way into the log.
     pub(crate) freezing: BTreeMap<SlotId, bool>,
@@ -102,10 +129,13 @@ impl<S: Sharded> Leading<S> {
             queue: Queue::default(),
             is_due: true,
             proposals: Vec::new(),
+            proposed: BTreeSet::new(),
             answers: Answers::default(),
             taken: BTreeMap::new(),
             beginning: BTreeSet::new(),
             locking: BTreeMap::new(),
+            number: None,
+            ready: BTreeMap::new(),
             freezing: BTreeMap::new(),
             giving: BTreeMap::new(),
             releasing: BTreeSet::new(),

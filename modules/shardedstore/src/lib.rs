@@ -1,15 +1,40 @@
-//! The sharded store: which group of servers owns which keys. So far: slots, and the configuration service.
+//! The sharded store: groups of servers, each of which owns a part of the keys, and may own another tomorrow.
 //!
-//! A key belongs to one of 16,384 **slots** ([`SlotId`]), as Redis Cluster has it. Each slot is owned by a **group**. Who
-//! owns what is decided by one replicated state machine, the [`ConfigurationService`]: it answers with numbered
-//! [`Configuration`]s, each of which stands for ever, so that whoever knows a number knows what it says.
+//! A key belongs to one of 16,384 **slots** ([`SlotId`]), as Redis Cluster has it. Each slot is owned by a **group**, which
+//! is a Paxos group. Who owns what is decided by one replicated state machine, the [`ConfigurationService`]: it answers
+//! with numbered [`Configuration`]s, each of which stands for ever, so that whoever knows a number knows what it says.
 //!
 //! # Guarantees
-//! * Configurations are numbered from 0 without a gap, and none ever changes.
-//! * Each has all slots owned, by groups that are in it.
-//! * When a group joins or leaves, two groups differ by one slot at most afterwards, and no assignment that is so balanced
-//!   moves fewer slots.
-//! * The same commands give the same configurations on every replica.
+//! * At no moment do two groups serve a slot, and at every moment one group has it.
+//! * A command runs once, whatever moves, crashes or is lost meanwhile; commands of one client in one slot in order.
+//! * Commands and reads are linearizable. A command may touch any number of slots in any number of groups: it happens at
+//!   one moment in all of them or in none.
+//! * Configurations are numbered from 0 without a gap, and none ever changes. Each has all slots owned, by groups that are
+//!   in it. When a group joins or leaves, two groups differ by one slot at most afterwards, and no assignment that is so
+//!   balanced moves fewer slots.
+//!
+//! # How: everything that matters is in a log
+//! A group's state ([`GroupState`]) is a state machine behind Paxos, and everything that changes it is an entry of the
+//! group's log ([`Step`]): clients' commands, configurations, slots that leave and come, locks and decisions of
+//! transactions. So a group never loses its place: whoever leads it reads from the state what is to be done next, and asks
+//! whoever it waits for again.
+//!
+//! **Exactly once.** What clients were answered is kept slot by slot, and moves with the slot. A client numbers its commands
+//! in each slot, and whoever has the slot knows which of them ran; no other memory is needed, and none is left behind. A
+//! command over several slots is numbered in its lowest one, its home.
+//!
+//! **Moving** (`group_state.rs`, `moves.rs`). The old owner serves a slot up to the log entry that freezes it, and the new
+//! owner from the entry that brings its last part. Few slots are frozen at a time, and only for a group that said that it is
+//! ready; so a slot is away for as long as its own parts are on their way, whatever else moves.
+//!
+//! **Transactions** (`two_phase.rs`, `coordinator.rs`). Two-phase commit between logs. Locks are taken group by group in the
+//! order of the groups' names, so no two transactions wait for each other, and none is aborted to let another pass. Nobody
+//! holds a lock and waits for a slot that moves: a slot that is not where it was looked for ends the try, and a slot that is
+//! locked does not move. Who waits, waits in a queue that nobody overtakes.
+//!
+//! **Reads** that touch one group write nothing: they go the way of Paxos's reads, and see a state in which the slot was
+//! held, not frozen and not locked, at a moment after they were asked. A new owner has the slot only after the old one's
+//! freeze was chosen, which any later read there sees.
 //!
 //! # Why a balancer, and no hashing of slots onto groups
 //! Consistent hashing decides without knowing the present owner; that matters where nobody keeps a table. Here the table
@@ -20,10 +45,13 @@
 //! smallest (1,101 slots and 975), and has a run for nearly every slot.
 //!
 //! # What is left out
-//! Weights of groups. Merging of runs across moves: many moves of single slots make many runs, until groups change.
+//! Sending a slot while it is written, with the difference at the end. Changing a group's members. Weights of groups. Merging
+//! of runs across moves: many moves of single slots make many runs, until groups change.
 //!
-//! Read more: Thaler and Ravishankar, "Using name-based mappings to increase hit rates" (1998), for rendezvous hashing;
-//! Karger et al., "Consistent hashing and random trees" (1997).
+//! Read more: Gray, "Notes on data base operating systems" (1978), for two-phase commit; Gray and Lamport, "Consensus on
+//! transaction commit" (2006); Corbett et al., "Spanner" (2012), sections 2 and 4, for groups that commit together; Havender,
+//! "Avoiding deadlock in multitasking systems" (1968), for locks in order; Thaler and Ravishankar, "Using name-based mappings
+//! to increase hit rates" (1998), for rendezvous hashing; Karger et al., "Consistent hashing and random trees" (1997).
 
 mod assignment;
 mod client;
@@ -48,8 +76,8 @@ mod texts;
 mod two_phase;
 
 pub use assignment::{Assignment, Run};
-pub use codec::Shippable;
 pub use client::{Client, Request, Response};
+pub use codec::Shippable;
 pub use configuration::{
     Configuration, ConfigurationCommand, ConfigurationError, ConfigurationNumber, ConfigurationOutput,
     ConfigurationService,
@@ -64,5 +92,9 @@ pub use slot::{SLOT_COUNT, SlotId};
 pub use step::{Attempt, Chunk, Lock, LockNumber, RequestName, Step, Stepped};
 pub use texts::{Text, TextCommand, TextOutput, Texts};
 
+#[cfg(test)]
+mod script_tests;
+#[cfg(test)]
+mod state_tests;
 #[cfg(test)]
 mod tests;

@@ -90,6 +90,13 @@ pub enum Message<S: Sharded> {
     },
 
     // --- a slot's way from group to group ---
+    /// New owner to old: give me what is mine. Before that nothing is frozen for it: whoever is not there takes nothing.
+    Ready {
+        /// The configuration that moves slots to it.
+        number: ConfigurationNumber,
+        /// Who is ready.
+        group: GroupId,
+    },
     /// Old owner to new: parts of slots that are frozen here.
     Give {
         /// The configuration that moves them.
@@ -123,6 +130,8 @@ pub enum Message<S: Sharded> {
         group: GroupId,
         /// Its lock.
         lock: LockNumber,
+        /// What is locked.
+        slots: Vec<SlotId>,
         /// What the command's keys hold here.
         fragment: S::Fragment,
     },

@@ -1,14 +1,16 @@
 //! Slots on their way: what the leaders of the old and of the new owner do for it.
 //!
+//! A new owner says when it is ready: it knows the configuration, and somebody leads it. Before, nothing is frozen for it.
 //! A group that gives slots freezes few at a time, sends them in parts of bounded size, and goes on to the next when
 //! these are gone: so each slot is away from its clients only as long as its own few parts are on their way, however many
 //! there are. The receiver logs each part, and says which it wants next: so whoever leads either group goes on where the
 //! last one stopped.
 
 use crate::group_state::SlotStatus;
+use crate::leading::Asked;
 use crate::server::Ctx;
 use crate::{Chunk, ConfigurationNumber, GroupId, Message, Server, Sharded, SlotId, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use synod_node::NodeId;
 use synod_stdx::mark;
 
@@ -35,13 +37,19 @@ impl<S: Sharded> Server<S> {
 
     /// Something came, or went, or is frozen now, or the configuration is new.
     pub(crate) fn on_moved(&mut self, ctx: &mut Ctx<S>) {
+        let number = self.state().configuration().map(|configuration| configuration.number);
         let Some(leading) = &mut self.leading else { return };
         leading.is_due = true;
         leading.located.clear();
+        let is_new = std::mem::replace(&mut leading.number, number) != number;
         let state = self.inner.server().expect("a member is a server").replica().machine();
         let status = |slot: &SlotId| state.held.get(slot).map(|held| held.status);
-        let frozen: Vec<SlotId> =
-            leading.freezing.keys().filter(|slot| status(slot) == Some(SlotStatus::Frozen)).copied().collect();
+        let frozen: Vec<SlotId> = leading
+            .freezing
+            .keys()
+            .filter(|slot| status(slot) == Some(SlotStatus::Frozen))
+            .copied()
+            .collect();
         for slot in &frozen {
             leading.freezing.remove(slot);
             leading.giving.insert(*slot, 0);
@@ -56,6 +64,9 @@ impl<S: Sharded> Server<S> {
         self.tell_taken(came, ctx);
         self.advance_moves();
         self.ask_for_next(ctx);
+        if is_new {
+            self.send_ready(ctx);
+        }
     }
 
     /// Chooses the slots that leave next, and freezes those of them that no transaction has locked.
@@ -68,7 +79,9 @@ impl<S: Sharded> Server<S> {
         }
         if leading.freezing.is_empty() && leading.giving.is_empty() {
             let mut bytes = 0;
-            for slot in state.leaving.keys().take(FROZEN_MAX) {
+            let is_ready = |owner: &GroupId| leading.ready.get(owner) == Some(&number);
+            let wanted = state.leaving.iter().filter(|(_, owner)| is_ready(owner)).map(|(slot, _)| slot);
+            for slot in wanted.take(FROZEN_MAX) {
                 bytes += state.store.slot_bytes(*slot);
                 if bytes > FROZEN_BYTES_MAX && !leading.freezing.is_empty() {
                     break;
@@ -107,6 +120,33 @@ impl<S: Sharded> Server<S> {
         }
     }
 
+    /// Tells whoever has slots that are this group's now that it may give them.
+    pub(crate) fn send_ready(&mut self, ctx: &mut Ctx<S>) {
+        let state = self.state();
+        let Some(number) = state.configuration().map(|configuration| configuration.number) else { return };
+        let givers: BTreeSet<GroupId> = state.coming.values().map(|coming| coming.from).collect();
+        for giver in givers {
+            self.send_to_group(giver, Message::Ready { number, group: self.group }, ctx);
+        }
+    }
+
+    pub(crate) fn on_ready(
+        &mut self,
+        from: NodeId,
+        number: ConfigurationNumber,
+        group: GroupId,
+        ctx: &mut Ctx<S>,
+    ) {
+        if self.state().next_number() <= number {
+            self.ask_for_next(ctx);
+        }
+        if let Some(leading) = &mut self.leading {
+            leading.leaders.insert(group, from);
+            leading.ready.insert(group, number);
+        }
+        self.advance_moves();
+    }
+
     /// A tick passed: what is not known to have come is sent again.
     pub(crate) fn give_again(&mut self, ctx: &mut Ctx<S>) {
         let Some(leading) = &mut self.leading else { return };
@@ -134,19 +174,24 @@ impl<S: Sharded> Server<S> {
             return;
         }
         let is_over = current.is_some_and(|current| current > number);
+        let proposed = self.leading.as_ref().map(|leading| &leading.proposed);
+        let is_taken = |chunk: &Chunk<S>| {
+            proposed.is_some_and(|proposed| proposed.contains(&Asked::Take(chunk.slot, chunk.position)))
+        };
         let (mut known, mut wanted, mut givers) = (Vec::new(), Vec::new(), Vec::new());
         for chunk in chunks {
             match state.coming.get(&chunk.slot).filter(|_| !is_over) {
                 None => known.push((chunk.slot, None)),
                 Some(coming) if coming.position == chunk.position => {
                     givers.push((chunk.slot, from));
-                    wanted.push(chunk);
+                    wanted.extend((!is_taken(&chunk)).then_some(chunk));
                 }
                 Some(coming) => known.push((chunk.slot, Some(coming.position))),
             }
         }
         if let Some(leading) = &mut self.leading {
             leading.givers.extend(givers);
+            leading.proposed.extend(wanted.iter().map(|chunk| Asked::Take(chunk.slot, chunk.position)));
         }
         if !known.is_empty() {
             ctx.send(from, Message::Taken { number, slots: known });

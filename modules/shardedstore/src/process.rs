@@ -53,7 +53,11 @@ impl<S: Sharded> Process<S> {
 }
 
 /// Lets a member or a client of the configuration service act.
-fn within<S: Sharded>(master: &mut Master, ctx: &mut Ctx<S>, run: impl FnOnce(&mut Master, &mut Context<Master>)) {
+fn within<S: Sharded>(
+    master: &mut Master,
+    ctx: &mut Ctx<S>,
+    run: impl FnOnce(&mut Master, &mut Context<Master>),
+) {
     ctx.within(
         |ctx| run(master, ctx),
         |effect| match effect {
@@ -63,7 +67,9 @@ fn within<S: Sharded>(master: &mut Master, ctx: &mut Ctx<S>, run: impl FnOnce(&m
             Effect::Persist(record) => Effect::Persist(Record::Masters(record)),
             Effect::Checkpoint(state) => Effect::Checkpoint(Checkpoint::Masters(state)),
             Effect::Compact(state) => Effect::Compact(Checkpoint::Masters(state)),
-            Effect::Reply { id, response } => Effect::Reply { id, response: Response::Configuration(response) },
+            Effect::Reply { id, response } => {
+                Effect::Reply { id, response: Response::Configuration(response) }
+            }
         },
     );
 }
@@ -137,10 +143,14 @@ impl<S: Sharded> Node for Process<S> {
                         Checkpoint::Masters(checkpoint) => checkpoint,
                         Checkpoint::Members(_) => unreachable!("another role's disk"),
                     }),
-                    records: durable.records.into_iter().map(|record| match record {
-                        Record::Masters(record) => record,
-                        Record::Members(_) => unreachable!("another role's disk"),
-                    }).collect(),
+                    records: durable
+                        .records
+                        .into_iter()
+                        .map(|record| match record {
+                            Record::Masters(record) => record,
+                            Record::Members(_) => unreachable!("another role's disk"),
+                        })
+                        .collect(),
                 };
                 within(master, ctx, |master, ctx| master.on_recover(durable, ctx));
             }
@@ -150,10 +160,14 @@ impl<S: Sharded> Node for Process<S> {
                         Checkpoint::Members(checkpoint) => checkpoint,
                         Checkpoint::Masters(_) => unreachable!("another role's disk"),
                     }),
-                    records: durable.records.into_iter().map(|record| match record {
-                        Record::Members(record) => record,
-                        Record::Masters(_) => unreachable!("another role's disk"),
-                    }).collect(),
+                    records: durable
+                        .records
+                        .into_iter()
+                        .map(|record| match record {
+                            Record::Members(record) => record,
+                            Record::Masters(_) => unreachable!("another role's disk"),
+                        })
+                        .collect(),
                 };
                 server.on_recover(durable, ctx);
             }

@@ -16,22 +16,11 @@ const TICKS_MAX: u32 = 40;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Wanted<S: Sharded> {
     /// A client's command.
-    Run {
-        name: RequestName,
-        acked_below: Seq,
-        command: S::Command,
-    },
+    Run { name: RequestName, acked_below: Seq, command: S::Command },
     /// A client's read.
-    Read {
-        from: NodeId,
-        seq: Seq,
-        query: S::Command,
-    },
+    Read { from: NodeId, seq: Seq, query: S::Command },
     /// A transaction's locks.
-    Prepare {
-        attempt: Attempt,
-        slots: Vec<SlotId>,
-    },
+    Prepare { attempt: Attempt, slots: Vec<SlotId> },
 }
 
 /// A request with the slots that it needs here.

@@ -203,8 +203,7 @@ impl<S: Sharded> Server<S> {
             let mut queue = std::mem::take(&mut leading.queue);
             let mut used = std::collections::BTreeSet::new();
             let ready = queue.take(|waiting| {
-                let may_go =
-                    waiting.slots.iter().all(|slot| !used.contains(slot)) && self.may_go(waiting);
+                let may_go = waiting.slots.iter().all(|slot| !used.contains(slot)) && self.may_go(waiting);
                 if may_go && self.is_exclusive(waiting) {
                     used.extend(waiting.slots.iter().copied());
                 }
@@ -251,8 +250,11 @@ impl<S: Sharded> Server<S> {
         match (wanted, elsewhere) {
             (Wanted::Run { name, acked_below, command }, None) => {
                 let (executed, _) = self.state().executed(name.client, name.slot);
-                if name.seq > executed {
+                if name.seq > executed && self.wanted_here(name.slot, &command) == slots {
                     self.start(name, acked_below, command);
+                } else if name.seq > executed {
+                    // Other slots of it have come or gone while it waited.
+                    self.admit(name, acked_below, command);
                 } else {
                     // It ran where the slot was before.
                     mark!("shardedstore.ran_before_it_came");
@@ -274,8 +276,8 @@ impl<S: Sharded> Server<S> {
         }
     }
 
-    fn send_elsewhere(&mut self, to: NodeId, slot: SlotId, ctx: &mut Ctx<S>) {
-        if let Access::Elsewhere(group, is_on_its_way) = self.access(slot, true) {
+    pub(crate) fn send_elsewhere(&mut self, to: NodeId, slot: SlotId, ctx: &mut Ctx<S>) {
+        if let Access::Elsewhere(group, is_on_its_way) = self.access(slot, false) {
             ctx.send_early(to, Message::Elsewhere { slot, group, is_on_its_way });
         }
     }

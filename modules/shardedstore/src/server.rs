@@ -4,7 +4,7 @@
 //! state, and whoever waits for it asks again.
 
 use crate::group_state::GroupState;
-use crate::leading::Leading;
+use crate::leading::{Asked, Leading, Vote};
 use crate::masters::Masters;
 use crate::{Configuration, GroupId, Message, Process, Record, RequestName, Sharded, Step, Stepped, Timer};
 use std::sync::Arc;
@@ -140,13 +140,14 @@ impl<S: Sharded> Server<S> {
                 self.on_ask(from, (first, is_on_its_way), queries, ctx);
             }
             Message::NotLeader { group, leader } => self.on_not_leader(group, leader, from),
+            Message::Ready { number, group } => self.on_ready(from, number, group, ctx),
             Message::Give { number, chunks } => self.on_give(from, number, chunks, ctx),
             Message::Taken { number, slots } => self.on_taken(from, number, &slots, ctx),
             Message::Prepare { attempt, slots, command } => {
                 self.on_prepare(from, attempt, slots, command, ctx);
             }
-            Message::Vote { attempt, group, lock, fragment } => {
-                self.on_vote(from, (attempt, group), (lock, fragment), ctx);
+            Message::Vote { attempt, group, lock, slots, fragment } => {
+                self.on_vote(from, (attempt, group), Vote { lock, slots, fragment }, ctx);
             }
             Message::Refused { attempt, slot, with } => self.on_refused(attempt, slot, with),
             Message::Outcome { attempt, lock, part } => self.on_outcome(from, (attempt, lock), part, ctx),
@@ -179,9 +180,13 @@ impl<S: Sharded> Server<S> {
         if self.leading.is_none() {
             return;
         }
+        if let Some(leading) = &mut self.leading {
+            leading.proposed.clear();
+        }
         self.ask_for_next(ctx);
         self.forget_old_waiting();
         self.give_again(ctx);
+        self.send_ready(ctx);
         self.advance_transactions(ctx);
         self.inquire(ctx);
     }
@@ -196,7 +201,7 @@ impl<S: Sharded> Server<S> {
 
     fn on_configuration(&mut self, next: &Arc<Configuration>) {
         if next.number == self.state().next_number() && self.state().is_settled() {
-            self.propose(Step::Configure(Arc::clone(next)));
+            self.propose_once(Asked::Configure(next.number), Step::Configure(Arc::clone(next)));
         }
     }
 
@@ -204,6 +209,14 @@ impl<S: Sharded> Server<S> {
     pub(crate) fn propose(&mut self, step: Step<S>) {
         if let Some(leading) = &mut self.leading {
             leading.proposals.push(step);
+        }
+    }
+
+    /// As [`propose`](Server::propose), unless it was proposed lately.
+    pub(crate) fn propose_once(&mut self, asked: Asked, step: Step<S>) {
+        let is_news = self.leading.as_mut().is_some_and(|leading| leading.proposed.insert(asked));
+        if is_news {
+            self.propose(step);
         }
     }
 
@@ -244,6 +257,7 @@ impl<S: Sharded> Server<S> {
         if self.leading.is_some() {
             mark!("shardedstore.leads");
             self.resume_moves(ctx);
+            self.send_ready(ctx);
             self.advance_transactions(ctx);
             self.ask_for_next(ctx);
         }
@@ -303,13 +317,19 @@ impl<S: Sharded> Server<S> {
     }
 
     /// Lets the Paxos server inside act.
-    pub(crate) fn within(&mut self, ctx: &mut Ctx<S>, run: impl FnOnce(&mut Inner<S>, &mut Context<Inner<S>>)) {
+    pub(crate) fn within(
+        &mut self,
+        ctx: &mut Ctx<S>,
+        run: impl FnOnce(&mut Inner<S>, &mut Context<Inner<S>>),
+    ) {
         let inner = &mut self.inner;
         ctx.within(
             |ctx| run(inner, ctx),
             |effect| match effect {
                 Effect::Send { to, message } => Effect::Send { to, message: Message::Members(message) },
-                Effect::SendEarly { to, message } => Effect::SendEarly { to, message: Message::Members(message) },
+                Effect::SendEarly { to, message } => {
+                    Effect::SendEarly { to, message: Message::Members(message) }
+                }
                 Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Timer::Paxos(timer), after },
                 Effect::Persist(record) => Effect::Persist(Record::Members(record)),
                 Effect::Checkpoint(state) => Effect::Checkpoint(crate::Checkpoint::Members(state)),

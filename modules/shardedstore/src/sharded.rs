@@ -72,7 +72,11 @@ pub trait Sharded: StateMachine {
     fn read(&self, command: &Self::Command, wanted: &dyn Fn(SlotId) -> bool) -> Self::Fragment;
 
     /// Runs `command` on a state that has these fragments and nothing else: its output, and what its keys hold then.
-    fn run_apart(&self, command: &Self::Command, fragments: &[Self::Fragment]) -> (Self::Output, Self::Fragment);
+    fn run_apart(
+        &self,
+        command: &Self::Command,
+        fragments: &[Self::Fragment],
+    ) -> (Self::Output, Self::Fragment);
 
     /// The part of `fragment` whose slots are wanted.
     fn part(&self, fragment: &Self::Fragment, wanted: &dyn Fn(SlotId) -> bool) -> Self::Fragment;

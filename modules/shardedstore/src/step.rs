@@ -182,7 +182,8 @@ impl<S: Sharded> Step<S> {
 impl<S: Sharded> Chunk<S> {
     /// About how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
-        let results = self.sessions.as_ref().map_or(0, |sessions| sessions.results().map(S::output_bytes).sum());
+        let results =
+            self.sessions.as_ref().map_or(0, |sessions| sessions.results().map(S::output_bytes).sum());
         64 + results + S::fragment_bytes(&self.fragment)
     }
 }

@@ -150,7 +150,9 @@ impl TextCommand {
 
     fn keys(&self) -> Vec<&Text> {
         match self {
-            TextCommand::Put { key, .. } | TextCommand::Get { key } | TextCommand::Append { key, .. } => vec![key],
+            TextCommand::Put { key, .. } | TextCommand::Get { key } | TextCommand::Append { key, .. } => {
+                vec![key]
+            }
             TextCommand::MultiGet { keys } => keys.iter().collect(),
             TextCommand::MultiPut { pairs } => pairs.iter().map(|(key, _)| key).collect(),
             TextCommand::Swap { keys: (one, two) } => vec![one, two],

@@ -10,6 +10,8 @@
 //! * The log is the coordinator: whoever leads goes on where the last leader stopped.
 //! * A transaction that waits at a group holds locks only in groups of lower names: so no circle of transactions waits for
 //!   each other, and none need ever be aborted for the sake of another. Who waits for a slot waits in a queue.
+//! * If a slot moves while the try goes on, so that a group of a lower name were to be asked after one of a higher, the try
+//!   is given up instead.
 //! * Only for a slot that is locked does anybody wait. If a slot is not where it was looked for, the try is given up, its
 //!   locks go, and the next try begins. A locked slot does not move, so locks are where they were taken.
 //! * Locks have numbers. A request to lock that comes late, when all is over, locks anew, but under another number than the
@@ -24,7 +26,12 @@ use synod_clientserver::{Admission, ClientId, Seq};
 use synod_stdx::mark;
 
 impl<S: Sharded> GroupState<S> {
-    pub(crate) fn begin(&mut self, name: RequestName, acked_below: Seq, command: &S::Command) -> Stepped<S::Output> {
+    pub(crate) fn begin(
+        &mut self,
+        name: RequestName,
+        acked_below: Seq,
+        command: &S::Command,
+    ) -> Stepped<S::Output> {
         match self.admit(name) {
             Admission::Again(output) => return Stepped::Ran { name, output: output.clone() },
             Admission::Run if self.serves_or_locks(name.slot) => {}
@@ -57,9 +64,7 @@ impl<S: Sharded> GroupState<S> {
             Some((known, lock)) if known == attempt => return answer(Lock::Held(lock)),
             // The coordinator went on to the next try: the one before is given up. Of another coordinator's try it is
             // not known which is the newer one: that one is asked about, and meanwhile its locks stand.
-            Some((known, _))
-                if known.coordinator == attempt.coordinator && known.number < attempt.number =>
-            {
+            Some((known, _)) if known.coordinator == attempt.coordinator && known.number < attempt.number => {
                 self.unlock(attempt.name);
             }
             Some((known, _)) if known.coordinator == attempt.coordinator => return answer(Lock::Never),

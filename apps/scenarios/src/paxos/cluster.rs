@@ -214,7 +214,9 @@ impl Cluster {
             .map(|server| {
                 let results = server.replica().sessions().results().map(KvOutput::bytes).sum::<usize>();
                 let held = |slot| match server.log().find(slot) {
-                    Some((_, Proposal::Command { command, .. } | Proposal::Own { command })) => <KvStore as StateMachine>::bytes(command),
+                    Some((_, Proposal::Command { command, .. } | Proposal::Own { command })) => {
+                        <KvStore as StateMachine>::bytes(command)
+                    }
                     Some((_, Proposal::Noop)) | None => 0,
                 };
                 let log = (server.log().dropped_through().0 + 1..=server.log().last().0).map(Slot).map(held);

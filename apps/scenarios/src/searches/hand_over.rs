@@ -2,13 +2,15 @@
 
 use super::shardedstore::{after_changes, ends, row, settled};
 use super::shards::{
-    Asks, BUDGET, Claim, Plan, Shards, Sight, Stand, done, is_answered, joins, member, only, sound,
-    with_timers_of, without_timers,
+    Asks, BUDGET, Claim, Plan, Shards, Sight, Stand, done, has_settled, is_answered, joins, leads, member,
+    only, sound, with_timers_of, without_timers,
 };
 use crate::shardedstore::texts::around_the_log;
-use synod_checker::{Budgets, Fairness, Property, Reads, State};
+use synod_checker::{Budgets, Fairness, Network, Property, Reads, State};
 use synod_node::{NodeId, StateMachine as _};
-use synod_shardedstore::{Process, Server, TextCommand, TextOutput};
+use synod_shardedstore::{
+    ConfigurationCommand, GroupId, Message, Process, Server, SlotId, SlotStatus, TextCommand, TextOutput,
+};
 use synod_testkit::{Desk, Search, Staged};
 
 /// Searches beyond the list.
@@ -20,10 +22,12 @@ pub const SEARCHES: &[Search] = &[
     row("x7", "a_transaction_can_always_end", can_end),
     row("x8", "a_slot_that_moves_and_a_transaction_that_wants_it", moves_and_locks),
     row("x9", "one_crash_anywhere_while_a_slot_moves", crash_while_moving),
+    row("x10", "a_try_whose_home_moved_away_leaves_no_locks", home_moves),
 ];
 
 const C1: NodeId = NodeId::client(1);
 const C2: NodeId = NodeId::client(2);
+const N21: NodeId = member(2);
 const MASTER: NodeId = super::shards::MASTER;
 
 /// A group's first member has this under a key.
@@ -80,6 +84,13 @@ fn has_locked(group: u32) -> Claim {
     })
 }
 
+/// A participant has asked what became of a try.
+fn inquires() -> Claim {
+    Property::when("somebody asks what became of a try", Reads::Everything, |view: &Sight<'_>| {
+        view.messages().iter().any(|(.., message)| matches!(message, Message::Inquire { .. }))
+    })
+}
+
 /// Client 1 writes both groups' keys, client 2 reads them; one server crashes on the way.
 fn locks_outlive_crashes(desk: &mut Desk<'_>) -> Staged {
     let (one, two) = ends(2);
@@ -89,9 +100,28 @@ fn locks_outlive_crashes(desk: &mut Desk<'_>) -> Staged {
     let (mut bench, moved) = two_groups(desk, Shards { budgets: ONE_CRASH, ..shards })?;
     let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1), member(2)]).calm();
     let locked = bench.must_reach("group 2 has locked", &moved, way.goal(has_locked(2)))?;
-    let still = with_timers_of(sound(2, 1).prune(done(&[1, 2])), &bench, &[member(1), member(2), C1]);
-    bench.explore("every way since then", &locked, still.states(BUDGET))?;
-    bench.explore("every way", &moved, sound(2, 1).prune(done(&[1, 2])).states(BUDGET))
+    let rest = || sound(2, 1).prune(done(&[1, 2]));
+    // The decision is late: group 2 asks what became of it.
+    let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1), member(2)]).cut(member(1), member(2));
+    let decided = bench.must_reach("client 1 is answered", &locked, way.calm().goal(is_answered(C1, 1)))?;
+    let way = with_timers_of(only(sound(2, 1), &bench, &[N21]), &bench, &[N21]);
+    let asked = bench.must_reach("group 2 asks", &decided, way.calm().goal(inquires()))?;
+    let near = only(rest(), &bench, &[C2, MASTER, member(1), member(2)]);
+    bench.explore("every way of the reader", &asked, without_timers(near, &bench).states(BUDGET / 4))?;
+    let asking = with_timers_of(rest(), &bench, &[member(2)]);
+    bench.explore("every way since the decision", &decided, asking.states(BUDGET / 4))?;
+    // Group 2's server crashes, and leads again.
+    let way = only(sound(2, 1), &bench, &[MASTER]).goal(Property::is_down(N21));
+    let state = bench.must_reach("server 21 crashes", &locked, way)?;
+    let way = only(sound(2, 1), &bench, &[MASTER]).goal(Property::is_down(N21).negated());
+    let state = bench.must_reach("server 21 restarts", &state, way)?;
+    let way = only(sound(2, 1), &bench, &[N21]).calm().goal(leads(2));
+    let restarted = bench.must_reach("server 21 leads again", &state, way)?;
+    let still = without_timers(rest(), &bench);
+    bench.explore("every way since the crash, without timers", &restarted, still.states(BUDGET / 2))?;
+    let near = with_timers_of(rest(), &bench, &[member(1), member(2), C1]);
+    bench.explore("every way since then", &locked, near.states(BUDGET / 2))?;
+    bench.explore("every way", &moved, rest().states(BUDGET / 2))
 }
 
 /// Client 2 read from the former owner before, and asks it again when client 1 has written at the new one.
@@ -111,10 +141,17 @@ fn former_owner(desk: &mut Desk<'_>) -> Staged {
     let way = only(sound(2, 1), &bench, &near(C2)).calm().goal(is_answered(C2, 1));
     let read = bench.must_reach("client 2 has read", &written, way)?;
     let changed = after_changes(&mut bench, &read, 2, 2)?;
-    let moved = settled(&mut bench, &changed, &[1, 2], 1)?;
+    let first = settled(&mut bench, &changed, &[1, 2], 0)?;
+    let groups = [MASTER, member(1), member(2)];
+    // The old owner does not know yet that the new one has the slot.
+    let way = only(sound(2, 1), &bench, &groups).calm().goal(has_settled(2, 1));
+    let given = bench.must_reach("group 2 has the slot", &first, way)?;
     let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1), member(2)]).calm().goal(done(&[1]));
-    let again = bench.must_reach("client 1 has written again", &moved, way)?;
+    let way = way.cut(member(2), member(1));
+    let again = bench.must_reach("client 1 has written again", &given, way)?;
     let rest = || sound(2, 1).prune(done(&[2]));
+    let late = rest().cut(member(2), member(1));
+    bench.explore("every way of the reader", &again, without_timers(late, &bench).states(BUDGET))?;
     bench.explore("every way on without timers", &again, without_timers(rest(), &bench).states(BUDGET))?;
     bench.explore("every way on", &again, rest().states(BUDGET / 2))
 }
@@ -132,18 +169,75 @@ fn late_lock(desk: &mut Desk<'_>) -> Staged {
     let extended = bench.must_reach("two requests are answered", &moved, way.goal(is_answered(C1, 2)))?;
     let rest = || sound(2, 1).prune(done(&[1]));
     let still = without_timers(rest(), &bench);
+    let way = still.clone().goal(has_locked(2));
     bench.explore("every way on without timers", &extended, still.states(BUDGET))?;
+    let anew = bench.must_reach("group 2 has locked anew", &extended, way)?;
+    let asking = with_timers_of(rest(), &bench, &[member(2)]);
+    bench.explore("every way since then", &anew, asking.states(BUDGET / 2))?;
     bench.explore("every way on", &extended, rest().states(BUDGET / 2))
 }
 
-/// Two transactions that want the same of both groups.
+/// A transaction over both groups, and a reader of one of its keys.
 fn can_end(desk: &mut Desk<'_>) -> Staged {
-    let users = vec![vec![put_both("1")], vec![put_both("2")]];
-    let (mut bench, moved) = two_groups(desk, Shards::new(2, 2, joins(2, 1), users))?;
+    let (_, two) = ends(2);
+    let users = vec![vec![put_both("1")], vec![(TextCommand::get(&two), None)]];
+    // Whatever is said arrives once: a lock that came late would wait for a tick.
+    let shards = Shards { network: Network::Bag, ..Shards::new(2, 2, joins(2, 1), users) };
+    let (mut bench, moved) = two_groups(desk, shards)?;
     let way = |bench: &Stand<'_, '_>| with_timers_of(sound(2, 1), bench, &[]);
-    let plan = way(&bench).prune(Property::crowded(30));
+    let plan = way(&bench);
     let question = (&done(&[1, 2]), Fairness::Possible);
     bench.eventually("both can always be done", &moved, plan.states(BUDGET), question)
+}
+
+/// A slot goes to a group.
+fn move_to(slot: u16, group: u32) -> ConfigurationCommand {
+    let slot = SlotId::new(slot.into()).expect("there are so many");
+    ConfigurationCommand::Move { first: slot, last: slot, group: GroupId(group) }
+}
+
+/// A group's first member knows a configuration.
+fn knows(group: u32, number: u64) -> Claim {
+    let id = member(group);
+    let name = format!("g{group} knows configuration {number}");
+    Property::when(name, Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
+        let state = view.node(id).and_then(Process::server).map(Server::state);
+        state.and_then(|state| state.configuration()).is_some_and(|known| known.number >= number)
+    })
+}
+
+/// A group's first member has frozen a slot.
+fn has_frozen(group: u32) -> Claim {
+    let id = member(group);
+    Property::when(format!("g{group} has frozen a slot"), Reads::Nodes(vec![id]), move |view: &Sight<'_>| {
+        let state = view.node(id).and_then(Process::server).map(Server::state);
+        state.is_some_and(|state| state.held().any(|(_, status)| status == SlotStatus::Frozen))
+    })
+}
+
+/// Group 2 coordinates, since it has the home slot, and group 1 has locked when the home slot goes to group 1.
+fn home_moves(desk: &mut Desk<'_>) -> Staged {
+    let mut changes = joins(2, 1);
+    changes.extend([move_to(0, 2), move_to(1, 1), move_to(0, 1)]);
+    let shards = Shards::new(2, 2, changes, vec![vec![put_both("1")]]);
+    let mut bench = Shards { network: Network::Bag, ..shards }.bench(desk)?;
+    let start = bench.start();
+    let state = after_changes(&mut bench, &start, 2, 4)?;
+    let state = settled(&mut bench, &state, &[1, 2], 3)?;
+    let all = [C1, MASTER, member(1), member(2)];
+    let way = only(sound(2, 1), &bench, &all).calm();
+    let way = with_timers_of(way, &bench, &[]).goal(has_locked(1));
+    let state = bench.must_reach("group 1 has locked", &state, way)?;
+    let state = after_changes(&mut bench, &state, 2, 5)?;
+    let groups = [MASTER, member(1), member(2)];
+    let way = only(sound(2, 1), &bench, &groups).calm().cut(member(1), member(2));
+    let way = way.goal(knows(1, 4));
+    let state = bench.must_reach("group 1 knows the move", &state, way)?;
+    let way = only(sound(2, 1), &bench, &groups).calm().goal(has_frozen(2));
+    let state = bench.must_reach("group 2 has frozen the home slot", &state, way)?;
+    let plan = with_timers_of(sound(2, 1), &bench, &[]);
+    let question = (&done(&[1]), Fairness::Possible);
+    bench.eventually("the client can always be served", &state, plan.states(BUDGET), question)
 }
 
 /// The second slot is to move to the second group while a transaction wants both.

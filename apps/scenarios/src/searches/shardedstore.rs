@@ -11,7 +11,9 @@ use synod_testkit::{Desk, Search, Staged, Stop};
 
 /// Rows 2.10 to 2.14 and 3.8 to 3.12 of the module's list.
 pub const SEARCHES: &[Search] = &[
-    row("2.10", "a_put_and_a_get_of_one_group_give_the_right_results", |desk| one_group(desk, put_then_get())),
+    row("2.10", "a_put_and_a_get_of_one_group_give_the_right_results", |desk| {
+        one_group(desk, put_then_get())
+    }),
     row("2.11", "a_put_and_a_get_while_everything_moves_give_the_right_results", |desk| {
         everything_moves(desk, put_then_get())
     }),

@@ -1,5 +1,6 @@
 //! Scenarios of `shardedstore`.
 
+mod beyond;
 mod configurations;
 mod moves;
 mod service;
@@ -7,6 +8,7 @@ pub mod store;
 pub mod texts;
 mod transactions;
 
+pub use beyond::BEYOND;
 pub use configurations::CONFIGURATIONS;
 pub use moves::{MOVES, MOVES_IN_TROUBLE};
 pub use service::SERVICE;

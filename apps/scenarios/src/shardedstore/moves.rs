@@ -196,7 +196,10 @@ fn moved_from_the_dead(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Fai
         for client in 1..=100 {
             let is_dead = after.contains(&store.slot(&key(client as usize - 1)));
             let is_done = store.sim.is_client_done(NodeId::client(client));
-            store.must(is_done != is_dead, format!("c{client}: done {is_done}, its group is dead {is_dead}"))?;
+            store.must(
+                is_done != is_dead,
+                format!("c{client}: done {is_done}, its group is dead {is_dead}"),
+            )?;
         }
         store.must(expected > 0, "some slots live")
     })
@@ -229,9 +232,8 @@ fn minorities(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
 /// A slot goes to another group, drawn.
 pub fn random_move(store: &Store, rng: &mut Rng) -> ConfigurationCommand {
     let slot = SlotId::new(rng.below(store.shape.slots.into())).expect("there are so many");
-    let owner = (1..=store.shape.groups).find(|group| {
-        store.state(*group).is_some_and(|state| state.held().any(|(held, _)| held == slot))
-    });
+    let owner = (1..=store.shape.groups)
+        .find(|group| store.state(*group).is_some_and(|state| state.held().any(|(held, _)| held == slot)));
     let others: Vec<u32> = (1..=store.shape.groups).filter(|group| Some(*group) != owner).collect();
     let group = GroupId(others[rng.below(others.len() as u64) as usize]);
     ConfigurationCommand::Move { first: slot, last: slot, group }

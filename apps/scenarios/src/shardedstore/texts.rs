@@ -250,9 +250,7 @@ fn op_of(command: &TextCommand) -> KvOp {
 /// An answer as a history has it; `None` if it leaves open whether the command ran.
 pub fn ret(response: &Response<TextOutput>) -> Option<KvRet> {
     let bytes = |text: &str| Some(text.as_bytes().into());
-    let value = |value: &Option<Text>| {
-        KvRet::Value(value.as_ref().and_then(|value| bytes(value)))
-    };
+    let value = |value: &Option<Text>| KvRet::Value(value.as_ref().and_then(|value| bytes(value)));
     match response {
         Response::Store(Outcome::Done(output)) => Some(match output {
             TextOutput::Ok => KvRet::Ok,

@@ -96,10 +96,12 @@ fn cut_apart(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
         store.finish(10_000)?;
         store.asks(3, vec![(TextCommand::multi_put(&[(&one, "z"), (&two, "z")]), Some(TextOutput::Ok))])?;
         store.run_ms(5_000)?;
-        store.must(store.sim.answered(NodeId::client(3)) == 0, "groups agreed that do not hear each other")?;
+        store
+            .must(store.sim.answered(NodeId::client(3)) == 0, "groups agreed that do not hear each other")?;
         store.sim.network().heal();
         store.finish(10_000)?;
-        store.asks(4, vec![(TextCommand::multi_get(&[&one, &two]), Some(TextOutput::values(&["z", "z"])))])?;
+        store
+            .asks(4, vec![(TextCommand::multi_get(&[&one, &two]), Some(TextOutput::values(&["z", "z"])))])?;
         store.finish(10_000)
     })
 }

@@ -53,12 +53,13 @@ impl<S: Shippable> Wire for Message<S> {
             Message::Give { number, chunks } => tag(9, out).and(number).and(chunks),
             Message::Taken { number, slots } => tag(10, out).and(number).and(slots),
             Message::Prepare { attempt, slots, command } => tag(11, out).and(attempt).and(slots).and(command),
-            Message::Vote { attempt, group, lock, fragment } => {
-                tag(12, out).and(attempt).and(group).and(lock).and(fragment)
+            Message::Vote { attempt, group, lock, slots, fragment } => {
+                tag(12, out).and(attempt).and(group).and(lock).and(slots).and(fragment)
             }
             Message::Refused { attempt, slot, with } => tag(13, out).and(attempt).and(slot).and(with),
             Message::Outcome { attempt, lock, part } => tag(14, out).and(attempt).and(lock).and(part),
             Message::Finished { attempt, group } => tag(15, out).and(attempt).and(group),
+            Message::Ready { number, group } => tag(17, out).and(number).and(group),
             Message::Inquire { attempt, group, lock } => tag(16, out).and(attempt).and(group).and(lock),
         };
     }
@@ -87,7 +88,8 @@ impl<S: Shippable> Wire for Message<S> {
             }
             12 => {
                 let (attempt, group, lock) = Wire::decode(input)?;
-                Message::Vote { attempt, group, lock, fragment: S::Fragment::decode(input)? }
+                let slots = Vec::decode(input)?;
+                Message::Vote { attempt, group, lock, slots, fragment: S::Fragment::decode(input)? }
             }
             13 => {
                 let (attempt, slot, with) = Wire::decode(input)?;
@@ -102,7 +104,8 @@ impl<S: Shippable> Wire for Message<S> {
                 let (attempt, group, lock) = Wire::decode(input)?;
                 Message::Inquire { attempt, group, lock }
             }
-            0 | 17.. => return Err(Malformed("no such message")),
+            17 => Message::Ready { number: u64::decode(input)?, group: GroupId::decode(input)? },
+            0 | 18.. => return Err(Malformed("no such message")),
         })
     }
 }

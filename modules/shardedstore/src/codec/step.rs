@@ -32,7 +32,8 @@ impl Wire for Attempt {
 impl<S: Sharded<Output: Wire, Fragment: Wire>> Wire for Chunk<S> {
     fn encode(&self, out: &mut Vec<u8>) {
         let mut body = Vec::new();
-        let fields = Fields(&mut body).and(&self.slot).and(&self.position).and(&self.next).and(&self.fragment);
+        let fields =
+            Fields(&mut body).and(&self.slot).and(&self.position).and(&self.next).and(&self.fragment);
         fields.and(&self.sessions.is_some());
         if let Some(sessions) = &self.sessions {
             sessions.encode(&mut body);
