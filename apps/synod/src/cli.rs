@@ -30,6 +30,17 @@ pub enum Command {
     Serve(Serve),
     /// Tells who leads, positions, lags and sizes.
     Status(Status),
+    /// Lets groups join and leave.
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Moves slots from group to group.
+    #[command(subcommand)]
+    Slot(SlotCommand),
+    /// Gives the groups equal parts of the slots again.
+    Rebalance(Target),
+    /// Tells which group owned which slots.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Measures a server that speaks the Redis protocol.
     Bench(Bench),
     /// Shows a protocol at work on this machine, each server a process of its own.
@@ -164,6 +175,90 @@ pub struct Status {
     /// Machine-readable output.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which cluster an operator means.
+#[derive(Args, Debug)]
+pub struct Target {
+    /// The directory that `synod up` was given.
+    #[arg(long, default_value = "synod-data", conflicts_with = "node")]
+    pub data: PathBuf,
+    /// A node's address for clients, instead of a directory.
+    #[arg(long)]
+    pub node: Option<SocketAddr>,
+    /// With --node: the nodes' addresses for operators, separated by commas, to see how slots move.
+    #[arg(long, value_delimiter = ',', requires = "node")]
+    pub admin: Vec<SocketAddr>,
+    /// Do not wait until every slot is where it belongs.
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// `synod group`.
+#[derive(Subcommand, Debug)]
+pub enum GroupCommand {
+    /// A new group takes its part of the slots.
+    Join {
+        /// Its number, as 3 or g3.
+        group: String,
+        /// The numbers of the nodes that run its members; all nodes, if none is named.
+        #[arg(long, value_delimiter = ',')]
+        nodes: Vec<u32>,
+        /// Which cluster.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// A group gives its slots to the others.
+    Leave {
+        /// Its number, as 3 or g3.
+        group: String,
+        /// Which cluster.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// `synod slot`.
+#[derive(Subcommand, Debug)]
+pub enum SlotCommand {
+    /// These slots go to a group, whatever balance says.
+    Move {
+        /// The first slot.
+        #[arg(value_parser = clap::value_parser!(u16).range(0..=16_383))]
+        first: u16,
+        /// The last slot.
+        #[arg(value_parser = clap::value_parser!(u16).range(0..=16_383))]
+        last: u16,
+        /// The group's number, as 3 or g3.
+        group: String,
+        /// Which cluster.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// `synod config`.
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Every configuration that there was: its number, its groups, its slots.
+    History {
+        /// Which cluster.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// What an operator asks of a running cluster.
+#[derive(Debug)]
+pub enum Change<'a> {
+    /// `synod group`.
+    Group(&'a GroupCommand),
+    /// `synod slot`.
+    Slot(&'a SlotCommand),
+    /// `synod rebalance`.
+    Rebalance(&'a Target),
+    /// `synod config`.
+    Config(&'a ConfigCommand),
 }
 
 /// `synod bench`.

@@ -3,13 +3,15 @@
 //! * [`server`]: the front door for Redis clients, over any [`Backend`](server::Backend).
 //! * [`mod@bench`]: the load generator.
 //! * [`config`]: one node's configuration.
-//! * [`node`]: one node: replica, gateway, doors.
+//! * [`node`]: one node: members of groups, gateway, doors.
+//! * [`administer`]: groups that join and leave, slots that move.
 //! * [`up`]: a whole cluster on this machine.
 //! * [`status`]: what the nodes say of themselves.
 //! * [`demo`]: a protocol at work on this machine.
 //! * [`modules`]: the modules' scenarios and recorded histories.
 //! * [`cli`]: the command line.
 
+pub mod administer;
 pub mod bench;
 pub mod cli;
 pub mod config;

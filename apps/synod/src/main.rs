@@ -2,12 +2,16 @@
 
 use clap::Parser as _;
 use std::process::ExitCode;
-use synod_synod::cli::{self, Cli, Command};
-use synod_synod::{demo, modules, status, up};
+use synod_synod::cli::{self, Change, Cli, Command};
+use synod_synod::{administer, demo, modules, status, up};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Bench(arguments) => cli::run_bench(&arguments),
+        Command::Group(arguments) => administer::run(&Change::Group(&arguments)),
+        Command::Slot(arguments) => administer::run(&Change::Slot(&arguments)),
+        Command::Rebalance(target) => administer::run(&Change::Rebalance(&target)),
+        Command::Config(arguments) => administer::run(&Change::Config(&arguments)),
         Command::CheckConfig(arguments) => cli::run_check_config(&arguments),
         Command::Up(arguments) => up::run(&arguments),
         Command::Serve(arguments) => cli::run_serve(&arguments),

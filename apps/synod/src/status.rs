@@ -1,5 +1,6 @@
 //! `synod status`: asks every node's operators' door and makes a table of it.
 
+use crate::administer::{counts_of, newest_of_groups};
 use crate::cli::{Status, usage_error};
 use crate::config::Config;
 use crate::node::NodeStatus;
@@ -104,6 +105,42 @@ fn print_table(asked: &Asked) -> std::io::Result<()> {
                 )?;
             }
         }
+    }
+    let said: Vec<NodeStatus> = asked.iter().filter_map(|(_, status)| status.clone().ok()).collect();
+    print_groups(&said, &mut out)
+}
+
+/// The groups, each as its leader has it, and the slots of the newest configuration.
+fn print_groups(said: &[NodeStatus], out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let known = said.iter().filter_map(|node| node.configuration.as_ref());
+    let Some((number, runs)) = known.max_by_key(|(number, _)| *number) else {
+        return writeln!(out, "\nNo group has joined yet.");
+    };
+    let owned = counts_of(runs);
+    writeln!(
+        out,
+        "\n{:<6} {:<8} {:>8} {:>8} {:>8} {:>8} {:>10} {:>8}  configuration",
+        "group", "leader", "owns", "has", "leaving", "coming", "keys", "open"
+    )?;
+    for (group, status) in newest_of_groups(said) {
+        let owns = owned.get(&group).copied().unwrap_or(0);
+        let leader = status.leader.map_or_else(|| "-".to_owned(), |leader| format!("n{leader}"));
+        let at = status.configuration.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        writeln!(
+            out,
+            "{:<6} {leader:<8} {owns:>8} {:>8} {:>8} {:>8} {:>10} {:>8}  {at}",
+            format!("g{group}"),
+            status.slots,
+            status.leaving,
+            status.coming,
+            status.keys,
+            status.transactions.0
+        )?;
+    }
+    writeln!(out, "\nslots of configuration {number}:")?;
+    for run in runs.split(',') {
+        let (slots, owner) = run.split_once(':').unwrap_or((run, "?"));
+        writeln!(out, "  {slots:<12} {owner}")?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::{Up, usage_error};
 use crate::interrupt;
+use crate::node::NodeStatus;
 use crate::status::ask;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Ports for peers and operators lie so far above those for clients.
 const PEER_OFFSET: u16 = 10_000;
 const ADMIN_OFFSET: u16 = 20_000;
-/// How long the cluster may take to elect its first leader.
+/// How long the groups may take to elect their first leaders.
 const ELECTION_MAX: Duration = Duration::from_secs(30);
 /// How long a node may take to stop before it is killed.
 const STOP_MAX: Duration = Duration::from_secs(6);
@@ -199,8 +200,8 @@ fn keep_up(arguments: &Up) -> Result<(), String> {
             Node::start(arguments, number).map_err(|error| format!("node {number} cannot start: {error}"))?,
         );
     }
-    let Some(leader) = await_leader(arguments, &mut nodes)? else { return Ok(()) };
-    print_welcome(arguments, leader);
+    let Some(leaders) = await_leaders(arguments, &mut nodes)? else { return Ok(()) };
+    print_welcome(arguments, &leaders);
     while !interrupt::is_wanted() {
         sleep(Duration::from_millis(100));
         for node in &mut nodes {
@@ -235,8 +236,14 @@ fn revive(arguments: &Up, node: &mut Node) -> Result<(), String> {
     Ok(())
 }
 
-/// Waits for a leader. `None` if the wait was interrupted.
-fn await_leader(arguments: &Up, nodes: &mut [Node]) -> Result<Option<u32>, String> {
+/// The groups and the nodes that lead them, once a node knows that of each that it has a member of.
+fn leaders(status: &NodeStatus) -> Option<Vec<(u32, u32)>> {
+    let leaders = status.groups.iter().map(|group| Some((group.group, group.leader?)));
+    leaders.collect::<Option<Vec<_>>>().filter(|leaders| !leaders.is_empty())
+}
+
+/// Waits for leaders. `None` if the wait was interrupted.
+fn await_leaders(arguments: &Up, nodes: &mut [Node]) -> Result<Option<Vec<(u32, u32)>>, String> {
     let deadline = Instant::now() + ELECTION_MAX;
     loop {
         if interrupt::is_wanted() {
@@ -246,14 +253,18 @@ fn await_leader(arguments: &Up, nodes: &mut [Node]) -> Result<Option<u32>, Strin
             if !matches!(node.child.try_wait(), Ok(None)) {
                 return Err(format!("node {} ended: {}", node.number, last_words(&node.directory)));
             }
-            let status = ask(address(ports(arguments, node.number).2));
-            if let Ok(Some(leader)) = status.map(|status| status.leader) {
-                return Ok(Some(leader));
+            let status = ask(address(ports(arguments, node.number).2)).ok();
+            if let Some(leaders) = status.and_then(|status| leaders(&status)) {
+                return Ok(Some(leaders));
             }
         }
         if Instant::now() > deadline {
             let log = arguments.data.join("node1").join("log");
-            return Err(format!("no leader after {} s; see {}", ELECTION_MAX.as_secs(), log.display()));
+            return Err(format!(
+                "a group has no leader after {} s; see {}",
+                ELECTION_MAX.as_secs(),
+                log.display()
+            ));
         }
         sleep(Duration::from_millis(50));
     }
@@ -265,9 +276,12 @@ fn last_words(directory: &Path) -> String {
     text.lines().last().unwrap_or("it said nothing").to_owned()
 }
 
-fn print_welcome(arguments: &Up, leader: u32) {
+fn print_welcome(arguments: &Up, leaders: &[(u32, u32)]) {
     let data = arguments.data.display();
-    println!("Synod is up: {} nodes, node {leader} leads. Data: {data}", arguments.nodes);
+    println!("Synod is up: {} nodes, {} groups of keys. Data: {data}", arguments.nodes, leaders.len());
+    for (group, node) in leaders {
+        println!("  group {group}  led by node {node}");
+    }
     for number in 1..=arguments.nodes {
         let (client, _, admin) = ports(arguments, number);
         println!(
@@ -277,5 +291,8 @@ fn print_welcome(arguments: &Up, leader: u32) {
     println!("Talk to any node:");
     println!("  redis-cli -p {} set greeting hello", arguments.port);
     println!("  redis-cli -p {} get greeting", arguments.port + arguments.nodes - 1);
-    println!("See how it is: synod status --data {data}        Stop it: Ctrl-C");
+    println!("See how it is: synod status --data {data}");
+    let next = leaders.iter().map(|(group, _)| group + 1).max().unwrap_or(1);
+    println!("Let it grow:   synod group join {next} --data {data}");
+    println!("Stop it: Ctrl-C");
 }

@@ -72,7 +72,11 @@ fn one_command_starts_a_cluster_and_the_next_one_has_its_data() {
         assert_eq!(ask(port + number, &["GET", "greeting"]), Reply::bulk("hello"));
     }
     let (output, table) = run(&["status", "--data", &place]);
-    assert!(output.status.success() && table.lines().count() == 4, "{table}");
+    assert!(
+        output.status.success() && table.lines().filter(|line| line.starts_with('n')).count() == 4,
+        "{table}"
+    );
+    assert!(table.contains("0-8191       g1") && table.contains("8192-16383   g2"), "{table}");
     assert!(table.contains("leader") && table.contains("follower"), "{table}");
     let (output, json) = run(&["status", "--json", "--data", &place]);
     assert!(output.status.success(), "{json}");
@@ -108,4 +112,77 @@ fn what_is_not_a_clusters_directory_is_left_alone() {
         assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
     }
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), "dear reader");
+}
+
+/// The lines about groups in what `synod status` prints: group, owned and held slots, leaving and coming ones.
+fn group_lines(place: &str) -> Vec<(String, [usize; 4])> {
+    let (output, table) = run(&["status", "--data", place]);
+    assert!(output.status.success(), "{table}");
+    let lines = table.lines().filter(|line| line.starts_with('g') && !line.starts_with("group"));
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let numbers = [2, 3, 4, 5].map(|at| words[at].parse().expect("a number"));
+        (words[0].to_owned(), numbers)
+    };
+    lines.map(line).collect()
+}
+
+#[test]
+fn groups_join_and_leave_and_slots_move_by_one_command_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("cluster");
+    let place = data.display().to_string();
+    let port = free_port();
+    let (process, welcome) = up(&data, port, &["--groups", "2"]);
+    assert!(welcome.contains("2 groups") && welcome.contains("synod group join 3"), "{welcome}");
+    let keys: Vec<String> = (0..500).map(|n| format!("key{n}")).collect();
+    for (at, key) in (0..).zip(&keys) {
+        assert_eq!(ask(port + at % 3, &["SET", key, "v"]), Reply::OK);
+    }
+    let change = |arguments: &[&str]| {
+        let (output, text) = run(&[arguments, &["--data", &place]].concat());
+        assert!(output.status.success() && text.contains("Every slot is where it belongs."), "{text}");
+    };
+    let group = |name: &str, slots| (name.to_owned(), [slots, slots, 0, 0]);
+    change(&["group", "join", "3"]);
+    let three = vec![group("g1", 5462), group("g2", 5461), group("g3", 5461)];
+    assert_eq!(group_lines(&place), three);
+    change(&["slot", "move", "0", "99", "g2"]);
+    assert_eq!(group_lines(&place)[0].1[0] + 100, 5462);
+    change(&["rebalance"]);
+    let counts: Vec<usize> = group_lines(&place).iter().map(|(_, numbers)| numbers[0]).collect();
+    assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1, "{counts:?}");
+    change(&["group", "leave", "g1"]);
+    assert_eq!(group_lines(&place)[0], group("g1", 0));
+    assert_eq!(ask(port, &["DBSIZE"]), Reply::Integer(500));
+    let all: Vec<&str> = ["MGET"].into_iter().chain(keys.iter().map(String::as_str)).collect();
+    assert_eq!(ask(port + 1, &all), Reply::Array(vec![Reply::bulk("v"); 500]));
+
+    let (output, history) = run(&["config", "history", "--data", &place]);
+    assert!(output.status.success() && history.lines().count() == 5, "{history}");
+    assert!(history.starts_with("0  g1 on 1,2,3  g2 on 1,2,3  0-8191:g1,8192-16383:g2"), "{history}");
+    for (arguments, expected) in [
+        (&["group", "join", "2"][..], "g2 is a group already; choose another name, or let it leave first"),
+        (&["group", "leave", "9"], "g9 is no group; let it join first"),
+        (
+            &["group", "join", "4", "--nodes", "7"],
+            "there is no node 7; name some of [1, 2, 3], or none for all",
+        ),
+        (
+            &["group", "join", "1", "--nodes", "2"],
+            "g1 was a group of other nodes before; choose a new number",
+        ),
+        (&["rebalance"], "the slots are balanced already"),
+        (&["group", "leave", "x"], "a group is written as its number, from 1, or as g3"),
+    ] {
+        let (output, text) = run(&[arguments, &["--data", &place]].concat());
+        assert!(!output.status.success() && text.contains(expected), "{arguments:?}: {text}");
+    }
+    stop(process);
+    // The groups that came are there again, and so is what they have.
+    let (process, welcome) = up(&data, port, &[]);
+    assert!(welcome.contains("group 3"), "{welcome}");
+    assert_eq!(ask(port + 2, &["DBSIZE"]), Reply::Integer(500));
+    assert_eq!(ask(port + 2, &all), Reply::Array(vec![Reply::bulk("v"); 500]));
+    stop(process);
 }

@@ -74,6 +74,8 @@ pub struct Client<S: Sharded> {
     /// Whom it takes for the leader of each group.
     leaders: BTreeMap<GroupId, NodeId>,
     lanes: BTreeMap<SlotId, Lane<S::Command>>,
+    /// The lanes in which something waits: few of the many that there are after a while.
+    busy: BTreeSet<SlotId>,
     /// Reads that are not answered, by their numbers: the first is number `reads_from`.
     reads: VecDeque<Option<(RequestId, S::Command)>>,
     reads_from: Seq,
@@ -98,6 +100,7 @@ impl<S: Sharded> Client<S> {
             routes: BTreeMap::new(),
             leaders: BTreeMap::new(),
             lanes: BTreeMap::new(),
+            busy: BTreeSet::new(),
             reads: VecDeque::new(),
             reads_from: 1,
             reads_before: 0,
@@ -118,7 +121,11 @@ impl<S: Sharded> Client<S> {
 
     /// How many requests are not answered.
     pub fn outstanding(&self) -> usize {
-        self.lanes.values().map(|lane| lane.window.len()).sum::<usize>() + self.reads.len()
+        self.busy_lanes().map(|(_, lane)| lane.window.len()).sum::<usize>() + self.reads.len()
+    }
+
+    fn busy_lanes(&self) -> impl Iterator<Item = (SlotId, &Lane<S::Command>)> {
+        self.busy.iter().filter_map(|slot| self.lanes.get(slot).map(|lane| (*slot, lane)))
     }
 
     pub(crate) fn on_request(&mut self, id: RequestId, request: Request<S::Command>, ctx: &mut Ctx<S>) {
@@ -133,7 +140,10 @@ impl<S: Sharded> Client<S> {
             }
             Request::Queries(queries) => {
                 let first = self.reads_from + self.reads.len() as u64;
-                self.reads.extend(ids.zip(queries).map(Some));
+                let mut reads: Vec<_> = ids.zip(queries).collect();
+                // What goes to one group gets numbers that follow each other, and so travels together.
+                reads.sort_by_cached_key(|(_, query)| self.route(S::slots(query, self.slot_count).home()));
+                self.reads.extend(reads.into_iter().map(Some));
                 self.ask(first, |_| true, ctx);
             }
             Request::Configure(_) | Request::HandOver => unreachable!("no client is asked that"),
@@ -153,6 +163,7 @@ impl<S: Sharded> Client<S> {
             lowest_before: 0,
         });
         lane.window.push(id, command);
+        self.busy.insert(home);
         home
     }
 
@@ -260,8 +271,7 @@ impl<S: Sharded> Client<S> {
         self.leaders.retain(|group, _| {
             self.configuration.as_ref().is_some_and(|known| known.groups.contains_key(group))
         });
-        let slots: BTreeSet<SlotId> = self.lanes.keys().copied().collect();
-        self.send_again(&slots, ctx);
+        self.send_again(&self.busy.clone(), ctx);
     }
 
     /// Sends everything again that has its home in one of these slots.
@@ -285,6 +295,9 @@ impl<S: Sharded> Client<S> {
             let lowest = lane.window.lowest();
             for (id, output) in lane.window.settle(first, outputs) {
                 ctx.reply(id, Response::Store(Outcome::Done(output)));
+            }
+            if lane.window.is_empty() {
+                self.busy.remove(&slot);
             }
             if lane.window.lowest() > lowest {
                 self.note_answered(from, slot);
@@ -381,7 +394,7 @@ impl<S: Sharded> Client<S> {
             Some(leader) => {
                 self.leaders.insert(group, leader);
                 let lanes =
-                    self.lanes.keys().filter(|slot| self.route(**slot).is_some_and(|(to, _)| to == group));
+                    self.busy.iter().filter(|slot| self.route(**slot).is_some_and(|(to, _)| to == group));
                 let slots: BTreeSet<SlotId> = lanes.copied().collect();
                 self.send_again(&slots, ctx);
             }
@@ -401,14 +414,16 @@ impl<S: Sharded> Client<S> {
             ctx.reply(id, Response::Store(Outcome::MayHaveHappened));
         }
         lane.life += 1;
+        if lane.window.is_empty() {
+            self.busy.remove(&slot);
+        }
         self.submit(BTreeSet::from([slot]), ctx);
     }
 
     pub(crate) fn on_retry(&mut self, ctx: &mut Ctx<S>) {
         self.is_retry_set = false;
-        let is_stuck =
-            |lane: &Lane<S::Command>| !lane.window.is_empty() && lane.window.lowest() == lane.lowest_before;
-        let stuck = self.lanes.iter().filter(|(_, lane)| is_stuck(lane)).map(|(slot, _)| *slot);
+        let is_stuck = |lane: &Lane<S::Command>| lane.window.lowest() == lane.lowest_before;
+        let stuck = self.busy_lanes().filter(|(_, lane)| is_stuck(lane)).map(|(slot, _)| slot);
         let stuck: BTreeSet<SlotId> = stuck.collect();
         let are_reads_stuck = !self.reads.is_empty() && self.reads_from == self.reads_before;
         if !stuck.is_empty() || are_reads_stuck {
@@ -427,19 +442,24 @@ impl<S: Sharded> Client<S> {
 
     /// One timer watches everything that is outstanding.
     fn set_retry(&mut self, ctx: &mut Ctx<S>) {
-        if self.is_retry_set || self.outstanding() == 0 {
+        if self.is_retry_set || self.busy.is_empty() && self.reads.is_empty() {
             return;
         }
         self.is_retry_set = true;
         self.reads_before = self.reads_from;
-        for lane in self.lanes.values_mut() {
-            lane.lowest_before = lane.window.lowest();
+        for slot in &self.busy {
+            if let Some(lane) = self.lanes.get_mut(slot) {
+                lane.lowest_before = lane.window.lowest();
+            }
         }
         ctx.set_timer(Timer::Retry, self.backoff.range());
     }
 
     pub(crate) fn assert_invariants(&self) {
-        self.lanes.values().for_each(|lane| lane.window.assert_invariants());
+        for (slot, lane) in self.busy_lanes() {
+            lane.window.assert_invariants();
+            assert!(!lane.window.is_empty(), "nothing waits in the lane of slot {slot}, which is busy");
+        }
         assert!(self.reads.front().is_none_or(Option::is_some), "an answered read is kept at the front");
     }
 }

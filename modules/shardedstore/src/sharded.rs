@@ -60,7 +60,11 @@ pub trait Sharded: StateMachine {
     }
 
     /// As [`query`](StateMachine::query), on the slots for which `is_served` says so.
-    fn query_among(&self, command: &Self::Command, is_served: &dyn Fn(SlotId) -> bool) -> Option<Self::Output> {
+    fn query_among(
+        &self,
+        command: &Self::Command,
+        is_served: &dyn Fn(SlotId) -> bool,
+    ) -> Option<Self::Output> {
         let _ = is_served;
         self.query(command)
     }

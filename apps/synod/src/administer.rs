@@ -1,0 +1,240 @@
+//! `synod group`, `synod slot`, `synod rebalance`, `synod config`: sends a node what an operator wants, as the command
+//! `SYNOD` over its port for clients, and shows how slots go where they belong now. Clients go on meanwhile; whoever stops
+//! looking stops nothing.
+
+use crate::cli::{Change, ConfigCommand, GroupCommand, SlotCommand, Target, usage_error};
+use crate::config::{Config, PASSWORD_VARIABLE};
+use crate::node::{GroupStatus, NodeStatus};
+use crate::{interrupt, status};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
+use synod_resp::{Reply, ReplyParser, write_request};
+
+/// A node that takes longer is away.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked where the slots are.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// Runs one of the commands that change or tell who owns what.
+pub fn run(change: &Change) -> ExitCode {
+    let (target, words) = match change {
+        Change::Group(GroupCommand::Join { group, nodes, target }) => {
+            let mut words = vec!["GROUP".to_owned(), "JOIN".to_owned(), group.clone()];
+            words.extend(nodes.iter().map(u32::to_string));
+            (target, words)
+        }
+        Change::Group(GroupCommand::Leave { group, target }) => {
+            (target, vec!["GROUP".to_owned(), "LEAVE".to_owned(), group.clone()])
+        }
+        Change::Slot(SlotCommand::Move { first, last, group, target }) => {
+            let slots = [first.to_string(), last.to_string(), group.clone()];
+            (target, ["SLOT".to_owned(), "MOVE".to_owned()].into_iter().chain(slots).collect())
+        }
+        Change::Rebalance(target) => (*target, vec!["REBALANCE".to_owned()]),
+        Change::Config(ConfigCommand::History { target }) => {
+            (target, vec!["CONFIG".to_owned(), "HISTORY".to_owned()])
+        }
+    };
+    let places = match Places::of(target) {
+        Ok(places) => places,
+        Err(problem) => return usage_error(&problem),
+    };
+    match places.ask(&words) {
+        Err(problem) => crate::node::fail(&problem),
+        Ok(Reply::Integer(number)) => {
+            println!("Configuration {number} has it.");
+            if target.no_wait || places.operators.is_empty() {
+                return ExitCode::SUCCESS;
+            }
+            watch(&places, number.cast_unsigned())
+        }
+        Ok(Reply::Array(lines)) => {
+            for line in lines {
+                if let Reply::Bulk(line) = line {
+                    println!("{}", String::from_utf8_lossy(&line));
+                }
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(Reply::Error(text)) => crate::node::fail(text.strip_prefix("ERR ").unwrap_or(&text)),
+        Ok(other) => crate::node::fail(&format!("it answered what no node would: {other:?}")),
+    }
+}
+
+/// Where the nodes are.
+struct Places {
+    clients: Vec<SocketAddr>,
+    operators: Vec<SocketAddr>,
+    password: Option<Vec<u8>>,
+}
+
+impl Places {
+    fn of(target: &Target) -> Result<Places, String> {
+        let mut password = std::env::var_os(PASSWORD_VARIABLE).map(std::ffi::OsString::into_encoded_bytes);
+        if let Some(node) = target.node {
+            return Ok(Places { clients: vec![node], operators: target.admin.clone(), password });
+        }
+        let place = target.data.display();
+        let files = crate::up::config_files(&target.data).map_err(|error| {
+            format!(
+                "--data {place}: {error}; give the directory of `synod up`, or a node's address with --node"
+            )
+        })?;
+        let (mut clients, mut operators) = (Vec::new(), Vec::new());
+        for file in files {
+            let config = Config::read(&file)?;
+            clients.push(config.listen);
+            operators.extend(config.admin_listen);
+            if let (None, Some(file)) = (&password, &config.password_file) {
+                let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+                password = text.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);
+            }
+        }
+        if clients.is_empty() {
+            return Err(format!("--data {place}: no cluster was started there; start one by `synod up`"));
+        }
+        Ok(Places { clients, operators, password })
+    }
+
+    /// Asks the first node that can be reached.
+    fn ask(&self, words: &[String]) -> Result<Reply, String> {
+        let mut problem = String::new();
+        for address in &self.clients {
+            match TcpStream::connect_timeout(address, PATIENCE) {
+                Err(error) => problem = format!("{address}: {error}; is the cluster up?"),
+                Ok(stream) => {
+                    return self.converse(stream, words).map_err(|error| {
+                        format!("{address}: {error}; it may have happened: see `synod config history`")
+                    });
+                }
+            }
+        }
+        Err(problem)
+    }
+
+    fn converse(&self, mut stream: TcpStream, words: &[String]) -> std::io::Result<Reply> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut request = Vec::new();
+        if let Some(password) = &self.password {
+            write_request(&mut request, &[b"AUTH".as_slice(), password]);
+        }
+        let command: Vec<&[u8]> =
+            std::iter::once(b"SYNOD".as_slice()).chain(words.iter().map(String::as_bytes)).collect();
+        write_request(&mut request, &command);
+        stream.write_all(&request)?;
+        let (mut parser, mut input, mut piece) = (ReplyParser::default(), Vec::new(), [0; 4096]);
+        let mut awaited = 1 + usize::from(self.password.is_some());
+        loop {
+            let parsed = parser.advance(&input).map_err(|error| std::io::Error::other(error.to_string()))?;
+            if let Some(reply) = parsed {
+                parser.release_from(&mut input);
+                awaited -= 1;
+                if awaited == 0 || matches!(reply, Reply::Error(_)) {
+                    return Ok(reply);
+                }
+                continue;
+            }
+            match stream.read(&mut piece)? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                read => input.extend_from_slice(&piece[..read]),
+            }
+        }
+    }
+}
+
+/// What each group says of itself: its leader, or else whoever has executed most.
+pub(crate) fn newest_of_groups(said: &[NodeStatus]) -> BTreeMap<u32, &GroupStatus> {
+    let mut newest: BTreeMap<u32, &GroupStatus> = BTreeMap::new();
+    for group in said.iter().flat_map(|node| &node.groups) {
+        let known = newest.entry(group.group).or_insert(group);
+        let rank = |status: &GroupStatus| (status.role == "leader", status.chosen_through);
+        if rank(group) > rank(known) {
+            *known = group;
+        }
+    }
+    newest
+}
+
+/// How many slots each group owns, of a configuration's slots as text.
+pub(crate) fn counts_of(runs: &str) -> BTreeMap<u32, usize> {
+    let mut counts = BTreeMap::new();
+    for run in runs.split(',') {
+        let Some((slots, owner)) = run.split_once(":g") else { continue };
+        let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
+        let bounds = (first.parse::<usize>(), last.parse::<usize>());
+        if let ((Ok(first), Ok(last)), Ok(owner)) = (bounds, owner.parse()) {
+            *counts.entry(owner).or_default() += last + 1 - first;
+        }
+    }
+    counts
+}
+
+/// How many slots are not yet where a configuration has them; `None` while it is not known.
+fn missing(said: &[NodeStatus], number: u64) -> Option<usize> {
+    let known = said.iter().filter_map(|node| node.configuration.as_ref());
+    let (_, runs) = known.max_by_key(|(known, _)| *known).filter(|(known, _)| *known >= number)?;
+    let groups = newest_of_groups(said);
+    let mut missing = 0;
+    for (group, count) in counts_of(runs) {
+        let status = groups.get(&group);
+        missing += count.saturating_sub(status.map_or(0, |status| status.slots - status.leaving));
+    }
+    let is_settled = |status: &&GroupStatus| {
+        status.configuration.is_some_and(|at| at >= number) && status.leaving + status.coming == 0
+    };
+    // What none lacks may still be with who gave it.
+    Some(if missing == 0 && !groups.values().all(|status| is_settled(&status)) { 1 } else { missing })
+}
+
+/// Shows how slots move until they are where the configuration has them.
+fn watch(places: &Places, number: u64) -> ExitCode {
+    interrupt::listen();
+    let mut bar: Option<ProgressBar> = None;
+    while !interrupt::is_wanted() {
+        let said: Vec<NodeStatus> =
+            places.operators.iter().filter_map(|address| status::ask(*address).ok()).collect();
+        match missing(&said, number) {
+            Some(0) => {
+                if let Some(bar) = &bar {
+                    bar.finish_and_clear();
+                }
+                println!("Every slot is where it belongs.");
+                return ExitCode::SUCCESS;
+            }
+            Some(left) => {
+                let bar = bar.get_or_insert_with(|| progress_bar(left));
+                bar.set_length(bar.length().unwrap_or(0).max(left as u64));
+                bar.set_position(bar.length().unwrap_or(0) - left as u64);
+            }
+            None => {}
+        }
+        sleep(ROUND);
+    }
+    println!("Not waiting any more; the slots go on. See how it is: synod status");
+    ExitCode::SUCCESS
+}
+
+fn progress_bar(left: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("slots moved {pos} of {len} [{bar:40}] {elapsed}");
+    let bar = ProgressBar::new(left as u64);
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts_of;
+
+    #[test]
+    fn slots_are_counted_of_a_configurations_text() {
+        let counts = counts_of("0-8191:g1,8192:g3,8193-16383:g2");
+        assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(1, 8192), (2, 8191), (3, 1)]);
+    }
+}
