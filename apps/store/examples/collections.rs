@@ -14,7 +14,7 @@ struct Nobody;
 
 impl Facts for Nobody {
     fn cluster(&self) -> Cluster {
-        Cluster { nodes: Vec::new(), myself: 0, leader: None, epoch: 0 }
+        Cluster::of_one_group(Vec::new(), 0, None)
     }
 
     fn statistics(&self) -> Statistics {

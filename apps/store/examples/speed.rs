@@ -17,7 +17,7 @@ impl Facts for Nobody {
     fn cluster(&self) -> Cluster {
         let node =
             ClusterNode { id: String::new(), host: String::new(), port: 0, peer_port: 0, is_connected: true };
-        Cluster { nodes: vec![node], myself: 0, leader: Some(0), epoch: 0 }
+        Cluster::of_one_group(vec![node], 0, Some(0))
     }
 
     fn statistics(&self) -> Statistics {

@@ -1,23 +1,32 @@
 //! The replicated command: one allocation, shared by everyone who holds it.
 
 use crate::operation::Operation;
+use crate::{Keyspace, SlotId};
 use std::fmt;
 use std::sync::Arc;
+use synod_shardedstore::Slots;
 use synod_stdx::{Malformed, Reader, Wire, put_u64};
 
 /// A command to the keyspace: what to do, and the proposer's wall clock.
 ///
-/// Its byte form is: version, flags, time (8 bytes, little-endian), operation. A clone shares the bytes.
+/// Its byte form is: version, flags, the lowest slot that it touches (2 bytes, little-endian), time (8 bytes), operation. A
+/// clone shares the bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Command {
     bytes: Arc<[u8]>,
 }
 
 /// The version of the byte form. A node that meets a higher one refuses it.
-const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 10;
+const VERSION: u8 = 2;
+const SLOT_AT: usize = 2;
+const TIME_AT: usize = 4;
+const HEADER_BYTES: usize = 12;
 const FLAG_READ_ONLY: u8 = 1;
 const FLAG_LOGGED: u8 = 2;
+/// It touches more slots than one.
+const FLAG_SEVERAL: u8 = 4;
+/// It is about all keys: whoever submits it asks group after group.
+const FLAG_ALL_KEYS: u8 = 8;
 
 /// How a command reaches the state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +48,11 @@ impl Command {
         scratch.clear();
         let read_only = if operation.is_read_only() { FLAG_READ_ONLY } else { 0 };
         let logged = if route == Route::Log { FLAG_LOGGED } else { 0 };
-        scratch.extend_from_slice(&[VERSION, read_only | logged]);
+        let all_keys = if operation.is_about_all_keys() { FLAG_ALL_KEYS } else { 0 };
+        let (home, is_several) = home_of(operation);
+        let several = if is_several { FLAG_SEVERAL } else { 0 };
+        scratch.extend_from_slice(&[VERSION, read_only | logged | several | all_keys]);
+        scratch.extend_from_slice(&home.number().to_le_bytes());
         put_u64(scratch, now_ms);
         operation.encode(scratch);
         let command = Command { bytes: Arc::from(scratch.as_slice()) };
@@ -50,9 +63,40 @@ impl Command {
         command
     }
 
-    /// A command that tells the state the time, so that keys which are due are removed although nobody asks.
-    pub fn tick(now_ms: u64) -> Command {
-        Command::new(now_ms, &Operation::Tick {}, Route::Log, &mut Vec::new())
+    /// A command that tells the state that holds `slot` the time, so that keys which are due are removed although nobody
+    /// asks.
+    pub fn tick(now_ms: u64, slot: SlotId) -> Command {
+        let tick = Operation::Tick { slot: slot.number().into() };
+        Command::new(now_ms, &tick, Route::Log, &mut Vec::new())
+    }
+
+    /// The slots that it touches: those of the keys that it names, and that of the client whose exactly-once command it
+    /// is. What names no key touches one slot too, that of its cursor or some slot: it runs where that is.
+    pub fn slots(&self) -> Slots {
+        if !self.has_several_slots() {
+            return Slots::One(self.home());
+        }
+        let mut slots = Vec::new();
+        if let Ok(operation) = self.operation() {
+            for_each_slot(&operation, &mut |slot| slots.push(slot));
+        }
+        if slots.is_empty() { Slots::One(self.home()) } else { Slots::of(slots) }
+    }
+
+    /// Whether it touches more than one slot.
+    pub(crate) fn has_several_slots(&self) -> bool {
+        self.bytes[1] & FLAG_SEVERAL != 0
+    }
+
+    /// The lowest slot that it touches.
+    fn home(&self) -> SlotId {
+        let number = u16::from_le_bytes([self.bytes[SLOT_AT], self.bytes[SLOT_AT + 1]]);
+        SlotId::new(number.into()).expect("a command names a slot")
+    }
+
+    /// Whether it is about all keys, wherever they are: then [`Walk`](crate::Walk) makes commands of it that are not.
+    pub fn is_about_all_keys(&self) -> bool {
+        self.bytes[1] & FLAG_ALL_KEYS != 0
     }
 
     /// Whether it changes no key and need not go through the log, so that a query may answer it.
@@ -62,13 +106,18 @@ impl Command {
 
     /// The proposer's wall clock, in ms since 1970.
     pub fn now_ms(&self) -> u64 {
-        let time = self.bytes[2..HEADER_BYTES].try_into().expect("a command has its header");
+        let time = self.bytes[TIME_AT..HEADER_BYTES].try_into().expect("a command has its header");
         u64::from_le_bytes(time)
     }
 
     /// How many bytes it takes.
     pub fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The byte form of what it says to do.
+    pub(crate) fn operation_bytes(&self) -> &[u8] {
+        &self.bytes[HEADER_BYTES..]
     }
 
     /// What it says to do.
@@ -80,6 +129,33 @@ impl Command {
     }
 }
 
+/// Calls `see` with each slot that `operation` touches, some perhaps several times.
+fn for_each_slot(operation: &Operation<'_>, see: &mut impl FnMut(SlotId)) {
+    operation.for_each_key(&mut |key| see(SlotId::of(key)));
+    match operation {
+        Operation::Once { client, .. } => see(Keyspace::slot_of_client(*client)),
+        Operation::Tick { slot }
+        | Operation::Stretch { first: slot, .. }
+        | Operation::CountInSlot { slot }
+        | Operation::KeysInSlot { slot, .. } => SlotId::new(*slot).into_iter().for_each(see),
+        Operation::Scan { cursor, .. } => {
+            let position = crate::keyspace::position_of(*cursor);
+            position.and_then(|position| SlotId::new(position.slot.into())).into_iter().for_each(see);
+        }
+        _ => {}
+    }
+}
+
+/// The lowest slot that `operation` touches, and whether it touches another one; some slot, if it touches none.
+fn home_of(operation: &Operation<'_>) -> (SlotId, bool) {
+    let (mut home, mut is_several) = (None, false);
+    for_each_slot(operation, &mut |slot| {
+        is_several |= home.is_some_and(|home| home != slot);
+        home = Some(home.map_or(slot, |home: SlotId| home.min(slot)));
+    });
+    (home.unwrap_or(SlotId::of(b"")), is_several)
+}
+
 impl Wire for Command {
     fn encode(&self, out: &mut Vec<u8>) {
         self.bytes.encode(out);
@@ -87,10 +163,12 @@ impl Wire for Command {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let bytes = input.bytes()?;
-        match bytes.first() {
-            Some(&VERSION) if bytes.len() > HEADER_BYTES => Ok(Command { bytes: Arc::from(bytes) }),
-            _ => Err(Malformed("no command of a version that this program reads")),
-        }
+        let (Some(&VERSION), true) = (bytes.first(), bytes.len() > HEADER_BYTES) else {
+            return Err(Malformed("no command of a version that this program reads"));
+        };
+        let slot = u16::from_le_bytes([bytes[SLOT_AT], bytes[SLOT_AT + 1]]);
+        SlotId::new(slot.into()).ok_or(Malformed("a command on no slot"))?;
+        Ok(Command { bytes: Arc::from(bytes) })
     }
 }
 

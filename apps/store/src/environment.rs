@@ -1,5 +1,6 @@
 //! What a session needs to know of the world around it. It asks for nothing else.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The world at the moment of one command.
@@ -82,23 +83,51 @@ pub trait Facts {
     fn clients(&self, ids: Option<&[u64]>) -> String;
 }
 
-/// The nodes of the group that serves all slots.
+/// The nodes, and which of them leads the groups that serve the slots.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cluster {
     /// All nodes.
     pub nodes: Vec<ClusterNode>,
     /// Which of them this is.
     pub myself: usize,
-    /// Which of them leads, if that is known.
-    pub leader: Option<usize>,
-    /// How often the leader changed: the epoch that clients see.
+    /// The slots, in order: stretches whose slots have one owner. None while no configuration is known.
+    pub runs: Vec<SlotRun>,
+    /// Grows whenever a leader or an owner changes: the epoch that clients see.
     pub epoch: u64,
 }
 
+/// Slots that follow each other and are led by one node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotRun {
+    /// The first slot.
+    pub first: u16,
+    /// The last slot.
+    pub last: u16,
+    /// The node that leads the group that owns them, if that is known.
+    pub leader: Option<usize>,
+}
+
 impl Cluster {
-    /// The node that clients are sent to: the leader, or this one while none is known.
+    /// One group that serves all slots, led by the node `leader`.
+    pub fn of_one_group(nodes: Vec<ClusterNode>, myself: usize, leader: Option<usize>) -> Cluster {
+        let all = SlotRun { first: 0, last: crate::SLOT_COUNT - 1, leader };
+        Cluster { nodes, myself, runs: vec![all], epoch: 1 }
+    }
+
+    /// The node that clients are sent to for the slots of `run`: the one that leads, or this one while none is known.
+    pub(crate) fn master_of(&self, run: &SlotRun) -> usize {
+        run.leader.unwrap_or(self.myself)
+    }
+
+    /// The nodes that clients are sent to for some slots.
+    pub(crate) fn masters(&self) -> BTreeSet<usize> {
+        self.runs.iter().map(|run| self.master_of(run)).collect()
+    }
+
+    /// The master that this node is, or copies.
     pub(crate) fn primary(&self) -> usize {
-        self.leader.unwrap_or(self.myself)
+        let masters = self.masters();
+        if masters.contains(&self.myself) { self.myself } else { *masters.first().unwrap_or(&self.myself) }
     }
 }
 

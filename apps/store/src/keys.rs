@@ -66,7 +66,7 @@ impl Keyspace {
                 });
                 Reply::Array(live.map(|(_, key, _)| Reply::Bulk(key.bytes.clone())).collect())
             }
-            Operation::Scan { .. } => self.scan(operation),
+            Operation::Scan { .. } => self.scan(operation, &|_| true),
             Operation::DbSize {} => Reply::Integer(self.space.len() as i64),
             Operation::Ttl { key, form } => self.time_to_live(&Probe::new(key), *form, now_ms),
             Operation::Object { key, aspect } => match self.find(&Probe::new(key)) {
@@ -151,18 +151,24 @@ impl Keyspace {
         found.map_or(Reply::Null, |(_, key, _)| Reply::Bulk(key.bytes.clone()))
     }
 
-    fn scan(&self, operation: &Operation<'_>) -> Reply {
+    /// Ends where the slots end that are served here, at the latest: the cursor leads on to where the next one is.
+    pub(crate) fn scan(&self, operation: &Operation<'_>, is_served: &dyn Fn(SlotId) -> bool) -> Reply {
         let Operation::Scan { cursor, count, pattern, kind } = operation else { return NO_SUCH_KEY };
-        let (mut keys, mut next, mut last) = (Vec::new(), 0, None);
+        let (mut keys, mut next, mut seen, mut last) = (Vec::new(), 0, 0, None);
         let from = position_of(*cursor);
-        let walk = from.into_iter().flat_map(|from| self.space.walk(from));
-        for (seen, (position, key, entry)) in walk.enumerate() {
+        let end = from.map_or(0, |from| self.end_of_stretch(from.slot, is_served));
+        if (1..SLOT_COUNT).contains(&end) {
+            next = cursor_of(Position { slot: end, hash: 0 });
+        }
+        let walk = from.into_iter().flat_map(|from| self.space.walk_until(from, end));
+        for (position, key, entry) in walk {
             let here = cursor_of(position);
             // Keys that share a cursor come together, so that none is passed over.
-            if seen as u64 >= *count && last != Some(here) {
+            if seen >= *count && last != Some(here) {
                 next = here;
                 break;
             }
+            seen += 1;
             last = Some(here);
             let is_wanted = !entry.is_expired(self.clock_ms)
                 && pattern.is_none_or(|pattern| glob::matches(pattern, &key.bytes))

@@ -11,11 +11,12 @@
 //! Each logged command also examines a few keys further on and removes those that expired: bounded work, the same on
 //! every replica. [`Command::tick`] does more of it.
 
-use crate::key::Probe;
+use crate::key::{Probe, hash_of};
 use crate::operation::{Absent, Operation};
 use crate::space::{Position, Space};
 use crate::value::{Entry, Kind};
-use crate::{Command, SLOT_COUNT};
+use crate::{Command, SLOT_COUNT, SlotId};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use synod_clientserver::{Admission, ClientId, Sessions};
@@ -23,9 +24,9 @@ use synod_node::StateMachine;
 use synod_resp::Reply;
 use synod_stdx::{Reader, mark};
 
-/// The table of sessions is split, so that a write after a snapshot copies a small part of it.
-pub(crate) const SESSION_SHARDS: usize = 64;
-const SESSIONS_PER_SHARD_MAX: usize = 65_536 / SESSION_SHARDS;
+/// How many exactly-once clients a slot remembers. A client has its slot by its number: 65,536 clients are four to a slot,
+/// and more than this one time in a million.
+const SESSIONS_PER_SLOT_MAX: usize = 16;
 const RESULTS_PER_SESSION_MAX: usize = 64;
 /// How many keys a logged command examines, and how many a tick does.
 const SWEEP_KEYS: usize = 4;
@@ -38,8 +39,12 @@ pub struct Keyspace {
     pub(crate) clock_ms: u64,
     /// Where the removal of expired keys goes on.
     pub(crate) sweep: Position,
-    pub(crate) sessions: Vec<Arc<Sessions<Reply>>>,
+    /// What exactly-once clients did, by the slots of their numbers.
+    pub(crate) sessions: Arc<BTreeMap<SlotId, SlotSessions>>,
 }
+
+/// What the exactly-once clients of one slot did.
+pub(crate) type SlotSessions = Arc<Sessions<Reply>>;
 
 impl Default for Keyspace {
     fn default() -> Self {
@@ -50,13 +55,13 @@ impl Default for Keyspace {
 impl Keyspace {
     /// A store without keys.
     pub fn new() -> Self {
-        let sessions = Arc::new(Sessions::new(SESSIONS_PER_SHARD_MAX, RESULTS_PER_SESSION_MAX));
-        Keyspace {
-            space: Space::new(),
-            clock_ms: 0,
-            sweep: Position::START,
-            sessions: vec![sessions; SESSION_SHARDS],
-        }
+        Keyspace { space: Space::new(), clock_ms: 0, sweep: Position::START, sessions: Arc::default() }
+    }
+
+    /// The slot with which the record of an exactly-once client moves.
+    pub(crate) fn slot_of_client(client: u64) -> SlotId {
+        let slot = hash_of(&client.to_le_bytes()) % u64::from(SLOT_COUNT);
+        SlotId::new(slot).expect("there are so many")
     }
 
     /// How many keys there are, those that expired but were not removed yet included.
@@ -87,7 +92,7 @@ impl Keyspace {
         }
         let mut is_due = false;
         if let Ok(operation) = command.operation() {
-            operation.for_each_key_read(&mut |key| {
+            operation.for_each_key(&mut |key| {
                 is_due |= self.find(&Probe::new(key)).is_some_and(|entry| entry.is_expired(command.now_ms()));
             });
         }
@@ -118,6 +123,42 @@ impl Keyspace {
         }
     }
 
+    /// Applies a command on the slots that are served here.
+    pub(crate) fn run_command(&mut self, command: &Command, is_served: &dyn Fn(SlotId) -> bool) -> Reply {
+        let Ok(operation) = command.operation() else { return MALFORMED };
+        self.clock_ms = self.clock_ms.max(command.now_ms());
+        self.sweep_expired(SWEEP_KEYS);
+        if self.space.expiring() > 0 {
+            // A read that came here because its key's time has come also removes it.
+            operation.for_each_key(&mut |key| self.drop_if_expired(&Probe::new(key)));
+        }
+        match operation {
+            Operation::Stretch { first, step } => self.run_stretch(first, step, is_served),
+            Operation::Scan { .. } => self.scan(&operation, is_served),
+            _ => self.run(&operation),
+        }
+    }
+
+    /// Answers a command that changes nothing, on the slots that are served here; `None` if only the log can.
+    pub(crate) fn answer_command(
+        &self,
+        command: &Command,
+        is_served: &dyn Fn(SlotId) -> bool,
+    ) -> Option<Reply> {
+        assert!(command.is_read_only(), "a query changes nothing");
+        if self.is_due_for(command) {
+            mark!("store.read_moves_the_clock");
+            return None;
+        }
+        let now_ms = self.clock_ms.max(command.now_ms());
+        Some(match command.operation() {
+            Err(_) => MALFORMED,
+            Ok(Operation::Stretch { first, step }) => self.answer_stretch(first, step, is_served),
+            Ok(operation @ Operation::Scan { .. }) => self.scan(&operation, is_served),
+            Ok(operation) => self.answer(&operation, now_ms),
+        })
+    }
+
     /// Runs a step of a client: not a transaction, not an exactly-once wrapper.
     fn run_step(&mut self, step: &[u8]) -> Reply {
         match Operation::decode(&mut Reader::new(step)) {
@@ -132,7 +173,7 @@ impl Keyspace {
     /// Runs an operation that is not read-only, or one that is.
     fn run(&mut self, operation: &Operation<'_>) -> Reply {
         match operation {
-            Operation::Tick {} => {
+            Operation::Tick { .. } => {
                 self.sweep_expired(SWEEP_TICK_KEYS);
                 Reply::OK
             }
@@ -164,12 +205,14 @@ impl Keyspace {
     }
 
     fn run_once(&mut self, client: u64, sequence: u64, step: &[u8]) -> Reply {
-        let shard = (client % SESSION_SHARDS as u64) as usize;
+        let slot = Keyspace::slot_of_client(client);
         let id = ClientId::from_bits(client);
         if sequence == 0 {
             return Reply::error("ERR the sequence numbers of ONCE begin with 1");
         }
-        match self.sessions[shard].admit(id, sequence) {
+        let known = self.sessions.get(&slot);
+        let fresh = if sequence == 1 { Admission::Run } else { Admission::Forgotten };
+        match known.map_or(fresh, |sessions| sessions.admit(id, sequence)) {
             Admission::Again(reply) => {
                 mark!("store.once_answered_again");
                 reply.clone()
@@ -183,7 +226,9 @@ impl Keyspace {
             ),
             Admission::Run => {
                 let reply = self.run_step(step);
-                Arc::make_mut(&mut self.sessions[shard]).record(id, sequence, 0, reply.clone());
+                let empty = || Arc::new(Sessions::new(SESSIONS_PER_SLOT_MAX, RESULTS_PER_SESSION_MAX));
+                let sessions = Arc::make_mut(&mut self.sessions).entry(slot).or_insert_with(empty);
+                Arc::make_mut(sessions).record(id, sequence, 0, reply.clone());
                 reply
             }
         }
@@ -260,7 +305,7 @@ impl Keyspace {
 }
 
 /// A command that this program does not know: a newer version wrote it. Every replica of this version answers so.
-const MALFORMED: Reply =
+pub(crate) const MALFORMED: Reply =
     Reply::error("ERR this command was written by a newer version; upgrade all nodes first");
 
 impl StateMachine for Keyspace {
@@ -268,14 +313,7 @@ impl StateMachine for Keyspace {
     type Output = Reply;
 
     fn apply(&mut self, command: &Command) -> Reply {
-        let Ok(operation) = command.operation() else { return MALFORMED };
-        self.clock_ms = self.clock_ms.max(command.now_ms());
-        self.sweep_expired(SWEEP_KEYS);
-        if self.space.expiring() > 0 {
-            // A read that came here because its key's time has come also removes it.
-            operation.for_each_key_read(&mut |key| self.drop_if_expired(&Probe::new(key)));
-        }
-        self.run(&operation)
+        self.run_command(command, &|_| true)
     }
 
     fn is_read_only(command: &Command) -> bool {
@@ -283,13 +321,7 @@ impl StateMachine for Keyspace {
     }
 
     fn query(&self, command: &Command) -> Option<Reply> {
-        assert!(command.is_read_only(), "a query changes nothing");
-        if self.is_due_for(command) {
-            mark!("store.read_moves_the_clock");
-            return None;
-        }
-        let now_ms = self.clock_ms.max(command.now_ms());
-        Some(command.operation().map_or(MALFORMED, |operation| self.answer(&operation, now_ms)))
+        self.answer_command(command, &|_| true)
     }
 
     fn bytes(command: &Command) -> usize {

@@ -36,6 +36,7 @@
 //! absent, came and went does not abort the transaction, for its state is the one that was seen; `DBSIZE` counts keys
 //! that expired and were not removed yet, as a stock server does. `docs/redis-compatibility.md` has all of it.
 
+mod administration;
 mod collection;
 mod command;
 mod dictionary;
@@ -54,6 +55,7 @@ mod parse;
 mod parse_keys;
 mod session;
 mod set;
+mod sharded;
 mod snapshot;
 mod sorted_set;
 mod space;
@@ -62,13 +64,17 @@ mod table;
 mod table_session;
 mod tree;
 mod value;
+mod walk;
 
+pub use administration::Administration;
 pub use command::Command;
-pub use environment::{Cluster, ClusterNode, Environment, Facts, Password, Settings, Statistics};
+pub use environment::{Cluster, ClusterNode, Environment, Facts, Password, Settings, SlotRun, Statistics};
 pub use keyspace::Keyspace;
 pub use outcome::Outcome;
 pub use session::{Action, Awaiting, Session};
+pub use sharded::Fragment;
 pub use synod_shardedstore::{SLOT_COUNT, SlotId};
+pub use walk::{Progress, Walk};
 
 #[cfg(test)]
 mod tests;

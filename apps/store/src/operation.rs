@@ -102,8 +102,8 @@ macro_rules! operations {
 }
 
 operations! {
-    /// Nothing but the time: keys that are due are removed.
-    1 Tick {},
+    /// Nothing but the time, where `slot` is: keys that are due are removed.
+    1 Tick { slot: u64 },
     /// Answers `text` as an error: what a bad command inside a transaction becomes.
     2 Fail { text: &'a [u8] },
     /// The versions of keys, for a later `Transaction`.
@@ -150,6 +150,9 @@ operations! {
     /// Answers `text` as an error, unless the key is absent or holds another type: what is wrong with a command's words
     /// is told after that by some commands.
     47 Refuse { key: &'a [u8], kind: Kind, absent: Absent, text: &'a [u8] },
+    /// `step`, which is about all keys, on the slots from `first` on, as far as they are served where it runs. Answers the
+    /// first slot behind these, and what came of it.
+    48 Stretch { first: u64, step: &'a [u8] },
     50 Hashes { operation: HashOperation<'a> },
     51 Lists { operation: ListOperation<'a> },
     52 Sets { operation: SetOperation<'a> },
@@ -186,7 +189,10 @@ impl Operation<'_> {
             Operation::Transaction { steps, .. } => steps.iter().all(|step| {
                 Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.is_read_only())
             }),
-            Operation::Tick {}
+            Operation::Stretch { step, .. } => {
+                Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.is_read_only())
+            }
+            Operation::Tick { .. }
             | Operation::Once { .. }
             | Operation::Set { .. }
             | Operation::GetDel { .. }
@@ -206,61 +212,75 @@ impl Operation<'_> {
         }
     }
 
-    /// Calls `see` with each key that a read-only operation looks at by its name.
-    pub(crate) fn for_each_key_read(&self, see: &mut impl FnMut(&[u8])) {
+    /// Whether it is about all keys: more than a command on a few slots can see.
+    pub(crate) fn is_about_all_keys(&self) -> bool {
+        matches!(
+            self,
+            Operation::DbSize {} | Operation::Keys { .. } | Operation::RandomKey { .. } | Operation::Flush {}
+        )
+    }
+
+    /// Calls `see` with each key that it names, to read or to write.
+    pub(crate) fn for_each_key(&self, see: &mut impl FnMut(&[u8])) {
         match self {
             Operation::Get { key }
-            | Operation::FailIfPresent { key, .. }
+            | Operation::Set { key, .. }
+            | Operation::GetDel { key }
+            | Operation::GetEx { key, .. }
+            | Operation::Append { key, .. }
             | Operation::StrLen { key }
             | Operation::GetRange { key, .. }
-            | Operation::GetEx { key, .. }
+            | Operation::SetRange { key, .. }
+            | Operation::Add { key, .. }
+            | Operation::AddFloat { key, .. }
+            | Operation::FailIfPresent { key, .. }
             | Operation::Type { key }
+            | Operation::ExpireAt { key, .. }
             | Operation::Ttl { key, .. }
+            | Operation::Persist { key }
             | Operation::Object { key, .. }
             | Operation::Refuse { key, .. } => see(key),
-            Operation::Hashes { operation } => operation.key_read().into_iter().for_each(see),
-            Operation::Lists { operation } => operation.key_read().into_iter().for_each(see),
-            Operation::Sets { operation } => operation.for_each_key_read(see),
-            Operation::SortedSets { operation } => operation.for_each_key_read(see),
-            Operation::Versions { keys } | Operation::MGet { keys } | Operation::Exists { keys } => {
-                keys.iter().for_each(see);
+            Operation::Hashes { operation } => see(operation.key()),
+            Operation::Lists { operation } => operation.for_each_key(see),
+            Operation::Sets { operation } => operation.for_each_key(see),
+            Operation::SortedSets { operation } => operation.for_each_key(see),
+            Operation::Versions { keys }
+            | Operation::MGet { keys }
+            | Operation::Del { keys }
+            | Operation::Exists { keys } => keys.iter().for_each(see),
+            Operation::MSet { pairs } | Operation::MSetNx { pairs } => {
+                pairs.iter().step_by(2).for_each(see);
+            }
+            Operation::Rename { from, to }
+            | Operation::RenameNx { from, to }
+            | Operation::Copy { from, to, .. } => {
+                see(from);
+                see(to);
             }
             Operation::Transaction { watches, steps } => {
                 watches.iter().step_by(2).for_each(&mut *see);
-                for step in steps.iter() {
-                    if let Ok(operation) = Operation::decode(&mut Reader::new(step)) {
-                        // Transactions do not nest: the words of a client cannot make one, and none is run.
-                        if !matches!(operation, Operation::Transaction { .. }) {
-                            operation.for_each_key_read(see);
-                        }
-                    }
-                }
+                steps.iter().for_each(|step| for_each_key_of_step(step, see));
             }
-            Operation::Tick {}
+            Operation::Once { step, .. } => for_each_key_of_step(step, see),
+            Operation::Tick { .. }
             | Operation::Fail { .. }
-            | Operation::Once { .. }
-            | Operation::Set { .. }
-            | Operation::GetDel { .. }
-            | Operation::MSet { .. }
-            | Operation::MSetNx { .. }
-            | Operation::Append { .. }
-            | Operation::SetRange { .. }
-            | Operation::Add { .. }
-            | Operation::AddFloat { .. }
-            | Operation::Del { .. }
-            | Operation::Rename { .. }
-            | Operation::RenameNx { .. }
-            | Operation::Copy { .. }
             | Operation::RandomKey { .. }
             | Operation::Keys { .. }
             | Operation::Scan { .. }
             | Operation::DbSize {}
             | Operation::Flush {}
-            | Operation::ExpireAt { .. }
-            | Operation::Persist { .. }
+            | Operation::Stretch { .. }
             | Operation::CountInSlot { .. }
             | Operation::KeysInSlot { .. } => {}
         }
+    }
+}
+
+fn for_each_key_of_step(step: &[u8], see: &mut impl FnMut(&[u8])) {
+    match Operation::decode(&mut Reader::new(step)) {
+        // Neither nests: the words of a client cannot make one that does, and none is run.
+        Ok(Operation::Transaction { .. } | Operation::Once { .. }) | Err(_) => {}
+        Ok(operation) => operation.for_each_key(see),
     }
 }
 

@@ -1,15 +1,15 @@
 //! The byte form of a whole keyspace: what a replica that fell behind is sent, and what a restart reads.
 
-use crate::keyspace::SESSION_SHARDS;
 use crate::space::{Position, Space};
 use crate::value::Entry;
-use crate::{Keyspace, SLOT_COUNT};
+use crate::{Keyspace, SLOT_COUNT, SlotId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use synod_clientserver::Sessions;
 use synod_stdx::{Malformed, Reader, Wire, put_bytes, put_u64, put_varint};
 
 /// The version of this form; a higher one is refused.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Wire for Keyspace {
     fn encode(&self, out: &mut Vec<u8>) {
@@ -18,8 +18,10 @@ impl Wire for Keyspace {
         put_varint(out, self.space.version());
         put_varint(out, u64::from(self.sweep.slot));
         put_u64(out, self.sweep.hash);
-        for shard in &self.sessions {
-            shard.encode(out);
+        put_varint(out, self.sessions.len() as u64);
+        for (slot, sessions) in &*self.sessions {
+            slot.encode(out);
+            sessions.encode(out);
         }
         put_varint(out, self.space.len());
         for (_, key, entry) in self.space.walk(Position::START) {
@@ -37,8 +39,9 @@ impl Wire for Keyspace {
         let slot = u16::try_from(input.varint()?).ok().filter(|slot| *slot < SLOT_COUNT);
         let slot = slot.ok_or(Malformed("no such slot"))?;
         let sweep = Position { slot, hash: input.u64()? };
-        let sessions = (0..SESSION_SHARDS).map(|_| Ok(Arc::new(Sessions::decode(input)?)));
-        let sessions = sessions.collect::<Result<_, Malformed>>()?;
+        let count = input.length(4)?;
+        let sessions = (0..count).map(|_| Ok((SlotId::decode(input)?, Arc::new(Sessions::decode(input)?))));
+        let sessions = Arc::new(sessions.collect::<Result<BTreeMap<_, _>, Malformed>>()?);
         let mut space = Space::new();
         // A key takes a length, and its entry a type, a length, a version and an expiry.
         for _ in 0..input.length(5)? {

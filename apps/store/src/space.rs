@@ -164,6 +164,34 @@ impl Space {
         Some(entry)
     }
 
+    /// Lets a key hold what another space held under it, with the version that it had there; or nothing.
+    pub(crate) fn place(&mut self, probe: &Probe<'_>, entry: Option<Entry>) {
+        let Some(entry) = entry else {
+            self.remove(probe);
+            return;
+        };
+        self.expiring += u64::from(entry.expires_at_ms.is_some());
+        let map = slot_mut(&mut self.chunks, probe.slot);
+        let old = match map.get_mut(probe as &dyn Hashed) {
+            Some(stored) => Some(std::mem::replace(stored, entry)),
+            None => map.insert(Key::new(probe), entry),
+        };
+        self.keys += u64::from(old.is_none());
+        self.expiring -= u64::from(old.is_some_and(|old| old.expires_at_ms.is_some()));
+    }
+
+    /// Removes every key of a slot.
+    pub(crate) fn clear_slot(&mut self, slot: SlotId) {
+        let Some(map) = self.slot(slot) else { return };
+        let keys = map.len() as u64;
+        let expiring = map.values().filter(|entry| entry.expires_at_ms.is_some()).count() as u64;
+        let number = usize::from(slot.number());
+        Arc::make_mut(&mut self.chunks[number / CHUNK_SLOTS]).slots[number % CHUNK_SLOTS] = None;
+        self.keys -= keys;
+        self.expiring -= expiring;
+        self.version += 1;
+    }
+
     /// Removes every key.
     pub(crate) fn clear(&mut self) {
         *self = Space { version: self.version + 1, ..Space::new() };
@@ -177,7 +205,7 @@ impl Space {
         slot_mut(&mut self.chunks, probe.slot).insert(Key::new(&probe), entry).is_none()
     }
 
-    /// Continues the count of modifications where a snapshot was taken.
+    /// Continues the count of modifications where a snapshot was taken, or where another space is.
     pub(crate) fn set_version(&mut self, version: u64) {
         self.version = version;
     }

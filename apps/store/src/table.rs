@@ -58,6 +58,7 @@ pub(crate) enum SessionCommand {
     ReadWrite,
     Reset,
     Select,
+    Synod,
     Time,
     Unwatch,
     Wait,

@@ -74,6 +74,12 @@ pub(crate) static SESSION_COMMANDS: &[CommandSpec] = &[
     row(("reset", 1), OPEN, SessionCommand::Reset, ("6.2.0", "Makes the connection as new.")),
     row(("select", 2), QUICK, SessionCommand::Select, ("1.0.0", "Accepts the one database, 0.")),
     row(
+        ("synod", -2),
+        SERVER | ADMIN | DANGEROUS | NO_SCRIPT,
+        SessionCommand::Synod,
+        ("", "Changes which group owns which slots, and tells how that was."),
+    ),
+    row(
         ("time", 1),
         SERVER | LOADING | STALE | FAST,
         SessionCommand::Time,

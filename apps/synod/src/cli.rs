@@ -51,6 +51,9 @@ pub struct Up {
     /// How many nodes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
     pub nodes: u16,
+    /// How many groups share the slots of a new store; each has a member on every node.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub groups: u32,
     /// Where the nodes keep their data.
     #[arg(long, default_value = "synod-data")]
     pub data: PathBuf,
@@ -93,6 +96,9 @@ pub struct Serve {
     /// Which life of this node's disk it is: one more each time that the disk was lost.
     #[arg(long, default_value_t = 0)]
     pub incarnation: u64,
+    /// How many groups a new store is founded with.
+    #[arg(long, default_value_t = 1)]
+    pub groups: u32,
     /// Where to record everything that happens to the node.
     #[arg(long)]
     pub recording: Option<PathBuf>,
@@ -136,6 +142,7 @@ impl Serve {
             password_file: self.password_file.clone(),
             incarnation: self.incarnation,
             recording: self.recording.clone(),
+            groups: self.groups,
             peers,
             limits: Limits::default(),
         };

@@ -7,6 +7,7 @@
 //! listen = "127.0.0.1:7001"         # clients
 //! peer_listen = "127.0.0.1:17001"   # other nodes
 //! admin_listen = "127.0.0.1:9001"   # metrics; may be left out
+//! groups = 2                        # of a new store; 1 if it is left out
 //! password_file = "/etc/synod/password"  # needed for addresses that others can reach
 //!
 //! [[peers]]                         # every node of the cluster, this one too
@@ -17,6 +18,7 @@
 //!
 //! Passwords stand in a file of their own, or in the environment as `SYNOD_PASSWORD`; never in this one.
 
+use crate::node::places;
 use crate::server;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -50,12 +52,23 @@ pub struct Config {
     pub incarnation: u64,
     /// Where to record everything that happens to the node, for the debugger. Costs time.
     pub recording: Option<PathBuf>,
+    /// How many groups a new store is founded with, each with a member on every node. Later they join and leave by
+    /// `synod group`.
+    #[serde(default = "one")]
+    pub groups: u32,
     /// Every node of the cluster.
     pub peers: Vec<Peer>,
     /// What clients may take.
     #[serde(default)]
     pub limits: Limits,
 }
+
+fn one() -> u32 {
+    1
+}
+
+/// The most groups that a store is founded with.
+pub const GROUPS_MAX: u32 = 64;
 
 /// A node of the cluster.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -149,6 +162,17 @@ impl Config {
         if own.is_none() {
             let node = self.node;
             return Err(format!("peers: node {node} (this one) is missing; list every node of the cluster"));
+        }
+        if let Some(number) = numbers.iter().find(|number| !(1..places::NODE_BOUND).contains(*number)) {
+            return Err(format!(
+                "peers: node {number}: number the nodes from 1 to {}",
+                places::NODE_BOUND - 1
+            ));
+        }
+        if !(1..=GROUPS_MAX).contains(&self.groups) {
+            return Err(format!(
+                "groups: found the store with 1 to {GROUPS_MAX} of them; others may join later"
+            ));
         }
         if self.limits.value_bytes_max > 512 << 20 {
             return Err("limits.value_bytes_max: clients cannot send more than 536870912 bytes".to_owned());

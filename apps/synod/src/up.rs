@@ -119,7 +119,8 @@ fn config_text(arguments: &Up, number: u16, directory: &Path) -> String {
     let (client, peer, admin) = ports(arguments, number);
     let data = toml::Value::String(directory.display().to_string());
     let mut text = format!(
-        "cluster = \"local\"\nnode = {number}\ndata = {data}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
+        "cluster = \"local\"\nnode = {number}\ngroups = {}\ndata = {data}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
+        arguments.groups,
         address(client),
         address(peer),
         address(admin)

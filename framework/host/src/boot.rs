@@ -58,12 +58,15 @@ pub fn next_start(directory: &Path) -> Result<u32, BootError> {
     // The clock keeps the number growing where the disk was lost.
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let start = last.saturating_add(1).max(u32::try_from(seconds).unwrap_or(u32::MAX - 1));
-    replace(directory, "starts", &start.to_string())?;
+    replace_file(directory, "starts", &start.to_string())?;
     Ok(start)
 }
 
-/// Writes a small file so that a crash leaves the old content or the new.
-fn replace(directory: &Path, name: &str, text: &str) -> io::Result<()> {
+/// Writes a small file, durably, so that a crash leaves the old content or the new.
+///
+/// # Errors
+/// If the system refuses.
+pub fn replace_file(directory: &Path, name: &str, text: &str) -> io::Result<()> {
     let aside = directory.join(format!("{name}.new"));
     let mut file = File::create(&aside)?;
     file.write_all(text.as_bytes())?;
@@ -85,7 +88,7 @@ pub(crate) fn disk_number(directory: &Path, is_new: bool) -> Result<u64, BootErr
     let mut bytes = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     let number = u64::from_le_bytes(bytes);
-    replace(directory, "disk", &number.to_string())?;
+    replace_file(directory, "disk", &number.to_string())?;
     Ok(number)
 }
 
@@ -140,7 +143,7 @@ impl KnownDisks {
         self.disks.insert(number, (life, disk));
         let lines = self.disks.iter().map(|(number, (life, disk))| format!("{number} {life} {disk}\n"));
         let text: String = lines.collect();
-        replace(&self.directory, "peers", &text)
+        replace_file(&self.directory, "peers", &text)
             .expect("the data directory takes what is known of the peers");
         Ok(())
     }

@@ -150,7 +150,7 @@ impl<N: Hosted> Core<N> {
     }
 
     fn place(&self, id: NodeId) -> Option<usize> {
-        // Two or three nodes: a look along the list beats a map.
+        // A handful of nodes: a look along the list beats a map.
         self.places.iter().position(|place| place.id == id)
     }
 
@@ -158,9 +158,14 @@ impl<N: Hosted> Core<N> {
         self.place(id).is_some()
     }
 
-    /// Whether `peer` runs the node `id`.
-    pub(crate) fn is_at(&self, id: NodeId, peer: usize) -> bool {
-        self.remote.get(&id) == Some(&peer)
+    /// From now on it is known that `peer` runs the node `id`.
+    pub(crate) fn meet(&mut self, id: NodeId, peer: usize) {
+        self.remote.insert(id, peer);
+    }
+
+    /// Which peer runs the node `id`, if it is known to run at one.
+    pub(crate) fn peer_of(&self, id: NodeId) -> Option<usize> {
+        self.remote.get(&id).copied()
     }
 
     pub(crate) fn on_request(&mut self, id: NodeId, request_id: RequestId, request: N::Request) {
@@ -281,8 +286,9 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
                     self.core.local.push_back((place, from, message));
                     return;
                 }
+                // Nobody knows yet who runs it, so it is lost, as on a network.
                 let Some(peer) = self.core.remote.get(&to) else {
-                    debug_assert!(false, "{to} is nowhere");
+                    self.core.counters.frames_dropped += 1;
                     return;
                 };
                 let out = &mut self.core.outs[*peer];

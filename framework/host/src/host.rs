@@ -209,12 +209,35 @@ impl<N: Hosted> Host<N> {
         core.turn();
     }
 
+    /// Starts a node that never ran in this data, beside those that run here.
+    ///
+    /// # Panics
+    /// If it runs here already.
+    pub fn start_node(&self, id: NodeId, node: N) {
+        let mut core = self.core.borrow_mut();
+        assert!(!core.is_local(id), "{id} runs here already");
+        core.add(id, node, Stimulus::Start);
+        core.turn();
+    }
+
+    /// Tells that the peer of this number runs the node `id`, too.
+    pub fn meet(&self, number: u32, id: NodeId) {
+        if let Some(peer) = self.us.peers.iter().position(|peer| peer.number == number) {
+            self.core.borrow_mut().meet(id, peer);
+        }
+    }
+
     /// Looks at a node that runs here.
     ///
     /// # Panics
     /// If it does not run here.
     pub fn look<T>(&self, id: NodeId, look: impl FnOnce(&N) -> T) -> T {
         look(self.core.borrow().node(id).expect("the node runs here"))
+    }
+
+    /// Whether the node `id` runs here.
+    pub fn runs(&self, id: NodeId) -> bool {
+        self.core.borrow().is_local(id)
     }
 
     /// What was counted so far.

@@ -37,7 +37,7 @@ mod recorder;
 #[cfg(test)]
 mod tests;
 
-pub use boot::{BootError, next_start};
+pub use boot::{BootError, next_start, replace_file};
 pub use core::Hosted;
 pub use counters::Counters;
 pub use disk::FileDisk;

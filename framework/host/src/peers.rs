@@ -156,8 +156,15 @@ fn take_frames<N: Hosted>(buffer: &[u8], peer: usize, core: &mut Core<N>) -> (us
 
 fn take_frame<N: Hosted>(buffer: &[u8], peer: usize, core: &mut Core<N>) -> Result<Option<usize>, BadFrame> {
     let Some(frame) = first_frame(buffer)? else { return Ok(None) };
-    if !core.is_at(frame.from, peer) || !core.is_local(frame.to) {
+    let is_sender_elsewhere =
+        core.is_local(frame.from) || core.peer_of(frame.from).is_some_and(|at| at != peer);
+    if is_sender_elsewhere || core.peer_of(frame.to).is_some() {
         return Err(BadFrame::Misdirected);
+    }
+    // A node that the peer has started already and this process has not: what is said to it and by it is lost.
+    if core.peer_of(frame.from).is_none() || !core.is_local(frame.to) {
+        core.counters.frames_dropped += 1;
+        return Ok(Some(frame.bytes));
     }
     let message = N::Message::from_bytes(frame.message).map_err(|_| BadFrame::Malformed)?;
     core.counters.frames_received += 1;

@@ -103,6 +103,14 @@ impl<S: StateMachine> Server<S> {
         }
     }
 
+    /// The same, and `first` is the member that wants to lead at once, instead of the first by name: where several groups
+    /// have the same places, their leaders are so spread over them.
+    #[must_use]
+    pub fn with_first(mut self, first: NodeId) -> Self {
+        self.liveness = Liveness::new(if self.me == first { self.settings.missed_ticks_max - 1 } else { 0 });
+        self
+    }
+
     /// Member `me`, whose disk is lost, in a life of its own: it takes no part in quorums until it has caught up.
     ///
     /// # Panics

@@ -114,6 +114,11 @@ impl<S: Sharded> Client<S> {
         self.configuration.as_ref()
     }
 
+    /// Whom it takes for the leader of a group, if it knows.
+    pub fn leader(&self, group: GroupId) -> Option<NodeId> {
+        self.leaders.get(&group).copied()
+    }
+
     /// How many requests are not answered.
     pub fn outstanding(&self) -> usize {
         self.lanes.values().map(|lane| lane.window.len()).sum::<usize>() + self.reads.len()

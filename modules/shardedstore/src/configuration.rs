@@ -1,7 +1,7 @@
 //! The configuration service: numbered answers to *which group owns this slot*, as a replicated state machine.
 
 use crate::{Assignment, GroupId, SlotId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use synod_node::{NodeId, StateMachine};
@@ -24,6 +24,11 @@ pub struct Configuration {
 /// What is asked of the service.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ConfigurationCommand {
+    /// The first configuration: these groups with equal parts. So no slot need move before the store can be used.
+    Found {
+        /// Their names and members, at least one of each.
+        groups: Vec<(GroupId, Vec<NodeId>)>,
+    },
     /// A new group takes its part of the slots.
     Join {
         /// Its name, which no group has now.
@@ -45,6 +50,8 @@ pub enum ConfigurationCommand {
         /// Where to.
         group: GroupId,
     },
+    /// The groups get equal parts of the slots again, with the least movement.
+    Balance,
     /// Reads a configuration.
     Query {
         /// Which one; the newest, if `None`.
@@ -78,6 +85,10 @@ pub enum ConfigurationError {
     NoSuchSlots,
     /// The group owns all of them already.
     OwnsThem(GroupId),
+    /// No two groups differ by more than one slot.
+    IsBalanced,
+    /// There is a configuration already: change it by joins, leaves and moves.
+    IsFounded,
     /// There is no configuration of this number yet.
     NoSuchConfiguration(ConfigurationNumber),
     /// No group ever joined.
@@ -97,6 +108,8 @@ impl fmt::Display for ConfigurationError {
             }
             ConfigurationError::NoSuchSlots => f.write_str("there are no such slots"),
             ConfigurationError::OwnsThem(group) => write!(f, "{group} owns these slots already"),
+            ConfigurationError::IsFounded => f.write_str("there are groups already; let others join them"),
+            ConfigurationError::IsBalanced => f.write_str("the slots are balanced already"),
             ConfigurationError::NoSuchConfiguration(number) => {
                 write!(f, "there is no configuration {number} yet")
             }
@@ -129,6 +142,11 @@ impl ConfigurationService {
         self.history.last()
     }
 
+    /// Every configuration that there ever was, in order.
+    pub fn history(&self) -> &[Arc<Configuration>] {
+        &self.history
+    }
+
     fn find(&self, number: Option<ConfigurationNumber>) -> ConfigurationOutput {
         let found = match number {
             None => self.history.last(),
@@ -141,6 +159,25 @@ impl ConfigurationService {
             }
             (None, _) => ConfigurationOutput::Error(ConfigurationError::NoConfiguration),
         }
+    }
+
+    fn founded(&self, groups: &[(GroupId, Vec<NodeId>)]) -> Changed {
+        if self.latest().is_some() {
+            return Err(ConfigurationError::IsFounded);
+        }
+        let mut all = BTreeMap::new();
+        for (group, members) in groups {
+            let members: BTreeSet<NodeId> = members.iter().copied().collect();
+            if members.is_empty() {
+                return Err(ConfigurationError::NoMembers);
+            }
+            if all.insert(*group, members.into_iter().collect()).is_some() {
+                return Err(ConfigurationError::GroupExists(*group));
+            }
+        }
+        let Some((first, _)) = all.first_key_value() else { return Err(ConfigurationError::NoMembers) };
+        let slots = Assignment::whole(self.slot_count, *first).balanced(&names(&all));
+        Ok((all, slots))
     }
 
     fn joined(&self, group: GroupId, members: &[NodeId]) -> Changed {
@@ -185,6 +222,15 @@ impl ConfigurationService {
         Ok((latest.groups.clone(), slots))
     }
 
+    fn evened(&self) -> Changed {
+        let latest = self.latest().ok_or(ConfigurationError::NoConfiguration)?;
+        let slots = latest.slots.balanced(&names(&latest.groups));
+        if slots == latest.slots {
+            return Err(ConfigurationError::IsBalanced);
+        }
+        Ok((latest.groups.clone(), slots))
+    }
+
     /// The newest configuration, in which there must be `group`.
     fn with(&self, group: GroupId) -> Result<&Configuration, ConfigurationError> {
         let latest = self.latest().filter(|latest| latest.groups.contains_key(&group));
@@ -213,9 +259,11 @@ impl StateMachine for ConfigurationService {
 
     fn apply(&mut self, command: &ConfigurationCommand) -> ConfigurationOutput {
         let changed = match command {
+            ConfigurationCommand::Found { groups } => self.founded(groups),
             ConfigurationCommand::Join { group, members } => self.joined(*group, members),
             ConfigurationCommand::Leave { group } => self.left(*group),
             ConfigurationCommand::Move { first, last, group } => self.moved((*first, *last), *group),
+            ConfigurationCommand::Balance => self.evened(),
             ConfigurationCommand::Query { number } => return self.find(*number),
         };
         self.change(changed)
@@ -224,18 +272,22 @@ impl StateMachine for ConfigurationService {
     fn is_read_only(command: &ConfigurationCommand) -> bool {
         match command {
             ConfigurationCommand::Query { .. } => true,
-            ConfigurationCommand::Join { .. }
+            ConfigurationCommand::Found { .. }
+            | ConfigurationCommand::Join { .. }
             | ConfigurationCommand::Leave { .. }
-            | ConfigurationCommand::Move { .. } => false,
+            | ConfigurationCommand::Move { .. }
+            | ConfigurationCommand::Balance => false,
         }
     }
 
     fn query(&self, command: &ConfigurationCommand) -> Option<ConfigurationOutput> {
         match command {
             ConfigurationCommand::Query { number } => Some(self.find(*number)),
-            ConfigurationCommand::Join { .. }
+            ConfigurationCommand::Found { .. }
+            | ConfigurationCommand::Join { .. }
             | ConfigurationCommand::Leave { .. }
-            | ConfigurationCommand::Move { .. } => unreachable!("not a read"),
+            | ConfigurationCommand::Move { .. }
+            | ConfigurationCommand::Balance => unreachable!("not a read"),
         }
     }
 }

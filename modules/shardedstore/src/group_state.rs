@@ -220,7 +220,8 @@ impl<S: Sharded> GroupState<S> {
                 return Stepped::NotRun { name };
             }
         }
-        let output = self.store.apply(command);
+        let held = &self.held;
+        let output = self.store.apply_among(command, &|slot| is_served(held, slot));
         self.record(name, acked_below, output.clone());
         Stepped::Ran { name, output }
     }
@@ -373,7 +374,7 @@ impl<S: Sharded> StateMachine for GroupState<S> {
     fn query(&self, step: &Step<S>) -> Option<Stepped<S::Output>> {
         match step {
             Step::Read(command) if self.serves(S::slots(command, self.slot_count).as_slice()) => {
-                self.store.query(command).map(Stepped::Read)
+                self.store.query_among(command, &|slot| is_served(&self.held, slot)).map(Stepped::Read)
             }
             Step::Read(_) => Some(Stepped::NotRead),
             Step::Run { .. }
@@ -404,6 +405,12 @@ impl<S: Sharded> GroupState<S> {
         if !self.serves(S::slots(command, self.slot_count).as_slice()) {
             return Stepped::NotRead;
         }
-        self.store.query(command).map_or(Stepped::NotRead, Stepped::Read)
+        let output = self.store.query_among(command, &|slot| is_served(&self.held, slot));
+        output.map_or(Stepped::NotRead, Stepped::Read)
     }
+}
+
+/// Whether a slot is here and in nobody's hands.
+fn is_served<O>(held: &BTreeMap<SlotId, Held<O>>, slot: SlotId) -> bool {
+    held.get(&slot).is_some_and(|held| held.status == SlotStatus::Served)
 }

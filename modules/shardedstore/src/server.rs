@@ -51,7 +51,28 @@ impl<S: Sharded> Server<S> {
     /// If `me` is not one of its members, or there are no masters.
     pub fn new(me: NodeId, plan: &GroupPlan<'_, S>) -> Self {
         let state = GroupState::new(plan.group, plan.slot_count, plan.store.clone());
-        let server = synod_paxos::Server::new(me, plan.members, state, plan.settings);
+        Server::of(synod_paxos::Server::new(me, plan.members, state, plan.settings), plan)
+    }
+
+    /// Member `me` of a group, whose disk is lost, in a life of its own: it takes no part in quorums until it has caught up.
+    ///
+    /// # Panics
+    /// As [`Server::new`]; or if the incarnation is the first.
+    pub fn rejoining(me: NodeId, plan: &GroupPlan<'_, S>, incarnation: u64) -> Self {
+        let state = GroupState::new(plan.group, plan.slot_count, plan.store.clone());
+        Server::of(synod_paxos::Server::rejoining(me, plan.members, state, plan.settings, incarnation), plan)
+    }
+
+    /// The same, and `first` is the member that wants to lead at once, instead of the first by name.
+    #[must_use]
+    pub fn with_first(mut self, first: NodeId) -> Self {
+        if let Inner::Server(server) = self.inner {
+            self.inner = Inner::Server(server.with_first(first));
+        }
+        self
+    }
+
+    fn of(server: synod_paxos::Server<GroupState<S>>, plan: &GroupPlan<'_, S>) -> Self {
         Server {
             inner: Inner::Server(server),
             group: plan.group,

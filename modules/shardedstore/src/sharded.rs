@@ -52,6 +52,19 @@ pub trait Sharded: StateMachine {
     /// Some keys, and what they hold. Cheap to clone.
     type Fragment: Value;
 
+    /// As [`apply`](StateMachine::apply), for a command that looks further than the slots that it names: on those for which
+    /// `is_served` says so, which are here and in nobody's hands.
+    fn apply_among(&mut self, command: &Self::Command, is_served: &dyn Fn(SlotId) -> bool) -> Self::Output {
+        let _ = is_served;
+        self.apply(command)
+    }
+
+    /// As [`query`](StateMachine::query), on the slots for which `is_served` says so.
+    fn query_among(&self, command: &Self::Command, is_served: &dyn Fn(SlotId) -> bool) -> Option<Self::Output> {
+        let _ = is_served;
+        self.query(command)
+    }
+
     /// The slots that `command` touches, where there are `slot_count` of them.
     fn slots(command: &Self::Command, slot_count: u16) -> Slots;
 

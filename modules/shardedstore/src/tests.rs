@@ -143,6 +143,34 @@ fn the_same_member_twice_is_one() {
 }
 
 #[test]
+fn a_store_is_founded_once_with_equal_parts() {
+    let mut service = ConfigurationService::new(10);
+    let twice = vec![(G1, NodeId::servers(3)), (G1, NodeId::servers(2))];
+    assert_eq!(service.apply(&Command::Found { groups: twice }), Output::Error(Error::GroupExists(G1)));
+    assert_eq!(service.apply(&Command::Found { groups: Vec::new() }), Output::Error(Error::NoMembers));
+    let nobody = vec![(G1, NodeId::servers(3)), (G2, Vec::new())];
+    assert_eq!(service.apply(&Command::Found { groups: nobody }), Output::Error(Error::NoMembers));
+    let groups = vec![(G2, NodeId::servers(2)), (G1, NodeId::servers(3))];
+    assert_eq!(service.apply(&Command::Found { groups: groups.clone() }), Output::Ok(0));
+    let first = service.latest().expect("it is founded");
+    assert_eq!(extremes(&first.slots, &[G1, G2]), (5, 5));
+    assert_eq!(service.apply(&Command::Found { groups }), Output::Error(Error::IsFounded));
+}
+
+#[test]
+fn what_moves_left_uneven_is_balanced_again_and_once_only() {
+    let mut service = ConfigurationService::new(10);
+    assert_eq!(service.apply(&Command::Balance), Output::Error(Error::NoConfiguration));
+    service.apply(&join(1));
+    service.apply(&join(2));
+    assert_eq!(service.apply(&Command::Balance), Output::Error(Error::IsBalanced));
+    service.apply(&Command::Move { first: slot(0), last: slot(9), group: G2 });
+    assert_eq!(service.apply(&Command::Balance), Output::Ok(3));
+    let latest = service.latest().expect("there are four");
+    assert_eq!(extremes(&latest.slots, &[G1, G2]), (5, 5));
+}
+
+#[test]
 fn a_query_changes_nothing_and_answers_as_applying_it_does() {
     let mut service = ConfigurationService::new(10);
     for number in [None, Some(0), Some(7)] {
@@ -169,6 +197,8 @@ fn every_command_and_output_survives_its_byte_form() {
         join(300),
         Command::Leave { group: G2 },
         Command::Move { first: slot(3), last: slot(7), group: G1 },
+        Command::Balance,
+        Command::Found { groups: vec![(G1, NodeId::servers(3)), (G2, NodeId::servers(2))] },
         Command::Query { number: Some(300) },
         Command::Query { number: None },
     ];
@@ -179,6 +209,8 @@ fn every_command_and_output_survives_its_byte_form() {
         Error::LastGroup(G1),
         Error::NoSuchSlots,
         Error::OwnsThem(G2),
+        Error::IsBalanced,
+        Error::IsFounded,
         Error::NoSuchConfiguration(300),
         Error::NoConfiguration,
     ];

@@ -33,22 +33,22 @@ family! {
 }
 
 impl<'a> HashOperation<'a> {
-    /// The key that a read-only operation looks at.
-    pub(crate) fn key_read(&self) -> Option<&'a [u8]> {
+    /// The key that it is about.
+    pub(crate) fn key(&self) -> &'a [u8] {
         match self {
-            HashOperation::Value { key, .. }
+            HashOperation::Set { key, .. }
+            | HashOperation::SetNew { key, .. }
+            | HashOperation::Delete { key, .. }
+            | HashOperation::Add { key, .. }
+            | HashOperation::AddFloat { key, .. }
+            | HashOperation::Value { key, .. }
             | HashOperation::Values { key, .. }
             | HashOperation::All { key, .. }
             | HashOperation::Has { key, .. }
             | HashOperation::Count { key }
             | HashOperation::ValueLength { key, .. }
             | HashOperation::Sample { key, .. }
-            | HashOperation::Scan { key, .. } => Some(key),
-            HashOperation::Set { .. }
-            | HashOperation::SetNew { .. }
-            | HashOperation::Delete { .. }
-            | HashOperation::Add { .. }
-            | HashOperation::AddFloat { .. } => None,
+            | HashOperation::Scan { key, .. } => key,
         }
     }
 }
@@ -85,6 +85,11 @@ collection!(Hash);
 impl Hash {
     pub(crate) const fn new() -> Hash {
         Hash { fields: Dictionary::new(), is_large: false }
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.fields.iter().map(|field| field.name.len() + field.value.len() + 16).sum()
     }
 
     pub(crate) fn len(&self) -> usize {

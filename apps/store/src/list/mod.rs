@@ -34,22 +34,25 @@ family! {
     }
 }
 
-impl<'a> ListOperation<'a> {
-    /// The key that a read-only operation looks at.
-    pub(crate) fn key_read(&self) -> Option<&'a [u8]> {
+impl ListOperation<'_> {
+    /// Calls `see` with each key that it names.
+    pub(crate) fn for_each_key(&self, see: &mut impl FnMut(&[u8])) {
         match self {
-            ListOperation::Count { key }
+            ListOperation::Push { key, .. }
+            | ListOperation::Pop { key, .. }
+            | ListOperation::Set { key, .. }
+            | ListOperation::Insert { key, .. }
+            | ListOperation::Remove { key, .. }
+            | ListOperation::Trim { key, .. }
+            | ListOperation::Count { key }
             | ListOperation::Range { key, .. }
             | ListOperation::At { key, .. }
-            | ListOperation::Find { key, .. } => Some(key),
-            ListOperation::Push { .. }
-            | ListOperation::Pop { .. }
-            | ListOperation::Set { .. }
-            | ListOperation::Insert { .. }
-            | ListOperation::Remove { .. }
-            | ListOperation::Trim { .. }
-            | ListOperation::Move { .. }
-            | ListOperation::PopOfFirst { .. } => None,
+            | ListOperation::Find { key, .. } => see(key),
+            ListOperation::Move { from, to, .. } => {
+                see(from);
+                see(to);
+            }
+            ListOperation::PopOfFirst { keys, .. } => keys.iter().for_each(see),
         }
     }
 }
@@ -73,6 +76,11 @@ collection!(List);
 impl List {
     pub(crate) const fn new() -> List {
         List { elements: Tree::new() }
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.elements.iter().map(|element| element.len() + 8).sum()
     }
 
     pub(crate) fn len(&self) -> usize {

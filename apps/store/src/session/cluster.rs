@@ -1,11 +1,13 @@
-//! `CLUSTER`: one group serves every slot; its leader is shown as the master, the others as its replicas. Any node takes
-//! any command and passes it on, so what a client learns here makes it quicker, not right.
+//! `CLUSTER`: the leader of the group that serves a slot is shown as that slot's master. A node may lead several groups, and
+//! is then the master of the slots of all of them; one that leads none is shown as a replica of each, since it has a copy of
+//! everything. Any node takes any command and passes it on, so what a client learns here makes it quicker, not right: no
+//! node ever answers `MOVED` or `ASK`.
 
 use super::{Action, Purpose, Session};
 use crate::operation::Operation;
 use crate::parse_keys::{unknown_subcommand, wrong_subcommand_arity};
 use crate::strings::NOT_AN_INTEGER;
-use crate::{Cluster, ClusterNode, Environment, SLOT_COUNT, SlotId};
+use crate::{Cluster, ClusterNode, Environment, SLOT_COUNT, SlotId, SlotRun};
 use std::fmt::Write as _;
 use synod_resp::{Args, Reply, parse_integer};
 
@@ -64,15 +66,15 @@ impl Session {
     }
 }
 
-/// The nodes, the one that leads first.
-fn leader_first(cluster: &Cluster) -> impl Iterator<Item = &ClusterNode> {
-    let primary = cluster.primary();
-    let others = cluster.nodes.iter().enumerate().filter(move |(index, _)| *index != primary);
-    std::iter::once(&cluster.nodes[primary]).chain(others.map(|(_, node)| node))
+/// The nodes that lead nothing: each copies every group.
+fn replicas(cluster: &Cluster) -> impl Iterator<Item = &ClusterNode> {
+    let masters = cluster.masters();
+    let nodes = cluster.nodes.iter().enumerate();
+    nodes.filter(move |(index, _)| !masters.contains(index)).map(|(_, node)| node)
 }
 
 fn slots(cluster: &Cluster) -> Reply {
-    let node = |node: &ClusterNode| {
+    let tell = |node: &ClusterNode| {
         Reply::Array(vec![
             Reply::bulk(&node.host),
             Reply::Integer(node.port.into()),
@@ -80,59 +82,80 @@ fn slots(cluster: &Cluster) -> Reply {
             Reply::Array(Vec::new()),
         ])
     };
-    let range = [Reply::Integer(0), Reply::Integer(i64::from(SLOT_COUNT) - 1)];
-    Reply::Array(vec![Reply::Array(range.into_iter().chain(leader_first(cluster).map(node)).collect())])
+    let run = |run: &SlotRun| {
+        let master = &cluster.nodes[cluster.master_of(run)];
+        let nodes = std::iter::once(master).chain(replicas(cluster)).map(tell);
+        let range = [Reply::Integer(run.first.into()), Reply::Integer(run.last.into())];
+        Reply::Array(range.into_iter().chain(nodes).collect())
+    };
+    Reply::Array(cluster.runs.iter().map(run).collect())
 }
 
 fn shards(cluster: &Cluster, environment: &Environment<'_>) -> Reply {
     let position = environment.facts.statistics().log_position.cast_signed();
     let pair = |name: &str, value: Reply| (Reply::bulk(name), value);
-    let nodes = leader_first(cluster).enumerate().map(|(index, node)| {
+    let tell = |node: &ClusterNode, role: &str| {
         let health = if node.is_connected { "online" } else { "failed" };
         Reply::Map(vec![
             pair("id", Reply::bulk(&node.id)),
             pair("port", Reply::Integer(node.port.into())),
             pair("ip", Reply::bulk(&node.host)),
             pair("endpoint", Reply::bulk(&node.host)),
-            pair("role", Reply::bulk(if index == 0 { "master" } else { "replica" })),
+            pair("role", Reply::bulk(role)),
             pair("replication-offset", Reply::Integer(position)),
             pair("health", Reply::bulk(health)),
         ])
-    });
-    let range = vec![Reply::Integer(0), Reply::Integer(i64::from(SLOT_COUNT) - 1)];
-    let shard = vec![pair("slots", Reply::Array(range)), pair("nodes", Reply::Array(nodes.collect()))];
-    Reply::Array(vec![Reply::Map(shard)])
+    };
+    let shard = |master: usize| {
+        let own = cluster.runs.iter().filter(|run| cluster.master_of(run) == master);
+        let bounds = own.flat_map(|run| [run.first, run.last]);
+        let others = replicas(cluster).map(|node| tell(node, "replica"));
+        let nodes = std::iter::once(tell(&cluster.nodes[master], "master")).chain(others);
+        let bounds = bounds.map(|bound| Reply::Integer(bound.into())).collect();
+        Reply::Map(vec![pair("slots", Reply::Array(bounds)), pair("nodes", Reply::Array(nodes.collect()))])
+    };
+    Reply::Array(cluster.masters().into_iter().map(shard).collect())
 }
 
 fn node_lines(cluster: &Cluster, now_ms: u64) -> String {
     let mut lines = String::new();
-    let primary = cluster.primary();
+    let masters = cluster.masters();
+    let followed = masters.first().map_or("-", |master| cluster.nodes[*master].id.as_str());
     for (index, node) in cluster.nodes.iter().enumerate() {
         let myself = if index == cluster.myself { "myself," } else { "" };
-        let (role, master) =
-            if index == primary { ("master", "-") } else { ("slave", cluster.nodes[primary].id.as_str()) };
+        let (role, master) = if masters.contains(&index) { ("master", "-") } else { ("slave", followed) };
         let link = if node.is_connected { "connected" } else { "disconnected" };
-        let slots = if index == primary { format!(" 0-{}", SLOT_COUNT - 1) } else { String::new() };
         let pong_ms = if index == cluster.myself { 0 } else { now_ms };
         // Writing to a string does not fail.
-        let _ = writeln!(
+        let _ = write!(
             lines,
-            "{} {}:{}@{} {myself}{role} {master} 0 {pong_ms} {} {link}{slots}",
+            "{} {}:{}@{} {myself}{role} {master} 0 {pong_ms} {} {link}",
             node.id, node.host, node.port, node.peer_port, cluster.epoch
         );
+        for run in cluster.runs.iter().filter(|run| cluster.master_of(run) == index) {
+            let _ = match run.first == run.last {
+                true => write!(lines, " {}", run.first),
+                false => write!(lines, " {}-{}", run.first, run.last),
+            };
+        }
+        lines.push('\n');
     }
     lines
 }
 
 fn info_lines(cluster: &Cluster) -> String {
-    let state = if cluster.leader.is_some() { "ok" } else { "fail" };
-    let (slots, nodes, epoch) = (SLOT_COUNT, cluster.nodes.len(), cluster.epoch);
-    let covered = if cluster.leader.is_some() { slots } else { 0 };
+    let count = |runs: &mut dyn Iterator<Item = &SlotRun>| {
+        runs.map(|run| u32::from(run.last - run.first) + 1).sum::<u32>()
+    };
+    let assigned = count(&mut cluster.runs.iter());
+    let covered = count(&mut cluster.runs.iter().filter(|run| run.leader.is_some()));
+    let state = if covered == u32::from(SLOT_COUNT) { "ok" } else { "fail" };
+    let (nodes, size, epoch) = (cluster.nodes.len(), cluster.masters().len(), cluster.epoch);
     format!(
-        "cluster_enabled:1\r\ncluster_state:{state}\r\ncluster_slots_assigned:{slots}\r\ncluster_slots_ok:{covered}\r\n\
-         cluster_slots_pfail:0\r\ncluster_slots_fail:{}\r\ncluster_known_nodes:{nodes}\r\ncluster_size:1\r\n\
+        "cluster_enabled:1\r\ncluster_state:{state}\r\ncluster_slots_assigned:{assigned}\r\ncluster_slots_ok:{covered}\r\n\
+         cluster_slots_pfail:0\r\ncluster_slots_fail:{}\r\ncluster_known_nodes:{nodes}\r\ncluster_size:{size}\r\n\
          cluster_current_epoch:{epoch}\r\ncluster_my_epoch:{epoch}\r\ncluster_stats_messages_sent:0\r\n\
          cluster_stats_messages_received:0\r\ntotal_cluster_links_buffer_limit_exceeded:0\r\n",
-        slots - covered
+        assigned - covered
     )
 }

@@ -8,7 +8,10 @@
 //! Replies leave in the order of the commands; the shell keeps a queue for that. Commands of one connection also take
 //! effect in order. A read may be answered without the log, which is quicker than a write in front of it, so it goes
 //! that way only while the connection has no unanswered write; otherwise it goes through the log, behind the write.
-//! A write is not submitted while a quick read is unanswered, for it could overtake it: [`Action::Wait`].
+//! A write is not submitted while a quick read is unanswered, for it could overtake it: [`Action::Wait`]. What is logged
+//! keeps its order slot by slot, and slots go their own ways: of two commands on different keys that are under way at a
+//! time either may take effect first, as with two groups that know nothing of each other it must be. A command on several
+//! slots, or on all, waits for those before it, and those behind it wait for it.
 
 mod admin;
 mod catalogue;
@@ -20,7 +23,7 @@ mod transaction;
 use crate::operation::Operation;
 use crate::parse::{Parsed, Words};
 use crate::table::{self, CommandSpec, NO_AUTH, Run, SessionCommand};
-use crate::{Command, Environment, Outcome};
+use crate::{Administration, Command, Environment, Outcome};
 use synod_resp::{Args, Oversized, Protocol, Reply};
 use transaction::{Queue, Watched};
 
@@ -31,6 +34,8 @@ pub enum Action {
     Reply(Reply),
     /// Submit the command; when its outcome is there, [`Session::on_outcome`] makes the answer of it.
     Submit(Command, Awaiting),
+    /// Carry this out; the reply is the outcome.
+    Administer(Administration, Awaiting),
     /// Nothing yet: what is submitted must be answered first. Present the same words again then.
     Wait,
     /// Answer this after a pause: a password was wrong.
@@ -46,6 +51,8 @@ pub enum Action {
 pub struct Awaiting {
     /// Whether it went without the log.
     is_quick: bool,
+    /// Whether it is about more than one slot.
+    is_wide: bool,
     purpose: Purpose,
 }
 
@@ -76,6 +83,8 @@ pub struct Session {
     watched: Watched,
     unanswered_quick: u32,
     unanswered_logged: u32,
+    /// How many of these are about more than one slot: one, at most.
+    unanswered_wide: u32,
     scratch: Vec<u8>,
 }
 
@@ -97,6 +106,7 @@ impl Session {
             watched: Watched::default(),
             unanswered_quick: 0,
             unanswered_logged: 0,
+            unanswered_wide: 0,
             scratch: Vec::new(),
         }
     }
@@ -168,6 +178,7 @@ impl Session {
             self.unanswered_quick -= 1;
         } else {
             self.unanswered_logged -= 1;
+            self.unanswered_wide -= u32::from(awaiting.is_wide);
         }
         match (awaiting.purpose, outcome) {
             (Purpose::Watch(keys), Outcome::Done(Reply::Array(versions))) => {
@@ -207,14 +218,22 @@ impl Session {
         if !is_quick && self.unanswered_quick > 0 {
             return Action::Wait;
         }
+        if self.unanswered_wide > 0 {
+            return Action::Wait;
+        }
         let route = if is_quick { Route::Shortest } else { Route::Log };
         let command = Command::new(environment.now_ms, operation, route, &mut self.scratch);
+        let is_wide = command.is_about_all_keys() || command.has_several_slots();
+        if is_wide && self.unanswered_logged > 0 {
+            return Action::Wait;
+        }
         if is_quick {
             self.unanswered_quick += 1;
         } else {
             self.unanswered_logged += 1;
+            self.unanswered_wide += u32::from(is_wide);
         }
-        Action::Submit(command, Awaiting { is_quick, purpose })
+        Action::Submit(command, Awaiting { is_quick, is_wide, purpose })
     }
 
     /// Whether everything submitted was answered.
@@ -235,6 +254,7 @@ impl Session {
             SessionCommand::Reset => self.reset(environment),
             SessionCommand::Quit => Action::ReplyAndClose(Reply::OK),
             SessionCommand::Cluster => self.describe_cluster(args, environment),
+            SessionCommand::Synod => self.administer(args),
             // What it counts is the writes before it, so these must be answered.
             SessionCommand::Wait if !self.is_settled() => Action::Wait,
             SessionCommand::Asking
@@ -278,8 +298,25 @@ impl Session {
             | SessionCommand::Once
             | SessionCommand::Quit
             | SessionCommand::Reset
+            | SessionCommand::Synod
             | SessionCommand::Unwatch
             | SessionCommand::Watch => Reply::error("ERR Command not allowed inside a transaction"),
+        }
+    }
+
+    /// `SYNOD …`: for operators.
+    fn administer(&mut self, args: Args<'_>) -> Action {
+        if !self.is_settled() {
+            return Action::Wait;
+        }
+        match Administration::parse(args) {
+            Err(error) => Action::Reply(error),
+            Ok(request) => {
+                self.unanswered_logged += 1;
+                self.unanswered_wide += 1;
+                let awaiting = Awaiting { is_quick: false, is_wide: true, purpose: Purpose::Answer };
+                Action::Administer(request, awaiting)
+            }
         }
     }
 
@@ -300,6 +337,7 @@ impl Session {
             return Action::Reply(spec.wrong_arity());
         }
         let step = match parse_words(spec, inner, environment) {
+            Ok(_) if is_about_all_keys(spec) => return Action::Reply(about_all_keys(spec)),
             Ok(operation) => {
                 let mut step = Vec::new();
                 operation.encode(&mut step);
@@ -310,6 +348,17 @@ impl Session {
         };
         self.submit(&Operation::Once { client, sequence, step: &step }, environment, Purpose::Answer)
     }
+}
+
+/// Whether a command of the keyspace names no key: it is about all of them.
+fn is_about_all_keys(spec: &CommandSpec) -> bool {
+    spec.keys == table::NO_KEYS && spec.counted == 0
+}
+
+/// The error of a command about all keys inside a transaction, or one that is to run exactly once.
+fn about_all_keys(spec: &CommandSpec) -> Reply {
+    let text = format!("ERR '{}' is about the keys of all groups; send it by itself", spec.name);
+    Reply::Error(text.into())
 }
 
 /// Whether a command runs at once inside a transaction instead of being queued.

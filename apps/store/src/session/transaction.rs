@@ -4,7 +4,7 @@
 //! whole transaction is one command in the log. Watching a key is asking for its version; `EXEC` carries the versions,
 //! and the state compares them at the moment at which it runs.
 
-use super::{Action, Purpose, Session, acts_in_transaction, parse_words};
+use super::{Action, Purpose, Session, about_all_keys, acts_in_transaction, is_about_all_keys, parse_words};
 use crate::Environment;
 use crate::items::Items;
 use crate::operation::Operation;
@@ -92,13 +92,14 @@ impl Session {
         environment: &Environment<'_>,
     ) -> Action {
         let refusal = match spec.run {
-            Run::Session(SessionCommand::Hello | SessionCommand::Auth | SessionCommand::Once) => {
-                Some(Reply::error("ERR Command not allowed inside a transaction"))
-            }
+            Run::Session(
+                SessionCommand::Hello | SessionCommand::Auth | SessionCommand::Once | SessionCommand::Synod,
+            ) => Some(Reply::error("ERR Command not allowed inside a transaction")),
             Run::Session(SessionCommand::Cluster) => {
                 Some(Reply::error("ERR CLUSTER inside MULTI is not allowed"))
             }
             Run::Store(_) if spec.has(table::CONTAINER) => parse_words(spec, args, environment).err(),
+            Run::Store(_) if is_about_all_keys(spec) => Some(about_all_keys(spec)),
             Run::Store(_) | Run::Session(_) => None,
         };
         if let Some(error) = refusal {

@@ -35,10 +35,13 @@ family! {
 }
 
 impl SetOperation<'_> {
-    /// Calls `see` with each key that a read-only operation looks at.
-    pub(crate) fn for_each_key_read(&self, see: &mut impl FnMut(&[u8])) {
+    /// Calls `see` with each key that it names.
+    pub(crate) fn for_each_key(&self, see: &mut impl FnMut(&[u8])) {
         match self {
-            SetOperation::All { key }
+            SetOperation::Add { key, .. }
+            | SetOperation::Remove { key, .. }
+            | SetOperation::Pop { key, .. }
+            | SetOperation::All { key }
             | SetOperation::Has { key, .. }
             | SetOperation::HasEach { key, .. }
             | SetOperation::Count { key }
@@ -47,11 +50,14 @@ impl SetOperation<'_> {
             SetOperation::Combine { keys, .. } | SetOperation::CountShared { keys, .. } => {
                 keys.iter().for_each(see);
             }
-            SetOperation::Add { .. }
-            | SetOperation::Remove { .. }
-            | SetOperation::Move { .. }
-            | SetOperation::Pop { .. }
-            | SetOperation::Store { .. } => {}
+            SetOperation::Move { from, to, .. } => {
+                see(from);
+                see(to);
+            }
+            SetOperation::Store { to, keys, .. } => {
+                see(to);
+                keys.iter().for_each(see);
+            }
         }
     }
 }
@@ -84,6 +90,11 @@ collection!(Set);
 impl Set {
     pub(crate) const fn new() -> Set {
         Set { members: Dictionary::new(), is_general: false }
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.members.iter().map(|member| member.name.len() + 8).sum()
     }
 
     pub(crate) fn len(&self) -> usize {

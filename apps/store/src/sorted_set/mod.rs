@@ -61,10 +61,14 @@ family! {
 }
 
 impl SortedSetOperation<'_> {
-    /// Calls `see` with each key that a read-only operation looks at.
-    pub(crate) fn for_each_key_read(&self, see: &mut impl FnMut(&[u8])) {
+    /// Calls `see` with each key that it names.
+    pub(crate) fn for_each_key(&self, see: &mut impl FnMut(&[u8])) {
         match self {
-            SortedSetOperation::List { key, .. }
+            SortedSetOperation::Add { key, .. }
+            | SortedSetOperation::Remove { key, .. }
+            | SortedSetOperation::RemoveRange { key, .. }
+            | SortedSetOperation::Pop { key, .. }
+            | SortedSetOperation::List { key, .. }
             | SortedSetOperation::CountRange { key, .. }
             | SortedSetOperation::Rank { key, .. }
             | SortedSetOperation::Score { key, .. }
@@ -72,16 +76,18 @@ impl SortedSetOperation<'_> {
             | SortedSetOperation::Count { key }
             | SortedSetOperation::Sample { key, .. }
             | SortedSetOperation::Scan { key, .. } => see(key),
-            SortedSetOperation::Combine { keys, .. }
+            SortedSetOperation::PopOfFirst { keys, .. }
+            | SortedSetOperation::Combine { keys, .. }
             | SortedSetOperation::CountShared { keys, .. }
             | SortedSetOperation::Refuse { keys, .. } => keys.iter().for_each(see),
-            SortedSetOperation::Add { .. }
-            | SortedSetOperation::Remove { .. }
-            | SortedSetOperation::RemoveRange { .. }
-            | SortedSetOperation::Pop { .. }
-            | SortedSetOperation::PopOfFirst { .. }
-            | SortedSetOperation::Store { .. }
-            | SortedSetOperation::StoreRange { .. } => {}
+            SortedSetOperation::Store { to, keys, .. } => {
+                see(to);
+                keys.iter().for_each(see);
+            }
+            SortedSetOperation::StoreRange { to, from, .. } => {
+                see(to);
+                see(from);
+            }
         }
     }
 }
@@ -152,6 +158,11 @@ collection!(SortedSet);
 impl SortedSet {
     pub(crate) const fn new() -> SortedSet {
         SortedSet { scores: Dictionary::new(), order: Tree::new(), is_large: false }
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.order.iter().map(|ranked| ranked.member.len() + 16).sum()
     }
 
     pub(crate) fn len(&self) -> usize {

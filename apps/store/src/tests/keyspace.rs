@@ -1,7 +1,7 @@
 //! The state: deterministic, cheap to clone, the same after a restart; time and cursors.
 
 use super::Desk;
-use crate::{Command, Keyspace};
+use crate::{Command, Keyspace, SlotId};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use synod_node::StateMachine;
@@ -139,7 +139,7 @@ fn ticks_remove_what_nobody_asks_for() {
     desk.now_ms += 200;
     let mut ticks = 0;
     while desk.keyspace.expiring() > 0 {
-        desk.keyspace.apply(&Command::tick(desk.now_ms));
+        desk.keyspace.apply(&Command::tick(desk.now_ms, SlotId::of(b"")));
         ticks += 1;
         assert!(ticks < 1_000, "{:?}", desk.keyspace);
     }

@@ -1,11 +1,13 @@
 //! What the store answers, beside what a stock server does.
 
 mod against_redis;
+mod cluster;
 mod collections;
 mod keyspace;
 mod once;
 mod replies;
 mod session;
+mod sharded;
 mod tree;
 mod types;
 
@@ -36,7 +38,7 @@ impl Facts for OneNode {
             peer_port: 17001,
             is_connected: true,
         };
-        Cluster { nodes: vec![node], myself: 0, leader: Some(0), epoch: 1 }
+        Cluster::of_one_group(vec![node], 0, Some(0))
     }
 
     fn statistics(&self) -> Statistics {
@@ -93,6 +95,7 @@ impl Desk {
         match self.act(words) {
             Action::Reply(reply) | Action::ReplyLater(reply) | Action::ReplyAndClose(reply) => reply,
             Action::Submit(command, awaiting) => self.finish(&command, awaiting),
+            Action::Administer(request, _) => panic!("nobody carries out {request:?}"),
             Action::Wait => panic!("nothing is under way to wait for"),
             Action::Close(reason) => Reply::Error(format!("closed: {reason}").into()),
         }

@@ -2,11 +2,13 @@
 //! connection, read-only.
 
 use super::backend::Gateway;
+use super::places;
 use crate::server::Backend as _;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::time::Duration;
-use synod_node::NodeId;
+use synod_shardedstore::Server;
+use synod_store::Keyspace;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -16,24 +18,25 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A longer request is none of ours.
 const REQUEST_BYTES_MAX: usize = 4096;
 
-/// What a node says of itself.
+/// What a node says of itself. The role and all that belongs to a log are those of its member of the first group; `groups`
+/// has them for each.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NodeStatus {
     /// The node's number.
     pub node: u32,
-    /// Leader, follower, candidate or rejoining.
+    /// Leader, follower, candidate or rejoining; starting, while no group has a member here.
     pub role: String,
-    /// Who leads, as far as it knows.
+    /// Which node leads, as far as it knows.
     pub leader: Option<u32>,
     /// The ballot that it promised.
     pub ballot: String,
-    /// It knows what is chosen up to this slot, and has executed it.
+    /// It knows what is chosen up to this place in the log, and has executed it.
     pub chosen_through: u64,
-    /// The last slot of its log.
+    /// The last place of its log.
     pub log_end: u64,
-    /// The slots that its log holds.
+    /// The places that its log holds.
     pub log_slots: u64,
-    /// Its keys.
+    /// Its keys, in all groups.
     pub keys: u64,
     /// Requests of its clients that are not answered.
     pub requests_open: usize,
@@ -41,6 +44,43 @@ pub struct NodeStatus {
     pub connected: Vec<u32>,
     /// The longest that one disk batch took, in microseconds.
     pub disk_us_max: u64,
+    /// Its role in the configuration service.
+    pub service_role: String,
+    /// The newest configuration that it knows: its number and its slots as runs.
+    pub configuration: Option<(u64, String)>,
+    /// The groups that have a member here.
+    pub groups: Vec<GroupStatus>,
+}
+
+/// What a node says of a group that has a member here.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// The group's number.
+    pub group: u32,
+    /// Leader, follower, candidate or rejoining.
+    pub role: String,
+    /// Which node leads, as far as it knows.
+    pub leader: Option<u32>,
+    /// The ballot that it promised.
+    pub ballot: String,
+    /// It knows what is chosen up to this place in the log, and has executed it.
+    pub chosen_through: u64,
+    /// The last place of its log.
+    pub log_end: u64,
+    /// The places that its log holds.
+    pub log_slots: u64,
+    /// Its keys.
+    pub keys: u64,
+    /// The configuration that it carries out, or has.
+    pub configuration: Option<u64>,
+    /// The slots whose data it has.
+    pub slots: usize,
+    /// Those of them that belong to others now.
+    pub leaving: usize,
+    /// The slots that are on their way to it.
+    pub coming: usize,
+    /// Open transactions, as coordinator and as participant.
+    pub transactions: (usize, usize),
 }
 
 /// Serves operators until the process ends.
@@ -86,25 +126,54 @@ async fn answer(mut stream: TcpStream, gateway: &Gateway) -> std::io::Result<()>
 
 fn status(gateway: &Gateway) -> NodeStatus {
     let cluster = gateway.cluster();
-    let ids = &gateway.members().ids;
-    let connected = ids.iter().zip(&cluster.nodes).enumerate();
+    let numbers = &gateway.nodes().numbers;
+    let connected = numbers.iter().zip(&cluster.nodes).enumerate();
     let connected = connected.filter(|(index, (_, node))| node.is_connected && *index != cluster.myself);
-    let connected = connected.map(|(_, (id, _))| id.number()).collect();
-    let disk_us_max = gateway.counters().disk_us_max;
-    let requests_open = gateway.requests().0;
-    gateway.look(|server| NodeStatus {
-        node: server.id().number(),
-        role: server.role_name().to_owned(),
-        leader: server.leader().map(NodeId::number),
-        ballot: server.promised().to_string(),
-        chosen_through: server.chosen_through().0,
-        log_end: server.log().last().0,
-        log_slots: server.log().slots(),
-        keys: server.replica().machine().len(),
-        requests_open,
+    let connected = connected.map(|(_, (number, _))| *number).collect();
+    let here = gateway.groups_here();
+    let groups: Vec<GroupStatus> = here.iter().map(|group| gateway.look(*group, group_status)).collect();
+    let (service_role, configuration) = gateway.look_at_master(|server| {
+        let newest = server.replica().machine().latest();
+        let shown = newest.map(|newest| (newest.number, format!("{:?}", newest.slots)));
+        (server.role_name().to_owned(), shown)
+    });
+    let first = groups.first();
+    NodeStatus {
+        node: gateway.nodes().me(),
+        role: first.map_or_else(|| "starting".to_owned(), |first| first.role.clone()),
+        leader: first.and_then(|first| first.leader),
+        ballot: first.map_or_else(|| "-".to_owned(), |first| first.ballot.clone()),
+        chosen_through: first.map_or(0, |first| first.chosen_through),
+        log_end: first.map_or(0, |first| first.log_end),
+        log_slots: first.map_or(0, |first| first.log_slots),
+        keys: groups.iter().map(|group| group.keys).sum(),
+        requests_open: gateway.requests().0,
         connected,
-        disk_us_max,
-    })
+        disk_us_max: gateway.counters().disk_us_max,
+        service_role,
+        configuration,
+        groups,
+    }
+}
+
+fn group_status(server: &Server<Keyspace>) -> GroupStatus {
+    let (paxos, state) = (server.paxos(), server.state());
+    let (leaving, coming) = state.moving();
+    GroupStatus {
+        group: server.group().0,
+        role: paxos.role_name().to_owned(),
+        leader: paxos.leader().map(places::node_of),
+        ballot: paxos.promised().to_string(),
+        chosen_through: paxos.chosen_through().0,
+        log_end: paxos.log().last().0,
+        log_slots: paxos.log().slots(),
+        keys: state.store().len(),
+        configuration: state.configuration().map(|configuration| configuration.number),
+        slots: state.held().count(),
+        leaving,
+        coming,
+        transactions: state.transactions(),
+    }
 }
 
 fn metrics(gateway: &Gateway) -> String {
@@ -144,10 +213,32 @@ fn metrics(gateway: &Gateway) -> String {
     put("disk_bytes_total", "counter", "Bytes made durable", counters.disk_bytes);
     put("disk_us_max", "gauge", "The longest that one batch took, in microseconds", counters.disk_us_max);
     put("checkpoints_total", "counter", "Checkpoints stored", counters.checkpoints);
+    put_groups(&status.groups, &mut text);
     let _ = writeln!(text, "# HELP synod_peers_refused_total Connections refused or dropped, by reason");
     let _ = writeln!(text, "# TYPE synod_peers_refused_total counter");
     for (reason, count) in &counters.refused {
         let _ = writeln!(text, "synod_peers_refused_total{{reason=\"{reason}\"}} {count}");
     }
     text
+}
+
+type Figure = (&'static str, &'static str, fn(&GroupStatus) -> u64);
+
+fn put_groups(groups: &[GroupStatus], text: &mut String) {
+    let figures: [Figure; 6] = [
+        ("group_is_leader", "1 if this node leads the group", |group| u64::from(group.role == "leader")),
+        ("group_chosen_through", "As chosen_through, of each group", |group| group.chosen_through),
+        ("group_slots", "Slots whose data the group has", |group| group.slots as u64),
+        ("group_slots_leaving", "Slots of the group that belong to others now", |group| group.leaving as u64),
+        ("group_slots_coming", "Slots on their way to the group", |group| group.coming as u64),
+        ("group_transactions", "Open transactions across groups that the group coordinates", |group| {
+            group.transactions.0 as u64
+        }),
+    ];
+    for (name, what, figure) in figures {
+        let _ = writeln!(text, "# HELP synod_{name} {what}\n# TYPE synod_{name} gauge");
+        for group in groups {
+            let _ = writeln!(text, "synod_{name}{{group=\"{}\"}} {}", group.group, figure(group));
+        }
+    }
 }

@@ -1,24 +1,29 @@
 //! The replicated backend: clients' commands in batches to the gateway, outcomes back to their connections.
 
-use super::Store;
-use crate::config::Config;
+use super::groups::Groups;
+use super::{Store, places};
 use crate::server::{Backend, Completions, Position, Token, now_ms};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synod_clientserver::Outcome as Ran;
 use synod_host::{Counters, Host};
-use synod_node::{NodeId, RequestId};
-use synod_paxos::{Process, Request, Server};
+use synod_node::RequestId;
 use synod_resp::Reply;
-use synod_store::{Cluster, ClusterNode, Command, Keyspace, Outcome};
+use synod_shardedstore::{
+    Configuration, ConfigurationCommand, ConfigurationOutput, GroupId, Request, Response, Server, SlotStatus,
+};
+use synod_store::{Administration, Cluster, Command, Keyspace, Outcome, Progress, SlotRun, Walk};
 use tokio::sync::Notify;
 
 /// A command that is not answered by then is reported to its client as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often commands are looked over for time-outs, and keys for expiry.
 const ROUND: Duration = Duration::from_millis(250);
+/// How often it is looked whether groups came.
+const CONFIGURATION_ROUND: Duration = Duration::from_millis(20);
 /// How many commands may be at the gateway at a time; more wait outside.
 const OUTSTANDING_MAX: usize = 8_192;
 /// How many commands may wait outside; beyond it they are refused.
@@ -26,41 +31,28 @@ const WAITING_MAX: usize = 262_144;
 /// How many bytes of commands may be under way in all; beyond it they are refused.
 const BYTES_MAX: usize = 512 << 20;
 
-/// The members of the group, as clients and protocol know them.
-#[derive(Clone)]
-pub(crate) struct Members {
-    pub(crate) ids: Vec<NodeId>,
-    nodes: Vec<ClusterNode>,
-    myself: usize,
+/// Whose a request is.
+enum Ticket {
+    /// A client's, who gets the outcome.
+    Client(Token),
+    /// A client's, who gets the outcome of the whole walk.
+    Walk(Token, Box<Walk>),
+    /// The node's own: nobody waits for it.
+    Own,
 }
 
-impl Members {
-    pub(crate) fn of(config: &Config) -> Members {
-        let mut peers = config.peers.clone();
-        peers.sort_by_key(|peer| peer.node);
-        let node = |peer: &crate::config::Peer| ClusterNode {
-            id: format!(
-                "{:032x}{:08x}",
-                u128::from(synod_stdx::Digest::of(config.cluster.as_bytes())),
-                peer.node
-            ),
-            host: peer.client.ip().to_string(),
-            port: peer.client.port(),
-            peer_port: peer.peer.port(),
-            is_connected: true,
-        };
-        Members {
-            ids: peers.iter().map(|peer| NodeId::server(peer.node)).collect(),
-            nodes: peers.iter().map(node).collect(),
-            myself: peers.iter().position(|peer| peer.node == config.node).unwrap_or(0),
+impl Ticket {
+    fn token(&self) -> Option<Token> {
+        match self {
+            Ticket::Client(token) | Ticket::Walk(token, _) => Some(*token),
+            Ticket::Own => None,
         }
     }
 }
 
 /// What waits for its answer.
 struct Asked {
-    /// Whose it is; none for what the node asks for itself.
-    token: Option<Token>,
+    ticket: Ticket,
     at: Instant,
     is_read: bool,
     bytes: usize,
@@ -76,8 +68,10 @@ pub(crate) struct Requests {
     open: Cell<usize>,
     /// The bytes of all commands that are not answered, at the gateway or on their way to it.
     bytes: Cell<usize>,
-    /// Wakes the pump when there is room again.
-    room: Rc<Notify>,
+    /// Commands that are not yet at the gateway, in order.
+    waiting: RefCell<VecDeque<(Ticket, Command)>>,
+    /// Wakes the pump: something waits, or there is room again.
+    wake: Notify,
     timed_out: Cell<u64>,
 }
 
@@ -89,7 +83,8 @@ impl Requests {
             first: Cell::new(1),
             open: Cell::new(0),
             bytes: Cell::new(0),
-            room: Rc::default(),
+            waiting: RefCell::default(),
+            wake: Notify::new(),
             timed_out: Cell::new(0),
         }
     }
@@ -113,22 +108,49 @@ impl Requests {
         self.open.set(open);
         self.bytes.set(self.bytes.get() - asked.bytes);
         if open + 1 == OUTSTANDING_MAX {
-            self.room.notify_one();
+            self.wake.notify_one();
         }
         Some(asked)
     }
 
-    /// The group answered.
-    pub(crate) fn settle(&self, id: RequestId, ran: Ran<Reply>) {
+    /// A command waits for its turn; false if too many do.
+    fn wait(&self, ticket: Ticket, command: Command) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        let bytes = self.bytes.get() + command.size();
+        if waiting.len() >= WAITING_MAX || bytes > BYTES_MAX {
+            return false;
+        }
+        self.bytes.set(bytes);
+        waiting.push_back((ticket, command));
+        true
+    }
+
+    /// The store or the configuration service answered.
+    pub(crate) fn settle(&self, id: RequestId, response: Response<Reply>) {
         // Answered too late: its client was told so.
-        let Some(Asked { token: Some(token), .. }) = self.take(id) else { return };
-        let outcome = match ran {
-            Ran::Done(reply) => Outcome::Done(reply),
-            Ran::MayHaveHappened => {
+        let Some(Asked { ticket, .. }) = self.take(id) else { return };
+        let outcome = match response {
+            Response::Store(Ran::Done(reply)) => Outcome::Done(reply),
+            Response::Configuration(Ran::Done(output)) => Outcome::Done(tell(&output)),
+            Response::Store(Ran::MayHaveHappened) | Response::Configuration(Ran::MayHaveHappened) => {
                 Outcome::MayHaveHappened("the group has forgotten this node's session".into())
             }
         };
-        self.completions.complete(token, outcome);
+        match (ticket, outcome) {
+            (Ticket::Client(token), outcome) => self.completions.complete(token, outcome),
+            (Ticket::Walk(token, mut walk), Outcome::Done(reply)) => match walk.on_reply(reply) {
+                Progress::Done(reply) => self.completions.complete(token, Outcome::Done(reply)),
+                Progress::Next(command) => {
+                    if self.wait(Ticket::Walk(token, walk), command) {
+                        self.wake.notify_one();
+                    } else {
+                        self.completions.complete(token, Outcome::MayHaveHappened(TOO_MANY.into()));
+                    }
+                }
+            },
+            (Ticket::Walk(token, _), outcome) => self.completions.complete(token, outcome),
+            (Ticket::Own, _) => {}
+        }
     }
 
     /// Tells the clients of everything that waited too long.
@@ -144,7 +166,7 @@ impl Requests {
             let Some((id, _)) = overdue else { return };
             let Some(asked) = self.take(RequestId(id)) else { return };
             self.timed_out.set(self.timed_out.get() + 1);
-            if let Some(token) = asked.token {
+            if let Some(token) = asked.ticket.token() {
                 let outcome = match asked.is_read {
                     true => Outcome::NoLeader("nobody answered in time; try again".into()),
                     false => Outcome::MayHaveHappened("no answer in time; it may still run".into()),
@@ -155,6 +177,27 @@ impl Requests {
     }
 }
 
+const TOO_MANY: &str = "too many commands are under way at this node";
+
+/// What an operator is told.
+fn tell(output: &ConfigurationOutput) -> Reply {
+    match output {
+        ConfigurationOutput::Ok(number) => Reply::Integer(number.cast_signed()),
+        ConfigurationOutput::Configuration(configuration) => Reply::bulk(line_of(configuration)),
+        ConfigurationOutput::Error(error) => Reply::Error(format!("ERR {error}").into()),
+    }
+}
+
+/// A configuration in one line.
+fn line_of(configuration: &Configuration) -> String {
+    let groups = configuration.groups.iter().map(|(group, members)| {
+        let nodes: Vec<String> = members.iter().map(|id| places::node_of(*id).to_string()).collect();
+        format!("{group} on {}", nodes.join(","))
+    });
+    let groups: Vec<String> = groups.collect();
+    format!("{}  {}  {:?}", configuration.number, groups.join("  "), configuration.slots)
+}
+
 /// The replicated backend. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Gateway {
@@ -163,34 +206,27 @@ pub(crate) struct Gateway {
 
 struct Inner {
     host: Host<Store>,
-    replica: NodeId,
-    gateway: NodeId,
-    members: Members,
+    nodes: places::Nodes,
+    groups: RefCell<Groups>,
     requests: Rc<Requests>,
-    /// Commands that are not yet at the gateway, in order.
-    waiting: RefCell<VecDeque<(Token, Command)>>,
-    wake: Rc<Notify>,
     refused: Cell<u64>,
 }
 
 impl Gateway {
-    pub(crate) fn new(
+    pub(super) fn new(
         host: Host<Store>,
-        (replica, gateway): (NodeId, NodeId),
-        members: Members,
+        nodes: places::Nodes,
+        groups: Groups,
         requests: Rc<Requests>,
     ) -> Gateway {
-        let wake = Rc::clone(&requests.room);
-        let (waiting, refused) = Default::default();
-        Gateway {
-            inner: Rc::new(Inner { host, replica, gateway, members, requests, waiting, wake, refused }),
-        }
+        let (groups, refused) = (RefCell::new(groups), Cell::new(0));
+        Gateway { inner: Rc::new(Inner { host, nodes, groups, requests, refused }) }
     }
 
     /// Hands what waits to the gateway, all of one wake-up at once. Runs until the process ends.
     pub(crate) async fn pump(self) {
         loop {
-            self.inner.wake.notified().await;
+            self.inner.requests.wake.notified().await;
             self.inner.submit_waiting();
         }
     }
@@ -200,30 +236,104 @@ impl Gateway {
         loop {
             tokio::time::sleep(ROUND).await;
             self.inner.requests.give_up();
-            let is_due = self.look(|server| server.is_leader() && server.replica().machine().expiring() > 0);
-            if is_due {
-                let asked = Asked { token: None, at: Instant::now(), is_read: false, bytes: 0 };
-                let id = self.inner.requests.push(asked);
-                let tick = Request::Commands(vec![Command::tick(now_ms())]);
-                self.inner.host.request(self.inner.gateway, id, tick);
+            for group in self.groups_here() {
+                let slot = self.look(group, |server| {
+                    let is_due = server.paxos().is_leader() && server.state().store().expiring() > 0;
+                    let mut held = server.state().held();
+                    held.find(|(_, status)| is_due && *status == SlotStatus::Served).map(|(slot, _)| slot)
+                });
+                if let Some(slot) = slot {
+                    let tick = Request::Commands(vec![Command::tick(now_ms(), slot)]);
+                    self.inner.ask(Ticket::Own, places::gateway(self.inner.nodes.me()), tick);
+                }
             }
         }
     }
 
-    /// Looks at this node's replica.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&Server<Keyspace>) -> T) -> T {
-        self.inner.host.look(self.inner.replica, |process| match process {
-            Process::Server(server) => look(server),
-            Process::Client(_) => unreachable!("the replica is a server"),
+    /// Starts members of groups that come. Runs until the process ends, or their file cannot be written: in words.
+    pub(crate) async fn watch_groups(self) -> String {
+        loop {
+            let history = self.configurations();
+            let learnt = self.inner.groups.borrow_mut().learn(&history);
+            let new = match learnt {
+                Ok(new) => new,
+                Err(problem) => return problem,
+            };
+            if !new.is_empty() {
+                let groups = self.inner.groups.borrow();
+                groups.introduce(&self.inner.host);
+                let here = groups.here();
+                for group in new.into_iter().filter(|group| here.contains(group)) {
+                    let (id, node) = groups.member(group);
+                    tracing::info!(%group, "a member of a new group starts");
+                    self.inner.host.start_node(id, node);
+                }
+            }
+            tokio::time::sleep(CONFIGURATION_ROUND).await;
+        }
+    }
+
+    /// Founds the store, if nobody has: `groups` groups on all nodes.
+    pub(crate) fn found(&self, groups: u32) {
+        let numbers = &self.inner.nodes.numbers;
+        let members = |group| numbers.iter().map(|node| places::member(group, *node)).collect::<Vec<_>>();
+        let groups = (1..=groups).map(GroupId).map(|group| (group, members(group))).collect();
+        self.configure(Ticket::Own, ConfigurationCommand::Found { groups });
+    }
+
+    fn configure(&self, ticket: Ticket, command: ConfigurationCommand) {
+        let controller = places::controller(self.inner.nodes.me());
+        self.inner.ask(ticket, controller, Request::Configure(command));
+    }
+
+    /// The groups that have a member here.
+    pub(crate) fn groups_here(&self) -> Vec<GroupId> {
+        let known = self.inner.groups.borrow().here();
+        let runs = |group: &GroupId| self.inner.host.runs(places::member(*group, self.inner.nodes.me()));
+        known.into_iter().filter(runs).collect()
+    }
+
+    /// Looks at this node's member of a group that has one here.
+    pub(crate) fn look<T>(&self, group: GroupId, look: impl FnOnce(&Server<Keyspace>) -> T) -> T {
+        let id = places::member(group, self.inner.nodes.me());
+        self.inner.host.look(id, |process| look(process.server().expect("a member of a group is a server")))
+    }
+
+    /// Looks at this node's member of the configuration service.
+    pub(crate) fn look_at_master<T>(&self, look: impl FnOnce(&super::MasterServer) -> T) -> T {
+        let id = places::master(self.inner.nodes.me());
+        self.inner.host.look(id, |process| match process {
+            Store::Master(master) => look(master.server().expect("a member of the service is a server")),
+            Store::Server(_) | Store::Client(_) => unreachable!("the name of a member of the service"),
         })
+    }
+
+    /// Every configuration that this node's member of the configuration service knows; none while it does not know all
+    /// that it should.
+    pub(crate) fn configurations(&self) -> Vec<Arc<Configuration>> {
+        self.look_at_master(|server| match server.is_rejoining() {
+            true => Vec::new(),
+            false => server.replica().machine().history().to_vec(),
+        })
+    }
+
+    /// The node that leads a group, as far as this one knows, as an index.
+    fn leader_of(&self, group: GroupId) -> Option<usize> {
+        let leader = match self.groups_here().contains(&group) {
+            true => self.look(group, |server| server.paxos().leader()),
+            false => self.inner.host.look(places::gateway(self.inner.nodes.me()), |process| {
+                process.client().and_then(|client| client.leader(group))
+            }),
+        };
+        leader.and_then(|leader| self.inner.nodes.index_of(leader))
     }
 
     pub(crate) fn counters(&self) -> Counters {
         self.inner.host.counters()
     }
 
-    pub(crate) fn members(&self) -> &Members {
-        &self.inner.members
+    pub(crate) fn nodes(&self) -> &places::Nodes {
+        &self.inner.nodes
     }
 
     /// Requests under way, refused and timed out.
@@ -231,36 +341,74 @@ impl Gateway {
         let requests = &self.inner.requests;
         (requests.open.get(), self.inner.refused.get(), requests.timed_out.get())
     }
+
+    /// The command of the configuration service that an operator means.
+    fn command_of(&self, request: &Administration) -> Result<ConfigurationCommand, String> {
+        Ok(match request {
+            Administration::JoinGroup { group, nodes } => {
+                let all = &self.inner.nodes.numbers;
+                if let Some(stranger) = nodes.iter().find(|node| !all.contains(node)) {
+                    return Err(format!(
+                        "there is no node {stranger}; name some of {all:?}, or none for all"
+                    ));
+                }
+                if group.0 >= places::GROUP_BOUND {
+                    return Err(format!("choose a number below {}", places::GROUP_BOUND));
+                }
+                let nodes = if nodes.is_empty() { all } else { nodes };
+                let mut members: Vec<_> = nodes.iter().map(|node| places::member(*group, *node)).collect();
+                members.sort_unstable();
+                members.dedup();
+                // Its members would not agree on who they are.
+                let before = self.configurations().iter().find_map(|known| known.groups.get(group).cloned());
+                if before.is_some_and(|before| before != members) {
+                    return Err(format!("{group} was a group of other nodes before; choose a new number"));
+                }
+                ConfigurationCommand::Join { group: *group, members }
+            }
+            Administration::LeaveGroup { group } => ConfigurationCommand::Leave { group: *group },
+            Administration::MoveSlots { first, last, group } => {
+                ConfigurationCommand::Move { first: *first, last: *last, group: *group }
+            }
+            Administration::Rebalance => ConfigurationCommand::Balance,
+            Administration::History => ConfigurationCommand::Query { number: None },
+        })
+    }
 }
 
 impl Inner {
+    fn ask(&self, ticket: Ticket, node: synod_node::NodeId, request: Request<Command>) {
+        let id = self.requests.push(Asked { ticket, at: Instant::now(), is_read: false, bytes: 0 });
+        self.host.request(node, id, request);
+    }
+
     fn submit_waiting(&self) {
         let at = Instant::now();
-        let mut waiting = self.waiting.borrow_mut();
+        let mut waiting = self.requests.waiting.borrow_mut();
         let room = OUTSTANDING_MAX.saturating_sub(self.requests.open.get());
         let count = waiting.len().min(room);
         if count == 0 {
             return;
         }
         let (mut commands, mut queries) = (Vec::new(), Vec::new());
-        for (token, command) in waiting.drain(..count) {
+        for (ticket, command) in waiting.drain(..count) {
             match command.is_read_only() {
-                true => queries.push((token, command)),
-                false => commands.push((token, command)),
+                true => queries.push((ticket, command)),
+                false => commands.push((ticket, command)),
             }
         }
         drop(waiting);
         for (batch, is_read) in [(commands, false), (queries, true)] {
             let mut first = None;
             let mut asked = Vec::with_capacity(batch.len());
-            for (token, command) in batch {
-                let id = self.requests.push(Asked { token: Some(token), at, is_read, bytes: command.size() });
+            for (ticket, command) in batch {
+                let id = self.requests.push(Asked { ticket, at, is_read, bytes: command.size() });
                 first.get_or_insert(id);
                 asked.push(command);
             }
             if let Some(first) = first {
                 let request = if is_read { Request::Queries(asked) } else { Request::Commands(asked) };
-                self.host.request(self.gateway, first, request);
+                self.host.request(places::gateway(self.nodes.me()), first, request);
             }
         }
     }
@@ -268,42 +416,71 @@ impl Inner {
 
 impl Backend for Gateway {
     fn submit(&self, token: Token, command: Command) {
-        let mut waiting = self.inner.waiting.borrow_mut();
-        let bytes = self.inner.requests.bytes.get() + command.size();
-        if waiting.len() >= WAITING_MAX || bytes > BYTES_MAX {
-            drop(waiting);
+        let (ticket, command) = match command.is_about_all_keys() {
+            false => (Ticket::Client(token), command),
+            true => {
+                let walk = Walk::new(command);
+                let first = walk.next_command();
+                (Ticket::Walk(token, Box::new(walk)), first)
+            }
+        };
+        if !self.inner.requests.wait(ticket, command) {
             self.inner.refused.set(self.inner.refused.get() + 1);
-            let outcome = Outcome::DidNotHappen("too many commands are under way at this node".into());
-            self.inner.requests.completions.complete(token, outcome);
-            return;
+            self.inner.requests.completions.complete(token, Outcome::DidNotHappen(TOO_MANY.into()));
         }
-        self.inner.requests.bytes.set(bytes);
-        waiting.push_back((token, command));
+    }
+
+    fn administer(&self, token: Token, request: Administration) {
+        let reply = match request {
+            Administration::History => {
+                let lines = self.configurations();
+                Reply::Array(lines.iter().map(|known| Reply::bulk(line_of(known))).collect())
+            }
+            request => match self.command_of(&request) {
+                Ok(command) => {
+                    self.configure(Ticket::Client(token), command);
+                    return;
+                }
+                Err(problem) => Reply::Error(format!("ERR {problem}").into()),
+            },
+        };
+        self.inner.requests.completions.complete(token, Outcome::Done(reply));
     }
 
     fn flush(&self) {
-        self.inner.wake.notify_one();
+        self.inner.requests.wake.notify_one();
     }
 
     fn cluster(&self) -> Cluster {
-        let (leader, epoch) = self.look(|server| (server.leader(), server.promised().round));
-        let Members { ids, nodes, myself } = &self.inner.members;
-        let mut nodes = nodes.clone();
+        let places::Nodes { numbers, seen, myself } = &self.inner.nodes;
+        let mut nodes = seen.clone();
         for (index, node) in nodes.iter_mut().enumerate() {
-            node.is_connected = index == *myself || self.inner.host.is_connected(ids[index].number());
+            node.is_connected = index == *myself || self.inner.host.is_connected(numbers[index]);
         }
-        let leader = leader.and_then(|leader| ids.iter().position(|id| *id == leader));
-        Cluster { nodes, myself: *myself, leader, epoch }
+        let newest = self.look_at_master(|server| server.replica().machine().latest().cloned());
+        let rounds = self.groups_here().into_iter();
+        let rounds: u64 =
+            rounds.map(|group| self.look(group, |server| server.paxos().promised().round)).sum();
+        let epoch = newest.as_ref().map_or(0, |newest| newest.number) + rounds;
+        let leader = |group| self.leader_of(group);
+        let runs = newest.iter().flat_map(|newest| newest.slots.runs()).map(|run| SlotRun {
+            first: run.first.number(),
+            last: run.last.number(),
+            leader: leader(run.owner),
+        });
+        Cluster { nodes, myself: *myself, runs: runs.collect(), epoch }
     }
 
     fn position(&self) -> Position {
-        self.look(|server| {
-            let keyspace = server.replica().machine();
-            Position {
-                keys: keyspace.len(),
-                expiring_keys: keyspace.expiring(),
-                log_position: server.replica().through().0,
-            }
-        })
+        let mut position = Position::default();
+        for group in self.groups_here() {
+            self.look(group, |server| {
+                let keyspace = server.state().store();
+                position.keys += keyspace.len();
+                position.expiring_keys += keyspace.expiring();
+                position.log_position += server.paxos().replica().through().0;
+            });
+        }
+        position
     }
 }

@@ -1,32 +1,41 @@
-//! One node of a cluster: a replica of the store, the gateway through which its clients reach the group, and the doors
-//! for clients, peers and operators; all on one thread.
+//! One node of a cluster: a member of the configuration service, a member of each group, the gateway through which its
+//! clients reach the groups, and the doors for clients, peers and operators; all on one thread, with one journal.
 //!
-//! A command that a client sends here goes to the *gateway*, a Paxos client with a session of its own, which submits it
-//! to whoever leads, this node or another, and again if that one dies: so a client may talk to any node, and none of
-//! its commands runs twice. What came of it goes back into the client's connection.
+//! A command that a client sends here goes to the *gateway*, a client of the sharded store with sessions of its own, which
+//! submits it to whoever leads the group that serves its slot, on this node or another, and again if that one dies or the
+//! slot moves: so a client may talk to any node, and none of its commands runs twice. What came of it goes back into the
+//! client's connection.
+//!
+//! `places.rs` has the names of all these, `groups.rs` which groups have members here.
 
 mod admin;
 mod backend;
+mod groups;
+pub(crate) mod places;
 
 use crate::config::Config;
 use crate::server::{self, Server};
-pub use admin::NodeStatus;
-use backend::{Gateway, Members};
+pub use admin::{GroupStatus, NodeStatus};
+use backend::Gateway;
+use groups::Groups;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use synod_host::{Host, HostConfig, Peer, Stopped};
-use synod_node::NodeId;
-use synod_paxos::{Client, Process, Record, Request, Settings};
+use synod_node::{NodeId, RequestId};
+use synod_paxos::Settings;
+use synod_shardedstore::{Client, ConfigurationService, Master, Process, Record, Request, SLOT_COUNT};
 use synod_stdx::{Digest, Wire};
-use synod_store::{Command, Keyspace};
+use synod_store::Keyspace;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-/// What runs on a node: the replica, or the gateway.
+/// What runs on a node.
 pub(crate) type Store = Process<Keyspace>;
+/// A member of the configuration service.
+type MasterServer = synod_paxos::Server<ConfigurationService>;
 
 /// The size of a segment of the journal. A node that executes as much as a checkpoint waits for fills a few.
 const SEGMENT_BYTES: u64 = 32 << 20;
@@ -84,12 +93,106 @@ fn settings() -> Settings {
 }
 
 async fn run(config: &Config) -> Result<(), String> {
-    let members = Members::of(config);
-    let (me, gateway) = (NodeId::server(config.node), NodeId::client(config.node));
-    let options = server_options(config)?;
-    let front = Server::new(options);
+    let nodes = places::Nodes::of(config);
+    let front = Server::new(server_options(config)?);
     let requests = Rc::new(backend::Requests::new(front.completions()));
-    let host_config = HostConfig {
+    let answered = Rc::clone(&requests);
+    let on_reply = move |_: NodeId, id, response| answered.settle(id, response);
+    let opened =
+        Host::<Store>::open(host_config(config), on_reply, describe).map_err(|error| error.to_string())?;
+    let (start, host) = (opened.start_number(), opened.host());
+    let groups = Groups::open(&config.data, nodes.clone(), config.incarnation)?;
+    groups.introduce(&host);
+
+    let clients = listen("listen", config.listen).await?;
+    let peers_in = listen("peer_listen", config.peer_listen).await?;
+    let mut places = standing_nodes(config, &nodes, start);
+    places.extend(groups.here().into_iter().map(|group| groups.member(group)));
+    let mut engine = tokio::task::spawn_local(opened.run(places, peers_in));
+    // The engine's first step puts the nodes in place.
+    tokio::task::yield_now().await;
+    if engine.is_finished() {
+        return Err(ended(engine.await));
+    }
+
+    let backend = Gateway::new(host.clone(), nodes.clone(), groups, requests);
+    tokio::task::spawn_local(backend.clone().pump());
+    tokio::task::spawn_local(backend.clone().watch_time());
+    let mut groups_watch = tokio::task::spawn_local(backend.clone().watch_groups());
+    if let Some(address) = config.admin_listen {
+        let listener = listen("admin_listen", address).await?;
+        tokio::task::spawn_local(admin::serve(listener, backend.clone()));
+    }
+    tracing::info!(node = config.node, clients = %config.listen, peers = %config.peer_listen, "serving");
+    // Whoever asks too late is told that it is founded.
+    if nodes.myself == 0 && backend.configurations().is_empty() {
+        backend.found(config.groups);
+    }
+
+    tokio::select! {
+        stopped = serve_until_told(front, clients, (backend, &host)) => stopped,
+        stopped = &mut engine => Err(ended(stopped)),
+        problem = &mut groups_watch => {
+            Err(problem.unwrap_or_else(|panic| format!("the node failed in itself, which is a bug: {panic}")))
+        }
+    }
+}
+
+/// The nodes that every process has, whatever groups there are.
+fn standing_nodes(config: &Config, nodes: &places::Nodes, start: u32) -> Vec<(NodeId, Store)> {
+    let (masters, number) = (nodes.masters(), config.node);
+    let (me, service) = (places::master(number), ConfigurationService::new(SLOT_COUNT));
+    let master = match config.incarnation {
+        0 => MasterServer::new(me, &masters, service, settings()),
+        incarnation => MasterServer::rejoining(me, &masters, service, settings(), incarnation),
+    };
+    let gateway = places::gateway(number);
+    let controller = places::controller(number);
+    vec![
+        (me, Process::Master(Master::Server(master))),
+        (gateway, Process::Client(Client::new(gateway, start, &masters, SLOT_COUNT))),
+        (controller, Process::controller(controller, start, &masters)),
+    ]
+}
+
+/// Serves clients until the process is told to stop; then hands over what it leads.
+async fn serve_until_told(
+    front: Server,
+    clients: TcpListener,
+    (backend, host): (Gateway, &Host<Store>),
+) -> Result<(), String> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let gateway = backend.clone();
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: handing over, then finishing what is under way");
+        let me = gateway.nodes().me();
+        let members = gateway.groups_here().into_iter().map(|group| places::member(group, me));
+        for server in members.chain([places::master(me)]) {
+            host.request(server, RequestId(0), Request::HandOver);
+        }
+    };
+    front.run(clients, backend, stop).await;
+    await_heirs(&gateway).await;
+    Ok(())
+}
+
+/// Waits until a node that handed over hears who leads now: what it had to say has then been sent. Not for long: where
+/// all nodes stop, there is no heir.
+async fn await_heirs(gateway: &Gateway) {
+    let knows_leader = |group| gateway.look(group, |server| server.paxos().leader().is_some());
+    let deadline = Instant::now() + HEIR_MAX;
+    while !gateway.groups_here().into_iter().all(knows_leader) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn host_config(config: &Config) -> HostConfig {
+    HostConfig {
         cluster: Digest::of(config.cluster.as_bytes()),
         number: config.node,
         incarnation: config.incarnation,
@@ -97,66 +200,6 @@ async fn run(config: &Config) -> Result<(), String> {
         peers: peers(config),
         segment_bytes: SEGMENT_BYTES,
         recording: config.recording.clone().map(|path| (path, RECORDING_BYTES)),
-    };
-    let answered = Rc::clone(&requests);
-    let on_reply = move |_: NodeId, id, outcome| answered.settle(id, outcome);
-    let opened = Host::<Store>::open(host_config, on_reply, describe).map_err(|error| error.to_string())?;
-    let (start, host) = (opened.start_number(), opened.host());
-
-    let clients = listen("listen", config.listen).await?;
-    let peers_in = listen("peer_listen", config.peer_listen).await?;
-    let replica = match config.incarnation {
-        0 => synod_paxos::Server::new(me, &members.ids, Keyspace::new(), settings()),
-        incarnation => {
-            synod_paxos::Server::rejoining(me, &members.ids, Keyspace::new(), settings(), incarnation)
-        }
-    };
-    let client = Client::new(gateway, start, &members.ids).preferring(me);
-    let nodes = vec![(me, Process::Server(replica)), (gateway, Process::Client(client))];
-    let mut engine = tokio::task::spawn_local(opened.run(nodes, peers_in));
-    // The engine's first step puts the nodes in place.
-    tokio::task::yield_now().await;
-    if engine.is_finished() {
-        return Err(ended(engine.await));
-    }
-
-    let backend = Gateway::new(host.clone(), (me, gateway), members, Rc::clone(&requests));
-    tokio::task::spawn_local(backend.clone().pump());
-    tokio::task::spawn_local(backend.clone().watch_time());
-    if let Some(address) = config.admin_listen {
-        let listener = listen("admin_listen", address).await?;
-        tokio::task::spawn_local(admin::serve(listener, backend.clone()));
-    }
-    tracing::info!(node = config.node, clients = %config.listen, peers = %config.peer_listen, "serving");
-
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: handing over, then finishing what is under way");
-        host.request(me, synod_node::RequestId(0), Request::HandOver);
-    };
-    let serve = async {
-        front.run(clients, backend, stop).await;
-        await_heir(&host, me).await;
-    };
-    tokio::select! {
-        () = serve => Ok(()),
-        stopped = &mut engine => Err(ended(stopped)),
-    }
-}
-
-/// Waits until a node that handed over hears who leads now: what it had to say has then been sent. Not for long: where
-/// all nodes stop, there is no heir.
-async fn await_heir(host: &Host<Store>, me: NodeId) {
-    let knows_leader =
-        || host.look(me, |process| process.server().is_some_and(|server| server.leader().is_some()));
-    let deadline = Instant::now() + HEIR_MAX;
-    while !knows_leader() && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -207,7 +250,7 @@ fn peers(config: &Config) -> Vec<Peer> {
         .map(|peer| Peer {
             number: peer.node,
             address: peer.peer,
-            nodes: vec![NodeId::server(peer.node), NodeId::client(peer.node)],
+            nodes: vec![places::master(peer.node), places::gateway(peer.node), places::controller(peer.node)],
         })
         .collect()
 }
@@ -215,14 +258,22 @@ fn peers(config: &Config) -> Vec<Peer> {
 /// A record in words, for reports of damage: which slots it is about.
 fn describe(node: u32, _kind: u8, payload: &[u8]) -> String {
     let node = NodeId::from_bits(node);
-    match Record::<Command>::from_bytes(payload) {
-        Ok(Record::Promised { ballot, .. }) => format!("{node} promised {ballot}"),
-        Ok(Record::Accepted { run, .. }) => {
+    match Record::<Keyspace>::from_bytes(payload) {
+        Ok(Record::Masters(record)) => describe_record(node, &record),
+        Ok(Record::Members(record)) => describe_record(node, &record),
+        Err(why) => format!("{node}, unreadable: {why}"),
+    }
+}
+
+fn describe_record<C>(node: NodeId, record: &synod_paxos::Record<C>) -> String {
+    use synod_paxos::Record;
+    match record {
+        Record::Promised { ballot, .. } => format!("{node} promised {ballot}"),
+        Record::Accepted { run, .. } => {
             format!("{node} accepted slots {} to {} in {}", run.first(), run.last(), run.ballot())
         }
-        Ok(Record::Rejoined { node: peer, incarnation }) => {
+        Record::Rejoined { node: peer, incarnation } => {
             format!("{node} knows life {incarnation} of {peer}")
         }
-        Err(why) => format!("{node}, unreadable: {why}"),
     }
 }

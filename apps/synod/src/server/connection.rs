@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use synod_resp::{Limits as RequestLimits, Parsed, ProtocolError, Reply, RequestParser};
-use synod_store::{Action, Environment};
+use synod_store::{Action, Awaiting, Environment};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -338,11 +338,12 @@ impl<B: Backend> Connection<B> {
         match action {
             Action::Reply(reply) => self.answer(reply),
             Action::Submit(command, awaiting) => {
-                let protocol = self.shared.session.borrow().protocol();
-                let sequence = self.shared.replies.borrow_mut().push_waiting(awaiting, protocol);
-                let token =
-                    Token { connection: self.shared.index, generation: self.shared.generation, sequence };
+                let token = self.await_outcome(awaiting);
                 self.facts.backend.submit(token, command);
+            }
+            Action::Administer(request, awaiting) => {
+                let token = self.await_outcome(awaiting);
+                self.facts.backend.administer(token, request);
             }
             Action::Wait => {
                 self.parser.put_back();
@@ -364,6 +365,13 @@ impl<B: Backend> Connection<B> {
         // Whoever authenticated just now, or took it back, has other limits from the next command on.
         self.parser.set_authenticated(self.shared.session.borrow().is_authenticated());
         Ok(())
+    }
+
+    /// A place for an outcome, and its name.
+    fn await_outcome(&self, awaiting: Awaiting) -> Token {
+        let protocol = self.shared.session.borrow().protocol();
+        let sequence = self.shared.replies.borrow_mut().push_waiting(awaiting, protocol);
+        Token { connection: self.shared.index, generation: self.shared.generation, sequence }
     }
 
     /// Answers behind everything that is under way.

@@ -29,7 +29,7 @@ pub use door::{Server, check_address, reserve_descriptors};
 pub use registry::{Completions, Counts};
 
 use std::fmt;
-use synod_store::{Cluster, Command, Settings};
+use synod_store::{Administration, Cluster, Command, Settings};
 
 /// The name of a submitted command, by which its outcome finds its place.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -53,6 +53,9 @@ pub trait Backend: 'static {
     /// Takes a command. Its outcome goes to the [`Completions`] that the backend was built with, now or later, in any
     /// order. If [`Command::is_read_only`], the state may be queried instead, provided the answer is linearizable.
     fn submit(&self, token: Token, command: Command);
+
+    /// Takes what an operator asks for. The reply is its outcome.
+    fn administer(&self, token: Token, request: Administration);
 
     /// One wake-up's commands have all been submitted: begin with them.
     fn flush(&self);

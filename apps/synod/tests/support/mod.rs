@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use synod_node::StateMachine as _;
 use synod_resp::{Reply, ReplyParser, write_request};
-use synod_store::{Cluster, ClusterNode, Command, Keyspace, Outcome, Settings};
+use synod_store::{Administration, Cluster, ClusterNode, Command, Keyspace, Outcome, Settings};
 use synod_synod::server::{Backend, Completions, Limits, Options, Position, Server, Token};
 
 /// Runs every command at once on one keyspace: neither durable nor replicated.
@@ -39,6 +39,11 @@ impl Backend for Standalone {
         self.batch.borrow_mut().push((token, command));
     }
 
+    fn administer(&self, token: Token, _request: Administration) {
+        let reply = Reply::error("ERR this server has no groups");
+        self.completions.complete(token, Outcome::Done(reply));
+    }
+
     fn flush(&self) {
         let mut batch = self.batch.take();
         for (token, command) in batch.drain(..) {
@@ -63,7 +68,7 @@ impl Backend for Standalone {
             peer_port: 0,
             is_connected: true,
         };
-        Cluster { nodes: vec![node], myself: 0, leader: Some(0), epoch: 1 }
+        Cluster::of_one_group(vec![node], 0, Some(0))
     }
 
     fn position(&self) -> Position {

@@ -62,6 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clientserver",
             "primarybackup",
             "paxos",
+            "shardedstore",
             "store",
             "client",
             "scenarios",

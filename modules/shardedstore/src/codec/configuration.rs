@@ -34,6 +34,11 @@ impl Wire for ConfigurationCommand {
                 out.push(4);
                 number.encode(out);
             }
+            ConfigurationCommand::Balance => out.push(5),
+            ConfigurationCommand::Found { groups } => {
+                out.push(6);
+                groups.encode(out);
+            }
         }
     }
 
@@ -46,7 +51,9 @@ impl Wire for ConfigurationCommand {
                 ConfigurationCommand::Move { first, last, group }
             }
             4 => ConfigurationCommand::Query { number: Option::decode(input)? },
-            0 | 5.. => return Err(Malformed("no such command")),
+            5 => ConfigurationCommand::Balance,
+            6 => ConfigurationCommand::Found { groups: Vec::decode(input)? },
+            0 | 7.. => return Err(Malformed("no such command")),
         })
     }
 }
@@ -90,6 +97,8 @@ impl Wire for ConfigurationError {
             ConfigurationError::OwnsThem(group) => (6, group.0.into()),
             ConfigurationError::NoSuchConfiguration(number) => (7, *number),
             ConfigurationError::NoConfiguration => (8, 0),
+            ConfigurationError::IsBalanced => (9, 0),
+            ConfigurationError::IsFounded => (10, 0),
         };
         out.push(tag);
         number.encode(out);
@@ -108,7 +117,9 @@ impl Wire for ConfigurationError {
             6 => ConfigurationError::OwnsThem(group()?),
             7 => ConfigurationError::NoSuchConfiguration(number),
             8 => ConfigurationError::NoConfiguration,
-            0 | 9.. => return Err(Malformed("no such error")),
+            9 => ConfigurationError::IsBalanced,
+            10 => ConfigurationError::IsFounded,
+            0 | 11.. => return Err(Malformed("no such error")),
         })
     }
 }

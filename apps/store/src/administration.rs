@@ -1,0 +1,89 @@
+//! What operators ask of a cluster over a client's connection: the command `SYNOD`.
+//!
+//! | words | what happens |
+//! |---|---|
+//! | `SYNOD GROUP JOIN group [node …]` | a new group takes its part of the slots; on all nodes, if none is named |
+//! | `SYNOD GROUP LEAVE group` | its slots go to the other groups |
+//! | `SYNOD SLOT MOVE first last group` | these slots go to the group |
+//! | `SYNOD REBALANCE` | groups get equal parts again |
+//! | `SYNOD CONFIG HISTORY` | tells every configuration that there was |
+//!
+//! A change answers the number of the first configuration in which it is so; slots are then on their way, while clients go
+//! on. A group is written as its number, or as `g3`.
+
+use crate::parse_keys::unknown_subcommand;
+use synod_resp::{Args, Reply, parse_integer};
+use synod_shardedstore::{GroupId, SlotId};
+
+/// One request of an operator.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Administration {
+    /// A new group takes its part of the slots.
+    JoinGroup {
+        /// Its name.
+        group: GroupId,
+        /// The numbers of the nodes that run its members; all nodes, if there are none.
+        nodes: Vec<u32>,
+    },
+    /// A group gives its slots to the others.
+    LeaveGroup {
+        /// Which one.
+        group: GroupId,
+    },
+    /// Slots go to a group.
+    MoveSlots {
+        /// The first slot.
+        first: SlotId,
+        /// The last slot.
+        last: SlotId,
+        /// Where to.
+        group: GroupId,
+    },
+    /// Groups get equal parts again.
+    Rebalance,
+    /// Every configuration that there was.
+    History,
+}
+
+impl Administration {
+    /// What the words behind `SYNOD` ask for.
+    pub(crate) fn parse(args: Args<'_>) -> Result<Administration, Reply> {
+        let word = |index: usize| args.get(index).unwrap_or_default();
+        let is = |index: usize, name: &str| word(index).eq_ignore_ascii_case(name.as_bytes());
+        let group = |index: usize| {
+            let digits = word(index).strip_prefix(b"g").unwrap_or(word(index));
+            let number = parse_integer(digits).and_then(|number| u32::try_from(number).ok());
+            number.filter(|number| *number > 0).map(GroupId).ok_or(NO_GROUP)
+        };
+        let slot = |index: usize| {
+            let number = parse_integer(word(index)).and_then(|number| u64::try_from(number).ok());
+            number.and_then(SlotId::new).ok_or(Reply::error("ERR Invalid slot; there are 0 to 16383"))
+        };
+        let node = |word: &[u8]| {
+            let number = parse_integer(word).and_then(|number| u32::try_from(number).ok());
+            number.ok_or(Reply::error("ERR name nodes by their numbers, as 1 2 3"))
+        };
+        let is_long = |words: usize| args.len() == words;
+        match () {
+            () if is(1, "group") && is(2, "join") && args.len() >= 4 => {
+                let nodes = args.skip(4).iter().map(node).collect::<Result<_, _>>()?;
+                Ok(Administration::JoinGroup { group: group(3)?, nodes })
+            }
+            () if is(1, "group") && is(2, "leave") && is_long(4) => {
+                Ok(Administration::LeaveGroup { group: group(3)? })
+            }
+            () if is(1, "slot") && is(2, "move") && is_long(6) => {
+                Ok(Administration::MoveSlots { first: slot(3)?, last: slot(4)?, group: group(5)? })
+            }
+            () if is(1, "rebalance") && is_long(2) => Ok(Administration::Rebalance),
+            () if is(1, "config") && is(2, "history") && is_long(3) => Ok(Administration::History),
+            () if ["group", "slot", "rebalance", "config"].iter().any(|name| is(1, name)) => Err(USAGE),
+            () => Err(unknown_subcommand("SYNOD", word(1))),
+        }
+    }
+}
+
+const NO_GROUP: Reply = Reply::error("ERR a group is written as its number, from 1, or as g3");
+const USAGE: Reply = Reply::error(
+    "ERR say SYNOD GROUP JOIN group [node ...], GROUP LEAVE group, SLOT MOVE first last group, REBALANCE, or CONFIG HISTORY",
+);
