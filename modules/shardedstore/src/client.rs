@@ -62,6 +62,9 @@ struct Route {
     hops: u32,
 }
 
+/// The number of the first of some reads without a gap, and the reads.
+type Asked<C> = (Seq, Vec<C>);
+
 /// A client of the store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Client<S: Sharded> {
@@ -208,7 +211,7 @@ impl<S: Sharded> Client<S> {
     /// Asks the reads from number `first` on that are wanted and not answered.
     fn ask(&self, first: Seq, is_wanted: impl Fn(SlotId) -> bool, ctx: &mut Ctx<S>) {
         // A message names a first number and has no gaps.
-        let mut open: BTreeMap<(GroupId, bool), (Seq, Vec<S::Command>)> = BTreeMap::new();
+        let mut open: BTreeMap<(GroupId, bool), Asked<S::Command>> = BTreeMap::new();
         let from = (first - self.reads_from) as usize;
         for (seq, read) in (first..).zip(self.reads.iter().skip(from)) {
             let Some((_, query)) = read else { continue };
@@ -231,7 +234,7 @@ impl<S: Sharded> Client<S> {
     fn send_ask(
         &self,
         (group, is_on_its_way): (GroupId, bool),
-        (first, queries): (Seq, Vec<S::Command>),
+        (first, queries): Asked<S::Command>,
         ctx: &mut Ctx<S>,
     ) {
         ctx.broadcast(&self.members(group), &Message::Ask { first, is_on_its_way, queries });
@@ -245,7 +248,7 @@ impl<S: Sharded> Client<S> {
                 }
             }
             Message::Members(Paxos::Answers { first, outputs }) => {
-                self.on_answers(from, (first, outputs), ctx)
+                self.on_answers(from, (first, outputs), ctx);
             }
             // Another server of the group is asked by now, or all are when the timer fires.
             Message::Members(Paxos::NotLeader { .. }) => {}

@@ -305,8 +305,7 @@ impl<S: Sharded> Server<S> {
     pub(crate) fn on_prepare(
         &mut self,
         from: NodeId,
-        attempt: Attempt,
-        slots: Vec<SlotId>,
+        (attempt, slots): (Attempt, Vec<SlotId>),
         command: S::Command,
         ctx: &mut Ctx<S>,
     ) {

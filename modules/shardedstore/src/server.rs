@@ -144,7 +144,7 @@ impl<S: Sharded> Server<S> {
             Message::Give { number, chunks } => self.on_give(from, number, chunks, ctx),
             Message::Taken { number, slots } => self.on_taken(from, number, &slots, ctx),
             Message::Prepare { attempt, slots, command } => {
-                self.on_prepare(from, attempt, slots, command, ctx);
+                self.on_prepare(from, (attempt, slots), command, ctx);
             }
             Message::Vote { attempt, group, lock, slots, fragment } => {
                 self.on_vote(from, (attempt, group), Vote { lock, slots, fragment }, ctx);

@@ -131,7 +131,7 @@ impl<S: Sharded> GroupState<S> {
         let others = parts.iter().filter(|(group, ..)| *group != self.group);
         let others = others.map(|(group, lock, part)| (*group, (*lock, part.clone())));
         open.committed = Some(others.collect());
-        let is_told = open.committed.as_ref().is_some_and(|left| left.is_empty());
+        let is_told = open.committed.as_ref().is_some_and(std::collections::BTreeMap::is_empty);
         if is_told {
             self.transactions.remove(&name);
         }

@@ -11,7 +11,7 @@ use synod_node::{NodeId, StateMachine as _};
 use synod_shardedstore::{
     ConfigurationCommand, GroupId, Message, Process, Server, SlotId, SlotStatus, TextCommand, TextOutput,
 };
-use synod_testkit::{Desk, Search, Staged};
+use synod_testkit::{Desk, Pinned, Search, Staged};
 
 /// Searches beyond the list.
 pub const SEARCHES: &[Search] = &[
@@ -64,7 +64,7 @@ fn ran_before(desk: &mut Desk<'_>) -> Staged {
     let way = with_timers_of(late().calm(), &bench, &[C1]).goal(done(&[1]));
     bench.must_reach("the client is done", &moved, way)?;
     let way = with_timers_of(late(), &bench, &[C1]);
-    bench.explore("every way of the client", &moved, way.states(BUDGET / 2))?;
+    bench.exhaust("every way of the client", &moved, way, Pinned::new(960, 11))?;
     bench.explore("every way since the change", &changed, sound(2, 1).states(BUDGET / 2))
 }
 
@@ -152,7 +152,8 @@ fn former_owner(desk: &mut Desk<'_>) -> Staged {
     let rest = || sound(2, 1).prune(done(&[2]));
     let late = rest().cut(member(2), member(1));
     bench.explore("every way of the reader", &again, without_timers(late, &bench).states(BUDGET))?;
-    bench.explore("every way on without timers", &again, without_timers(rest(), &bench).states(BUDGET))?;
+    let still = with_timers_of(rest(), &bench, &[]);
+    bench.exhaust("every way on without timers", &again, still, Pinned::new(448, 10))?;
     bench.explore("every way on", &again, rest().states(BUDGET / 2))
 }
 
@@ -235,7 +236,11 @@ fn home_moves(desk: &mut Desk<'_>) -> Staged {
     let state = bench.must_reach("group 1 knows the move", &state, way)?;
     let way = only(sound(2, 1), &bench, &groups).calm().goal(has_frozen(2));
     let state = bench.must_reach("group 2 has frozen the home slot", &state, way)?;
-    let plan = with_timers_of(sound(2, 1), &bench, &[]);
+    // Nobody needs the configuration service any more.
+    let state = bench.by_hand("forget", &state, |checker, state| {
+        Some(checker.drop_pending(&state, |from, to, _| from == MASTER || to == MASTER))
+    })?;
+    let plan = with_timers_of(only(sound(2, 1), &bench, &[C1, member(1), member(2)]), &bench, &[]);
     let question = (&done(&[1]), Fairness::Possible);
     bench.eventually("the client can always be served", &state, plan.states(BUDGET), question)
 }

@@ -2,12 +2,12 @@
 
 use super::shards::{
     Asks, BUDGET, CONTROLLER, MASTER, Plan, Shards, Stand, changed, done, has_settled, is_answered, joins,
-    joins_and_leaves, key, leads, member, only, sound, with_timers_of, without_timers,
+    joins_and_leaves, key, leads, member, only, sound, with_timers_of,
 };
 use synod_checker::{State, Walks};
 use synod_node::NodeId;
 use synod_shardedstore::{TextCommand, TextOutput};
-use synod_testkit::{Desk, Search, Staged, Stop};
+use synod_testkit::{Desk, Pinned, Search, Staged, Stop};
 
 /// Rows 2.10 to 2.14 and 3.8 to 3.12 of the module's list.
 pub const SEARCHES: &[Search] = &[
@@ -15,10 +15,10 @@ pub const SEARCHES: &[Search] = &[
         one_group(desk, put_then_get())
     }),
     row("2.11", "a_put_and_a_get_while_everything_moves_give_the_right_results", |desk| {
-        everything_moves(desk, put_then_get())
+        everything_moves(desk, put_then_get(), Pinned::new(256, 10))
     }),
     row("2.12", "appends_of_two_clients_while_a_slot_moves_are_linearizable", |desk| {
-        a_slot_moves(desk, &appends())
+        a_slot_moves(desk, &appends(), Some(Pinned::new(1_440, 16)))
     }),
     row("2.13", "random_ways_of_two_groups_of_one_are_linearizable", |desk| {
         random_ways(desk, 1, &four_appending())
@@ -30,9 +30,9 @@ pub const SEARCHES: &[Search] = &[
         one_group(desk, multi_put_then_get(10))
     }),
     row("3.9", "a_multi_put_and_a_multi_get_while_everything_moves_give_the_right_results", |desk| {
-        everything_moves(desk, multi_put_then_get(10))
+        everything_moves(desk, multi_put_then_get(10), Pinned::new(256, 10))
     }),
-    row("3.10", "who_reads_two_groups_sees_a_swap_or_none", |desk| a_slot_moves(desk, &swaps())),
+    row("3.10", "who_reads_two_groups_sees_a_swap_or_none", |desk| a_slot_moves(desk, &swaps(), None)),
     row("3.11", "random_ways_of_transactions_over_two_groups_of_one", |desk| {
         random_ways(desk, 1, &transacting())
     }),
@@ -127,7 +127,8 @@ pub fn settled(bench: &mut Stand<'_, '_>, from: &State, groups: &[u32], number: 
     }
     for number in 0..=number {
         let ids: Vec<NodeId> = groups.iter().map(|group| member(*group)).chain([MASTER]).collect();
-        let goal = groups.iter().map(|group| has_settled(*group, number)).reduce(|one, two| one.and(two));
+        let goal =
+            groups.iter().map(|group| has_settled(*group, number)).reduce(synod_checker::Property::and);
         let Some(goal) = goal else { return Ok(state) };
         let plan = only(sound(2, 1), bench, &ids).calm();
         let stage = format!("configuration {number} is carried out");
@@ -145,12 +146,12 @@ fn one_group(desk: &mut Desk<'_>, user: Asks) -> Staged {
     let all = bench.must_reach("the client is done", &joined, plan().calm().goal(done(&[1])))?;
     bench.explore("every way on", &all, plan().states(BUDGET / 4))?;
     bench.explore("every way", &joined, plan().prune(done(&[1])).states(BUDGET))?;
-    let still = without_timers(plan(), &bench);
-    bench.explore("every way from the start without timers", &start, still.states(BUDGET))
+    let still = with_timers_of(plan(), &bench, &[]);
+    bench.exhaust("every way from the start without timers", &start, still, Pinned::new(4, 2))
 }
 
 /// Template B: both groups join and the first leaves, so that every slot moves, some of them twice.
-fn everything_moves(desk: &mut Desk<'_>, user: Asks) -> Staged {
+fn everything_moves(desk: &mut Desk<'_>, user: Asks, pinned: Pinned) -> Staged {
     let mut bench = Shards::new(2, 10, joins_and_leaves(1), vec![user]).bench(desk)?;
     let start = bench.start();
     let joined = after_changes(&mut bench, &start, 2, 1)?;
@@ -163,12 +164,12 @@ fn everything_moves(desk: &mut Desk<'_>, user: Asks) -> Staged {
     bench.explore("every way on", &all, plan().states(BUDGET / 4))?;
     bench.explore("every way since the changes", &changed, plan().prune(done(&[1])).states(BUDGET))?;
     bench.explore("every way since the first", &joined, plan().prune(done(&[1])).states(BUDGET))?;
-    let still = without_timers(plan().prune(done(&[1])), &bench);
-    bench.explore("every way since the changes without timers", &moved, still.states(BUDGET))
+    let still = with_timers_of(plan().prune(done(&[1])), &bench, &[]);
+    bench.exhaust("every way since they were carried out, without timers", &moved, still, pinned)
 }
 
 /// Template C: the second of two slots moves between what two clients ask.
-fn a_slot_moves(desk: &mut Desk<'_>, users: &[Asks; 2]) -> Staged {
+fn a_slot_moves(desk: &mut Desk<'_>, users: &[Asks; 2], pinned: Option<Pinned>) -> Staged {
     let mut bench = Shards::new(2, 2, joins(2, 1), users.to_vec()).bench(desk)?;
     let start = bench.start();
     let joined = after_changes(&mut bench, &start, 2, 1)?;
@@ -182,8 +183,12 @@ fn a_slot_moves(desk: &mut Desk<'_>, users: &[Asks; 2]) -> Staged {
     bench.explore("every way on", &all, plan().states(BUDGET / 4))?;
     let rest = || plan().prune(done(&[2]));
     bench.explore("every way since the change", &changed, rest().states(BUDGET))?;
-    let still = without_timers(rest(), &bench);
-    bench.explore("every way since it was carried out, without timers", &moved, still.states(BUDGET))
+    let stage = "every way since it was carried out, without timers";
+    let still = with_timers_of(rest(), &bench, &[]);
+    match pinned {
+        Some(pinned) => bench.exhaust(stage, &moved, still, pinned),
+        None => bench.explore(stage, &moved, still.states(BUDGET)),
+    }
 }
 
 fn random_ways(desk: &mut Desk<'_>, members: u32, users: &[Asks]) -> Staged {
@@ -192,5 +197,5 @@ fn random_ways(desk: &mut Desk<'_>, members: u32, users: &[Asks]) -> Staged {
     let start = bench.start();
     let walks = Walks { seed: u64::from(members), count: u64::MAX, steps: 1_000 };
     let plan: Plan = sound(2, members).prune(done(&[1, 2, 3, 4]));
-    bench.walk("random ways", &start, plan.states(BUDGET), walks)
+    bench.walk("random ways", &start, plan.states(BUDGET / 4), walks)
 }

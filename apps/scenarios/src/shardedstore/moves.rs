@@ -5,7 +5,7 @@ use super::store::{Shape, Step, Store, leave, play};
 use super::texts::{List, list};
 use crate::kv;
 use synod_node::NodeId;
-use synod_shardedstore::{ConfigurationCommand, GroupId, SlotId, TextCommand, TextOutput};
+use synod_shardedstore::{ConfigurationCommand, GroupId, GroupState, SlotId, TextCommand, TextOutput};
 use synod_stdx::Rng;
 use synod_testkit::{Failed, Kind, Outcome, Play, Scenario, Stage};
 
@@ -69,7 +69,7 @@ pub const fn troubled(number: &'static str, name: &'static str, play: Play) -> S
 fn one_group(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
     play(stage, Shape::of(1, 10, troubles), |store| {
         store.change(vec![store.join(1)])?;
-        store.asks(1, list(kv::simple()))?;
+        store.asks(1, list(&kv::simple()))?;
         store.finish(60_000)
     })
 }
@@ -168,7 +168,7 @@ fn moved_from_the_dead(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Fai
         store.change(vec![store.join(2)])?;
         store.settle(1, 5_000)?;
         let owned = |store: &Store| -> Vec<SlotId> {
-            let held = store.state(1).into_iter().flat_map(|state| state.held());
+            let held = store.state(1).into_iter().flat_map(GroupState::held);
             held.map(|(slot, _)| slot).collect()
         };
         let before = owned(store);

@@ -55,7 +55,7 @@ fn text_output(output: &KvOutput) -> TextOutput {
 }
 
 /// A workload of the small store.
-pub fn list(of: kv::List) -> List {
+pub fn list(of: &kv::List) -> List {
     of.iter().map(|(command, output)| (text(command), output.as_ref().map(text_output))).collect()
 }
 

@@ -27,6 +27,7 @@ pub const GRANTED: &[Granted] = &[
     granted("names", "modules/clientserver/src/lib.rs Process", THEIR_WORD),
     granted("names", "modules/primarybackup/src/lib.rs Process", THEIR_WORD),
     granted("names", "modules/paxos/src/lib.rs Process", THEIR_WORD),
+    granted("names", "modules/shardedstore/src/roles.rs Process", THEIR_WORD),
     granted("names", "apps/store/src/parse.rs get_set", COMMAND),
     granted("names", "apps/store/src/parse.rs get_del", COMMAND),
     granted("names", "apps/store/src/parse.rs get_ex", COMMAND),

@@ -57,7 +57,7 @@ where
         encode_map(held, out, |held, out| {
             Fields(out).and(&held.status).and(&*held.sessions);
         });
-        encode_map(leaving, out, |owner, out| owner.encode(out));
+        encode_map(leaving, out, Wire::encode);
         encode_map(coming, out, |coming, out| {
             Fields(out).and(&coming.from).and(&coming.position);
         });
@@ -65,14 +65,14 @@ where
             Fields(out).and(&open.acked_below).and(&open.attempt).and(&open.command);
             open.committed.is_some().encode(out);
             if let Some(left) = &open.committed {
-                encode_map(left, out, |part, out| part.encode(out));
+                encode_map(left, out, Wire::encode);
             }
         });
         encode_map(&self.prepared, out, |prepared, out| {
             Fields(out).and(&prepared.attempt).and(&prepared.lock).and(&prepared.slots);
         });
         Fields(out).and(&self.attempts).and(&self.locks);
-        encode_map(&self.addresses, out, |members, out| members.encode(out));
+        encode_map(&self.addresses, out, Wire::encode);
         store.encode(out);
     }
 
