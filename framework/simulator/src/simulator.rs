@@ -31,6 +31,8 @@ pub struct Options {
     pub disk_us: (u64, u64),
     /// Each node's clock runs faster or slower than true by at most so many in 1,000, below 1,000.
     pub clock_skew_permille: u64,
+    /// A server takes so many microseconds for each message that reaches it: the next one waits. Zero: no time at all.
+    pub service_us: u64,
     /// How many of the last events a failure shows.
     pub last_events: usize,
     /// Keep every event for a trace. Costs memory and time.
@@ -47,6 +49,7 @@ impl Default for Options {
             loss_permille: 0,
             disk_us: (50, 500),
             clock_skew_permille: 20,
+            service_us: 0,
             last_events: 40,
             record: false,
         }
@@ -83,6 +86,8 @@ pub struct Simulator<N: Node> {
     /// Nodes whose disk is at work, and how many writes the work covers.
     disk_at_work: BTreeMap<NodeId, usize>,
     lives: BTreeMap<NodeId, u64>,
+    /// Until when each server is at work, where steps take time.
+    busy_until_us: BTreeMap<NodeId, u64>,
     delivered: BTreeMap<NodeId, u64>,
     sent: BTreeMap<NodeId, u64>,
     happenings: Vec<Happening<N>>,
@@ -111,6 +116,7 @@ impl<N: Node> Simulator<N> {
             paused: BTreeMap::new(),
             disk_at_work: BTreeMap::new(),
             lives: BTreeMap::new(),
+            busy_until_us: BTreeMap::new(),
             delivered: BTreeMap::new(),
             sent: BTreeMap::new(),
             happenings: Vec::new(),
@@ -308,6 +314,11 @@ impl<N: Node> Simulator<N> {
             return Ok(());
         }
         match due {
+            Due::Deliver(_) if self.is_busy(target) => {
+                let free_us = self.busy_until_us[&target];
+                self.schedule(free_us - self.now_us, due);
+                Ok(())
+            }
             Due::Deliver(id) => self.deliver(id),
             Due::Fire(id) => self.apply(Event::Fire(id)),
             Due::Disk(node, _) => {
@@ -318,6 +329,20 @@ impl<N: Node> Simulator<N> {
             }
             Due::Client(node) => self.advance_client(node),
         }
+    }
+
+    /// Whether a server is still at work; if not, it is from now on.
+    fn is_busy(&mut self, node: NodeId) -> bool {
+        let service_us = self.options.service_us;
+        if service_us == 0 || node.is_client() {
+            return false;
+        }
+        let free_us = self.busy_until_us.entry(node).or_default();
+        let is_busy = *free_us > self.now_us;
+        if !is_busy {
+            *free_us = self.now_us + service_us;
+        }
+        is_busy
     }
 
     fn deliver(&mut self, id: EnvelopeId) -> Result<(), Failure> {

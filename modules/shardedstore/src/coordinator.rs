@@ -219,17 +219,16 @@ impl<S: Sharded> Server<S> {
 
     /// Tells everybody who has locked slots for a committed transaction and is not known to have unlocked them.
     pub(crate) fn tell_outcome(&mut self, name: RequestName, ctx: &mut Ctx<S>) {
+        let open =
+            self.inner.server().expect("a member is a server").replica().machine().transactions.get(&name);
         let Some(leading) = &mut self.leading else { return };
-        if leading.votes.contains_key(&name) {
+        if open.is_none_or(|open| open.committed.is_some()) && leading.votes.remove(&name).is_some() {
+            // Its slots are free.
             leading.is_due = true;
         }
-        let Some(open) = self.state().transactions.get(&name) else {
-            if let Some(leading) = &mut self.leading {
-                leading.votes.remove(&name);
-            }
+        let Some((open, parts)) = open.and_then(|open| Some((open, open.committed.as_ref()?))) else {
             return;
         };
-        let Some(parts) = &open.committed else { return };
         let (attempt, parts) = (open.attempt, parts.clone());
         for (group, (lock, part)) in parts {
             self.send_to_group(group, Message::Outcome { attempt, lock, part: Some(part) }, ctx);
@@ -351,7 +350,11 @@ impl<S: Sharded> Server<S> {
             Lock::NotNow => self.want_locks(attempt, slots),
             Lock::Held(_) if attempt.coordinator == self.group => self.advance_transaction(attempt.name, ctx),
             Lock::Held(_) => self.vote(attempt, ctx),
-            Lock::Never => {}
+            Lock::Never => {
+                if let Some(leading) = &mut self.leading {
+                    leading.asked.remove(&attempt);
+                }
+            }
         }
     }
 

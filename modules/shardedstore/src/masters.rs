@@ -1,44 +1,57 @@
 //! Asking the configuration service, for servers and clients: a question without a session, since it only reads.
 
 use crate::{
-    Configuration, ConfigurationCommand, ConfigurationNumber, ConfigurationOutput, Message, Process, Sharded,
+    Configuration, ConfigurationCommand, ConfigurationNumber, ConfigurationOutput, ConfigurationService,
+    Message, Process, Sharded,
 };
 use std::sync::Arc;
 use synod_node::{Context, NodeId};
 use synod_paxos::Message as Paxos;
 
-/// The members of the configuration service, and whom of them to ask.
+/// The longest that a question waits before it is asked again, in rounds of its asker.
+const PATIENCE_MAX: u32 = 32;
+
+/// The members of the configuration service, whom of them to ask, and how often: one at a time, and the less often the
+/// longer there is no answer, since a service that is late is not helped by more questions.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Masters {
     ids: Vec<NodeId>,
-    /// Who leads, as far as is known.
-    leader: Option<NodeId>,
-    /// A question is not answered.
-    is_waiting: bool,
+    /// Whom to ask: who leads, as far as is known, or whoever's turn it is.
+    at: usize,
+    /// The question that is not answered.
+    open: Option<Option<ConfigurationNumber>>,
+    /// How many rounds it waits before it is asked again, and how many of them have passed.
+    patience: u32,
+    waited: u32,
 }
 
 impl Masters {
     pub(crate) fn new(ids: &[NodeId]) -> Self {
         assert!(!ids.is_empty(), "a configuration service of nobody");
-        Masters { ids: ids.to_vec(), leader: None, is_waiting: false }
+        Masters { ids: ids.to_vec(), at: 0, open: None, patience: 1, waited: 0 }
     }
 
-    /// Asks for a configuration; the newest, if `number` is `None`.
+    /// Asks for a configuration; the newest, if `number` is `None`. To be called in each round in which it is wanted.
     pub(crate) fn ask<S: Sharded>(
         &mut self,
         number: Option<ConfigurationNumber>,
         ctx: &mut Context<Process<S>>,
     ) {
-        // Whoever did not answer the last question is not asked alone again.
-        if self.is_waiting {
-            self.leader = None;
+        if self.open == Some(number) {
+            self.waited += 1;
+            if self.waited < self.patience {
+                return;
+            }
+            // Perhaps it is gone, or does not lead.
+            self.at = (self.at + 1) % self.ids.len();
+            self.patience = (self.patience * 2).min(PATIENCE_MAX);
+        } else {
+            self.patience = 1;
         }
-        self.is_waiting = true;
-        let query = Paxos::Query { first: 0, queries: vec![ConfigurationCommand::Query { number }] };
-        let to = self.leader.as_ref().map_or(self.ids.as_slice(), std::slice::from_ref);
-        for to in to {
-            ctx.send_early(*to, Message::Masters(query.clone()));
-        }
+        self.waited = 0;
+        self.open = Some(number);
+        let queries = vec![ConfigurationCommand::Query { number }];
+        ctx.send_early(self.ids[self.at], Message::Masters(Paxos::Query { first: 0, queries }));
     }
 
     /// What a member of the service says: a configuration, perhaps.
@@ -49,22 +62,26 @@ impl Masters {
     ) -> Option<Arc<Configuration>> {
         match message {
             Paxos::Answers { outputs, .. } => {
-                self.leader = Some(from);
-                self.is_waiting = false;
+                self.prefer(from);
+                self.open = None;
                 outputs.into_iter().flatten().find_map(|output| match output {
                     ConfigurationOutput::Configuration(configuration) => Some(configuration),
                     ConfigurationOutput::Ok(_) | ConfigurationOutput::Error(_) => None,
                 })
             }
             Paxos::NotLeader { leader } => {
-                if self.leader == Some(from) {
-                    self.leader = leader;
+                if let Some(leader) = leader.filter(|_| self.ids[self.at] == from) {
+                    self.prefer(leader);
+                    // The next question goes there, without a wait.
+                    self.open = None;
                 }
                 None
             }
             message => unreachable!("no server of the service, and was sent {message:?}"),
         }
     }
-}
 
-use crate::ConfigurationService;
+    fn prefer(&mut self, id: NodeId) {
+        self.at = self.ids.iter().position(|known| *known == id).unwrap_or(self.at);
+    }
+}

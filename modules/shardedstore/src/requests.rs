@@ -290,7 +290,10 @@ impl<S: Sharded> Server<S> {
             mark!("shardedstore.waited_too_long");
             match old.wanted {
                 Wanted::Run { name, .. } => leading.on_not_run(name),
-                Wanted::Read { .. } | Wanted::Prepare { .. } => {}
+                Wanted::Prepare { attempt, .. } => {
+                    leading.asked.remove(&attempt);
+                }
+                Wanted::Read { .. } => {}
             }
         }
     }

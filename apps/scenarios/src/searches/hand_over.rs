@@ -64,7 +64,7 @@ fn ran_before(desk: &mut Desk<'_>) -> Staged {
     let way = with_timers_of(late().calm(), &bench, &[C1]).goal(done(&[1]));
     bench.must_reach("the client is done", &moved, way)?;
     let way = with_timers_of(late(), &bench, &[C1]);
-    bench.exhaust("every way of the client", &moved, way, Pinned::new(960, 11))?;
+    bench.exhaust("every way of the client", &moved, way, Pinned::new(20_640, 72))?;
     bench.explore("every way since the change", &changed, sound(2, 1).states(BUDGET / 2))
 }
 
@@ -153,7 +153,7 @@ fn former_owner(desk: &mut Desk<'_>) -> Staged {
     let late = rest().cut(member(2), member(1));
     bench.explore("every way of the reader", &again, without_timers(late, &bench).states(BUDGET))?;
     let still = with_timers_of(rest(), &bench, &[]);
-    bench.exhaust("every way on without timers", &again, still, Pinned::new(448, 10))?;
+    bench.exhaust("every way on without timers", &again, still, Pinned::new(45_360, 29))?;
     bench.explore("every way on", &again, rest().states(BUDGET / 2))
 }
 

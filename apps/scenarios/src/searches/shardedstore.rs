@@ -15,7 +15,7 @@ pub const SEARCHES: &[Search] = &[
         one_group(desk, put_then_get())
     }),
     row("2.11", "a_put_and_a_get_while_everything_moves_give_the_right_results", |desk| {
-        everything_moves(desk, put_then_get(), Pinned::new(256, 10))
+        everything_moves(desk, put_then_get(), Pinned::new(512, 11))
     }),
     row("2.12", "appends_of_two_clients_while_a_slot_moves_are_linearizable", |desk| {
         a_slot_moves(desk, &appends(), Some(Pinned::new(1_440, 16)))
@@ -30,7 +30,7 @@ pub const SEARCHES: &[Search] = &[
         one_group(desk, multi_put_then_get(10))
     }),
     row("3.9", "a_multi_put_and_a_multi_get_while_everything_moves_give_the_right_results", |desk| {
-        everything_moves(desk, multi_put_then_get(10), Pinned::new(256, 10))
+        everything_moves(desk, multi_put_then_get(10), Pinned::new(512, 11))
     }),
     row("3.10", "who_reads_two_groups_sees_a_swap_or_none", |desk| a_slot_moves(desk, &swaps(), None)),
     row("3.11", "random_ways_of_transactions_over_two_groups_of_one", |desk| {
