@@ -9,7 +9,7 @@ use synod_node::{Context, NodeId};
 use synod_paxos::Message as Paxos;
 
 /// The longest that a question waits before it is asked again, in rounds of its asker.
-const PATIENCE_MAX: u32 = 32;
+const PATIENCE_MAX: u32 = 8;
 
 /// The members of the configuration service, whom of them to ask, and how often: one at a time, and the less often the
 /// longer there is no answer, since a service that is late is not helped by more questions.

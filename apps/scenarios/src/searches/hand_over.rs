@@ -64,7 +64,7 @@ fn ran_before(desk: &mut Desk<'_>) -> Staged {
     let way = with_timers_of(late().calm(), &bench, &[C1]).goal(done(&[1]));
     bench.must_reach("the client is done", &moved, way)?;
     let way = with_timers_of(late(), &bench, &[C1]);
-    bench.exhaust("every way of the client", &moved, way, Pinned::new(20_640, 72))?;
+    bench.exhaust("every way of the client", &moved, way, Pinned::new(5_280, 24))?;
     bench.explore("every way since the change", &changed, sound(2, 1).states(BUDGET / 2))
 }
 
