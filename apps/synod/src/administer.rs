@@ -174,8 +174,9 @@ pub(crate) fn counts_of(runs: &str) -> BTreeMap<u32, usize> {
     counts
 }
 
-/// How many slots are not yet where a configuration has them; `None` while it is not known.
-fn missing(said: &[NodeStatus], number: u64) -> Option<usize> {
+/// How many slots are not yet where the configuration of this number has them, of what nodes said; `None` while none of them
+/// knows it.
+pub fn missing(said: &[NodeStatus], number: u64) -> Option<usize> {
     let known = said.iter().filter_map(|node| node.configuration.as_ref());
     let (_, runs) = known.max_by_key(|(known, _)| *known).filter(|(known, _)| *known >= number)?;
     let groups = newest_of_groups(said);

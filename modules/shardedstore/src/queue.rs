@@ -79,8 +79,13 @@ impl<S: Sharded> Queue<S> {
         true
     }
 
-    /// Takes out everything for which `may_go` says so, in order, unless it needs a slot of one before it that stays.
-    pub(crate) fn take(&mut self, mut may_go: impl FnMut(&Waiting<S>) -> bool) -> Vec<Waiting<S>> {
+    /// Takes out everything for which `may_go` says so, in order, unless it needs a slot of one before it that stays and,
+    /// as `claims` says, claims its slots.
+    pub(crate) fn take(
+        &mut self,
+        mut may_go: impl FnMut(&Waiting<S>) -> bool,
+        claims: impl Fn(&Waiting<S>) -> bool,
+    ) -> Vec<Waiting<S>> {
         let mut wanted_before = BTreeSet::new();
         let (mut taken, mut left) = (Vec::new(), VecDeque::new());
         for waiting in self.waiting.drain(..) {
@@ -89,7 +94,9 @@ impl<S: Sharded> Queue<S> {
                 self.bytes -= waiting.bytes;
                 taken.push(waiting);
             } else {
-                wanted_before.extend(waiting.slots.iter().copied());
+                if claims(&waiting) {
+                    wanted_before.extend(waiting.slots.iter().copied());
+                }
                 left.push_back(waiting);
             }
         }

@@ -127,6 +127,15 @@ impl<S: Sharded> Server<S> {
         !leading.beginning.contains(&key) && !self.state().has_undecided(name.client, name.slot)
     }
 
+    /// Whether it is a command whose session has a transaction under way. That transaction may need the same slots, and
+    /// comes behind it where its locks are wanted later: so whoever waits for it claims no slot meanwhile.
+    fn waits_for_its_session(&self, waiting: &Waiting<S>) -> bool {
+        match &waiting.wanted {
+            Wanted::Run { name, .. } => !self.is_free(&[], Some(*name)),
+            Wanted::Read { .. } | Wanted::Prepare { .. } => false,
+        }
+    }
+
     /// Puts a command into the log: to run, or to begin as a transaction.
     fn start(&mut self, name: RequestName, acked_below: Seq, command: S::Command) {
         let slots = S::slots(&command, self.state().slot_count);
@@ -202,13 +211,14 @@ impl<S: Sharded> Server<S> {
             }
             let mut queue = std::mem::take(&mut leading.queue);
             let mut used = std::collections::BTreeSet::new();
-            let ready = queue.take(|waiting| {
+            let may_go = |waiting: &Waiting<S>| {
                 let may_go = waiting.slots.iter().all(|slot| !used.contains(slot)) && self.may_go(waiting);
                 if may_go && self.is_exclusive(waiting) {
                     used.extend(waiting.slots.iter().copied());
                 }
                 may_go
-            });
+            };
+            let ready = queue.take(may_go, |waiting| !self.waits_for_its_session(waiting));
             if let Some(leading) = &mut self.leading {
                 leading.queue = queue;
                 // What went may have left the next of its slot nothing to wait for.

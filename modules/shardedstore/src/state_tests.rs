@@ -1,6 +1,6 @@
 //! A group's state, the queue, the small application and byte forms, by direct calls.
 
-use crate::queue::{Queue, Wanted};
+use crate::queue::{Queue, Waiting, Wanted};
 use crate::{
     Attempt, Chunk, Configuration, ConfigurationCommand, ConfigurationOutput, ConfigurationService, GroupId,
     GroupState, Lock, Lot, Message, Record, RequestName, Results, Sharded, SlotId, SlotStatus, Step, Stepped,
@@ -219,7 +219,9 @@ fn nothing_in_the_queue_overtakes_who_waits_for_one_of_its_slots() {
         assert!(queue.push(read(seq), slots.into_iter().map(slot).collect()));
     }
     let taken = |queue: &mut Queue<Texts>, free: &[u16]| -> Vec<u64> {
-        let taken = queue.take(|waiting| waiting.slots.iter().all(|wanted| free.contains(&wanted.number())));
+        let is_free =
+            |waiting: &Waiting<Texts>| waiting.slots.iter().all(|wanted| free.contains(&wanted.number()));
+        let taken = queue.take(is_free, |_| true);
         let seq = |wanted| match wanted {
             Wanted::Read { seq, .. } => seq,
             Wanted::Run { .. } | Wanted::Prepare { .. } => 0,

@@ -64,6 +64,8 @@ pub struct Setup {
     pub node: u32,
     pub directory: PathBuf,
     pub incarnation: u64,
+    /// How many groups a new store is founded with.
+    pub groups: u32,
     /// Where this process listens.
     pub own: Ports,
     /// Where the cluster's nodes listen, by their numbers from 1.
@@ -73,10 +75,11 @@ pub struct Setup {
 impl Setup {
     fn text(&self) -> String {
         let mut text = format!(
-            "cluster = \"{}\"\nnode = {}\nincarnation = {}\ndata = {}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
+            "cluster = \"{}\"\nnode = {}\nincarnation = {}\ngroups = {}\ndata = {}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
             self.cluster,
             self.node,
             self.incarnation,
+            self.groups,
             toml::Value::String(self.data().display().to_string()),
             self.own.client,
             self.own.peer,
@@ -161,10 +164,16 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts `count` nodes and waits until one leads.
+    /// Starts `count` nodes of a store of one group and waits until one leads.
     pub fn start(count: usize) -> Cluster {
+        Cluster::start_with_groups(count, 1)
+    }
+
+    /// Starts `count` nodes of a store of so many groups and waits until one leads the first.
+    pub fn start_with_groups(count: usize, groups: u32) -> Cluster {
         for _ in 0..STARTS_MAX {
             let mut cluster = Cluster::prepare(count);
+            cluster.nodes.iter_mut().for_each(|node| node.setup.groups = groups);
             (1..=count as u32).for_each(|number| cluster.spawn(number));
             if cluster.is_settled() {
                 return cluster;
@@ -180,7 +189,7 @@ impl Cluster {
         let node = |(number, own): (u32, &Ports)| {
             let (cluster, all) = (NAME.to_owned(), all.clone());
             let directory = directory.path().join(format!("node{number}"));
-            let setup = Setup { cluster, node: number, directory, incarnation: 0, own: *own, all };
+            let setup = Setup { cluster, node: number, directory, incarnation: 0, groups: 1, own: *own, all };
             Node { setup, process: None }
         };
         let nodes = (1..).zip(&all).map(node).collect();
@@ -277,6 +286,17 @@ impl Cluster {
 
     pub fn await_leader(&self) -> u32 {
         wait_for(PATIENCE, || self.leader()).expect("no leader in time")
+    }
+
+    /// Waits until every slot is where the configuration of this number has it.
+    pub fn await_settled(&self, configuration: u64) {
+        let missing = || {
+            let said: Vec<NodeStatus> =
+                self.numbers().into_iter().filter_map(|number| self.status(number)).collect();
+            synod_synod::administer::missing(&said, configuration)
+        };
+        let settled = wait_for(PATIENCE, || missing().filter(|missing| *missing == 0));
+        assert!(settled.is_some(), "slots do not arrive: {:?}", missing());
     }
 
     /// Some node that runs and does not lead.
