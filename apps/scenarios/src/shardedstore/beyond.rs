@@ -26,6 +26,7 @@ pub const BEYOND: &[Scenario] = &[
     row("x8", "money_is_neither_made_nor_lost", Kind::Unreliable(100), bank),
     row("x9", "an_idle_store_is_quiet", Kind::Run, quiet),
     row("x10", "while_slots_move_the_others_are_served_at_once", Kind::Run, others_are_served),
+    row("x11", "one_session_asks_for_many_transactions_at_once", Kind::Run, one_session),
 ];
 
 /// So long that a slot has several parts.
@@ -123,6 +124,32 @@ fn contention(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
         store.finish(120_000)?;
         // A crash loses a leader's queue, and who is first begins anew.
         store.waited_at_most(if troubles { 40_000 } else { 10_000 })
+    })
+}
+
+/// A session's commands run in order, also those that wait for a transaction of the same session.
+fn one_session(stage: &Stage) -> Result<Outcome, Box<Failed>> {
+    let mut rng = Rng::new(stage.seed).split("asks");
+    play(stage, Shape::of(2, 2, false), |store| {
+        joined(store)?;
+        let keys = keys_by_slot(store);
+        for client in 1..=2u32 {
+            let list: List = (0..40)
+                .map(|round| {
+                    let value = format!("{client}.{round}");
+                    let command = match rng.below(4) {
+                        0 => TextCommand::multi_put(&[(&keys[0], &value), (&keys[1], &value)]),
+                        1 => TextCommand::swap(&keys[0], &keys[1]),
+                        2 => TextCommand::multi_get(&[&keys[0], &keys[1]]),
+                        _ => TextCommand::put(&keys[0], &value),
+                    };
+                    (command, None)
+                })
+                .collect();
+            store.asks_at_once(client, 4, list)?;
+        }
+        store.finish(20_000)?;
+        store.waited_at_most(3_000)
     })
 }
 

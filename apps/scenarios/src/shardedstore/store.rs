@@ -187,6 +187,18 @@ impl Store {
         Ok(())
     }
 
+    /// Has client `number` ask `list`, with up to `window` requests outstanding, whatever is answered.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn asks_at_once(&mut self, number: u32, window: usize, list: List) -> Step {
+        let id = self.client(number)?;
+        let asking = self.asking;
+        let asks: Vec<_> = list.into_iter().map(|(command, _)| (asking(command), None)).collect();
+        self.sim.drive(id, window, Fixed::new(asks));
+        Ok(())
+    }
+
     /// Has client `number` ask for ever, pausing `pause_us` after each answer.
     ///
     /// # Errors
