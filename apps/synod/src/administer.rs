@@ -185,11 +185,11 @@ pub fn missing(said: &[NodeStatus], number: u64) -> Option<usize> {
         let status = groups.get(&group);
         missing += count.saturating_sub(status.map_or(0, |status| status.slots - status.leaving));
     }
-    let is_settled = |status: &&GroupStatus| {
+    let is_settled = |status: &GroupStatus| {
         status.configuration.is_some_and(|at| at >= number) && status.leaving + status.coming == 0
     };
     // What none lacks may still be with who gave it.
-    Some(if missing == 0 && !groups.values().all(|status| is_settled(&status)) { 1 } else { missing })
+    Some(if missing == 0 && !groups.values().all(|status| is_settled(status)) { 1 } else { missing })
 }
 
 /// Shows how slots move until they are where the configuration has them.

@@ -7,6 +7,7 @@ use cluster::{PATIENCE, Running, Wire, wait_for};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use synod_resp::Reply;
 use synod_stdx::Rng;
 
@@ -18,7 +19,10 @@ fn synod(arguments: &[&str]) -> Command {
 
 /// A port from which on three clusters of ports are free, far enough apart for `up`.
 fn free_port() -> u16 {
-    let mut rng = Rng::new(u64::from(std::process::id()));
+    // No two tests of this process draw the same.
+    static DRAWS: AtomicU64 = AtomicU64::new(0);
+    let draw = DRAWS.fetch_add(1, Ordering::Relaxed);
+    let mut rng = Rng::new(draw << 32 | u64::from(std::process::id()));
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let mut drawn = std::iter::repeat_with(|| rng.between(11_000, 21_000) as u16);
     let fits =

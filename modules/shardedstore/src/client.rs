@@ -76,6 +76,8 @@ pub struct Client<S: Sharded> {
     routes: BTreeMap<SlotId, Route>,
     /// Whom it takes for the leader of each group.
     leaders: BTreeMap<GroupId, NodeId>,
+    /// The members of every group that it ever heard of: one that left may still have slots that are on their way.
+    addresses: BTreeMap<GroupId, Vec<NodeId>>,
     lanes: BTreeMap<SlotId, Lane<S::Command>>,
     /// The lanes in which something waits: few of the many that there are after a while.
     busy: BTreeSet<SlotId>,
@@ -102,6 +104,7 @@ impl<S: Sharded> Client<S> {
             configuration: None,
             routes: BTreeMap::new(),
             leaders: BTreeMap::new(),
+            addresses: BTreeMap::new(),
             lanes: BTreeMap::new(),
             busy: BTreeSet::new(),
             reads: VecDeque::new(),
@@ -184,8 +187,7 @@ impl<S: Sharded> Client<S> {
         if let Some(leader) = self.leaders.get(&group) {
             return vec![*leader];
         }
-        let members = self.configuration.as_ref().and_then(|known| known.groups.get(&group));
-        members.cloned().unwrap_or_default()
+        self.addresses.get(&group).cloned().unwrap_or_default()
     }
 
     /// Sends what was not sent yet of these slots' commands: one message for each group.
@@ -270,10 +272,8 @@ impl<S: Sharded> Client<S> {
         let is_awaited =
             |slot, route: &Route| route.is_on_its_way && configuration.slots.owner(slot) == Some(route.group);
         self.routes.retain(|slot, route| is_awaited(*slot, route));
+        self.addresses.extend(configuration.groups.iter().map(|(group, members)| (*group, members.clone())));
         self.configuration = Some(configuration);
-        self.leaders.retain(|group, _| {
-            self.configuration.as_ref().is_some_and(|known| known.groups.contains_key(group))
-        });
         self.send_again(&self.busy.clone(), ctx);
     }
 
@@ -431,12 +431,9 @@ impl<S: Sharded> Client<S> {
         let are_reads_stuck = !self.reads.is_empty() && self.reads_from == self.reads_before;
         if !stuck.is_empty() || are_reads_stuck {
             self.backoff.grow();
-            // Whoever did not answer is not asked alone again, and who sent it around may know more now.
+            // Whoever did not answer is not asked alone again; and where it was sent is perhaps out of date.
             self.leaders.clear();
-            self.routes.retain(|_, route| {
-                route.hops = 0;
-                !route.is_on_its_way
-            });
+            self.routes.clear();
             self.masters.ask(None, ctx);
             self.send_again(&stuck, ctx);
         }

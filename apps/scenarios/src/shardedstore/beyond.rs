@@ -2,7 +2,7 @@
 
 use super::moves::{random_move, troubled};
 use super::row;
-use super::store::{Shape, Step, Store, play};
+use super::store::{Shape, Step, Store, leave, play};
 use super::texts::List;
 use synod_node::NodeId;
 use synod_shardedstore::{ConfigurationCommand, GroupId, SlotId, TextCommand, TextOutput};
@@ -27,6 +27,8 @@ pub const BEYOND: &[Scenario] = &[
     row("x9", "an_idle_store_is_quiet", Kind::Run, quiet),
     row("x10", "while_slots_move_the_others_are_served_at_once", Kind::Run, others_are_served),
     row("x11", "one_session_asks_for_many_transactions_at_once", Kind::Run, one_session),
+    row("x12", "groups_come_and_go_under_load", Kind::Run, |stage| come_and_go(stage, false)),
+    troubled("x13", "groups_come_and_go_under_load_and_crash", |stage| come_and_go(stage, true)),
 ];
 
 /// So long that a slot has several parts.
@@ -150,6 +152,22 @@ fn one_session(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         }
         store.finish(20_000)?;
         store.waited_at_most(3_000)
+    })
+}
+
+/// A third group joins, and another leaves, again and again; nobody is lost on the way.
+fn come_and_go(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
+    play(stage, Shape::of(3, 12, troubles), |store| {
+        store.change(vec![store.join(1), store.join(2)])?;
+        for client in 1..=4 {
+            store.asks_for_ever(client, (true, 1_000))?;
+        }
+        for (round, (comes, goes)) in (0..).zip([(3, 1), (1, 2), (2, 3), (3, 1)]) {
+            store.begin_to_change(vec![store.join(comes), leave(goes)]);
+            store.run_ms(2_000)?;
+            store.settle(3 + 2 * round, 20_000)?;
+        }
+        store.waited_at_most(4_000)
     })
 }
 
