@@ -64,8 +64,14 @@ impl<S: Sharded> Server<S> {
         }
         for (seq, command) in (first..).zip(commands) {
             let name = RequestName { client, slot, seq };
-            // While the slot is on its way nobody here knows what ran: the first that comes is taken for the next.
-            let expected = taken.map_or(if is_here { executed + 1 } else { seq }, |taken| taken + 1);
+            // While the slot is on its way nobody here knows what ran: the first that comes is taken for the next, and
+            // may turn out to be an old one.
+            let expected = match taken {
+                Some(taken) if is_here => taken.max(executed) + 1,
+                Some(taken) => taken + 1,
+                None if is_here => executed + 1,
+                None => seq,
+            };
             if is_here && seq <= executed {
                 self.answer_again(name);
             } else if seq == expected && self.admit(name, acked_below, command) {
