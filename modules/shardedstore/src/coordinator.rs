@@ -4,7 +4,7 @@
 use crate::group_state::Whereabouts;
 use crate::leading::{Asked, Vote, Votes};
 use crate::queue::Wanted;
-use crate::server::Ctx;
+use crate::server::{Ctx, state_of};
 use crate::{Attempt, GroupId, Lock, LockNumber, Message, RequestName, Server, Sharded, SlotId, Step};
 use std::collections::BTreeMap;
 use synod_node::NodeId;
@@ -38,7 +38,7 @@ impl<S: Sharded> Server<S> {
 
     /// Asks the next group for its locks; with all of them, decides.
     pub(crate) fn advance_transaction(&mut self, name: RequestName, ctx: &mut Ctx<S>) {
-        let state = self.inner.server().expect("a member is a server").replica().machine();
+        let state = state_of(&self.inner);
         let Some(open) = state.transactions.get(&name).filter(|open| open.committed.is_none()) else {
             return;
         };
@@ -53,7 +53,7 @@ impl<S: Sharded> Server<S> {
         if votes.is_ending || votes.waits_for_tick {
             return;
         }
-        let home_is_here = matches!(state.whereabouts(name.slot), Whereabouts::Here(_));
+        let home_is_here = state.has(name.slot);
         let Some(holders) = self.holders(attempt, &command) else { return };
         match self.next_holder(attempt, &holders) {
             Next::Nobody if home_is_here => self.decide(attempt, &command),
@@ -69,7 +69,7 @@ impl<S: Sharded> Server<S> {
     /// Who has which slots of a command: those that are locked are where they are locked.
     fn holders(&self, attempt: Attempt, command: &S::Command) -> Option<BTreeMap<GroupId, Vec<SlotId>>> {
         let votes = self.leading.as_ref()?.votes.get(&attempt.name)?;
-        let own = self.state().prepared.get(&attempt.name).filter(|prepared| prepared.attempt == attempt);
+        let own = self.state().prepared_for(attempt);
         let has_locked = |slot: &SlotId| {
             let voted = votes.by_group.iter().find(|(_, vote)| vote.slots.contains(slot));
             let voted = voted.map(|(group, _)| *group);
@@ -87,7 +87,7 @@ impl<S: Sharded> Server<S> {
     fn next_holder(&self, attempt: Attempt, holders: &BTreeMap<GroupId, Vec<SlotId>>) -> Next {
         let votes = self.leading.as_ref().and_then(|leading| leading.votes.get(&attempt.name));
         let Some(votes) = votes else { return Next::Misfit };
-        let own = self.state().prepared.get(&attempt.name).filter(|own| own.attempt == attempt);
+        let own = self.state().prepared_for(attempt);
         let locked = |group: &GroupId| match *group == self.group {
             true => own.map(|own| &own.slots),
             false => votes.by_group.get(group).map(|vote| &vote.slots),
@@ -131,7 +131,7 @@ impl<S: Sharded> Server<S> {
     }
 
     fn decide(&mut self, attempt: Attempt, command: &S::Command) {
-        let state = self.inner.server().expect("a member is a server").replica().machine();
+        let state = state_of(&self.inner);
         let Some(leading) = &mut self.leading else { return };
         let Some(votes) = leading.votes.get_mut(&attempt.name) else { return };
         let own = state.prepared.get(&attempt.name).map_or(&[][..], |own| &own.slots);
@@ -189,8 +189,7 @@ impl<S: Sharded> Server<S> {
                 votes.waits_for_tick = true;
             }
         }
-        votes.is_ending = true;
-        leading.proposals.push(Step::Abandon { attempt });
+        self.give_up(attempt);
     }
 
     pub(crate) fn on_abandoned(&mut self, attempt: Attempt, ctx: &mut Ctx<S>) {
@@ -219,8 +218,7 @@ impl<S: Sharded> Server<S> {
 
     /// Tells everybody who has locked slots for a committed transaction and is not known to have unlocked them.
     pub(crate) fn tell_outcome(&mut self, name: RequestName, ctx: &mut Ctx<S>) {
-        let open =
-            self.inner.server().expect("a member is a server").replica().machine().transactions.get(&name);
+        let open = state_of(&self.inner).transactions.get(&name);
         let Some(leading) = &mut self.leading else { return };
         if open.is_none_or(|open| open.committed.is_some()) && leading.votes.remove(&name).is_some() {
             // Its slots are free.
@@ -315,8 +313,7 @@ impl<S: Sharded> Server<S> {
             self.vote(attempt, ctx);
             return;
         }
-        let is_here = |slot: &&SlotId| matches!(self.state().whereabouts(**slot), Whereabouts::Here(_));
-        match slots.iter().find(|slot| !is_here(slot)) {
+        match slots.iter().find(|slot| !self.state().has(**slot)) {
             Some(slot) => self.refuse(attempt, *slot, ctx),
             None => self.want_locks(attempt, slots),
         }

@@ -8,7 +8,7 @@
 
 use crate::group_state::SlotStatus;
 use crate::leading::Asked;
-use crate::server::Ctx;
+use crate::server::{Ctx, state_of};
 use crate::{Chunk, ConfigurationNumber, GroupId, Message, Server, Sharded, SlotId, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_node::NodeId;
@@ -42,7 +42,7 @@ impl<S: Sharded> Server<S> {
         leading.is_due = true;
         leading.located.clear();
         let is_new = std::mem::replace(&mut leading.number, number) != number;
-        let state = self.inner.server().expect("a member is a server").replica().machine();
+        let state = state_of(&self.inner);
         let status = |slot: &SlotId| state.held.get(slot).map(|held| held.status);
         let frozen: Vec<SlotId> = leading
             .freezing
@@ -72,7 +72,7 @@ impl<S: Sharded> Server<S> {
     /// Chooses the slots that leave next, and freezes those of them that no transaction has locked.
     pub(crate) fn advance_moves(&mut self) {
         let Some(leading) = &mut self.leading else { return };
-        let state = self.inner.server().expect("a member is a server").replica().machine();
+        let state = state_of(&self.inner);
         let Some(number) = state.configuration().map(|configuration| configuration.number) else { return };
         if state.leaving.is_empty() {
             return;
@@ -204,7 +204,7 @@ impl<S: Sharded> Server<S> {
     /// Tells the givers which part of their slots is wanted next.
     fn tell_taken(&mut self, came: BTreeMap<SlotId, NodeId>, ctx: &mut Ctx<S>) {
         let Some(leading) = &mut self.leading else { return };
-        let state = self.inner.server().expect("a member is a server").replica().machine();
+        let state = state_of(&self.inner);
         let Some(number) = state.configuration().map(|configuration| configuration.number) else { return };
         let mut news: BTreeMap<NodeId, Vec<(SlotId, Option<u64>)>> = BTreeMap::new();
         for (slot, giver) in came {
@@ -231,7 +231,7 @@ impl<S: Sharded> Server<S> {
         if !self.state().is_in(number) {
             return;
         }
-        let owners = &self.inner.server().expect("a member is a server").replica().machine().leaving;
+        let owners = &state_of(&self.inner).leaving;
         let Some(leading) = &mut self.leading else { return };
         let (mut gone, mut further) = (Vec::new(), Vec::new());
         for (slot, wanted) in slots {

@@ -54,7 +54,7 @@ impl<S: Sharded> Server<S> {
             Access::Unknown => return,
             Access::Free | Access::Busy => {}
         }
-        let is_here = matches!(self.state().whereabouts(slot), Whereabouts::Here(_));
+        let is_here = self.state().has(slot);
         let Some(leading) = &self.leading else { return };
         let mut taken = leading.taken.get(&(client, slot)).copied();
         // Nothing is known of this session. Whether that is so the log must say: a leader that was deposed without
@@ -119,7 +119,7 @@ impl<S: Sharded> Server<S> {
     }
 
     fn has_all(&self, slots: &[SlotId]) -> bool {
-        slots.iter().all(|slot| matches!(self.state().whereabouts(*slot), Whereabouts::Here(_)))
+        slots.iter().all(|slot| self.state().has(*slot))
     }
 
     /// Whether nothing that is under way stands against a use of `slots`.

@@ -17,6 +17,11 @@ pub(crate) type Ctx<S> = Context<Process<S>>;
 /// The Paxos server inside.
 pub(crate) type Inner<S> = synod_paxos::Process<GroupState<S>>;
 
+/// What the group of the Paxos server inside replicates: for where the rest of a [`Server`] is borrowed.
+pub(crate) fn state_of<S: Sharded>(inner: &Inner<S>) -> &GroupState<S> {
+    inner.server().expect("a member is a server").replica().machine()
+}
+
 /// A member of a group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Server<S: Sharded> {
@@ -96,7 +101,7 @@ impl<S: Sharded> Server<S> {
 
     /// What its group replicates, as far as it is executed here.
     pub fn state(&self) -> &GroupState<S> {
-        self.paxos().replica().machine()
+        state_of(&self.inner)
     }
 
     pub(crate) fn on_start(&mut self, ctx: &mut Ctx<S>) {

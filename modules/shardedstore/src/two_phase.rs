@@ -34,7 +34,7 @@ impl<S: Sharded> GroupState<S> {
     ) -> Stepped<S::Output> {
         match self.admit(name) {
             Admission::Again(output) => return Stepped::Ran { name, output: output.clone() },
-            Admission::Run if self.serves_or_locks(name.slot) => {}
+            Admission::Run if self.has(name.slot) => {}
             Admission::Forgotten => return Stepped::Forgotten { name },
             Admission::Run | Admission::Answered | Admission::Early => {
                 return Stepped::NotRun { name };
@@ -54,7 +54,7 @@ impl<S: Sharded> GroupState<S> {
     }
 
     /// Whether a slot is here, perhaps locked.
-    fn serves_or_locks(&self, slot: SlotId) -> bool {
+    pub(crate) fn has(&self, slot: SlotId) -> bool {
         self.held.get(&slot).is_some_and(|held| held.status != SlotStatus::Frozen)
     }
 
@@ -105,10 +105,14 @@ impl<S: Sharded> GroupState<S> {
         lock <= self.locks && self.lock_of(attempt) != Some(lock)
     }
 
+    /// What is locked here for a try.
+    pub(crate) fn prepared_for(&self, attempt: Attempt) -> Option<&Prepared> {
+        self.prepared.get(&attempt.name).filter(|prepared| prepared.attempt == attempt)
+    }
+
     /// The lock of a try, if its slots are locked here.
     pub fn lock_of(&self, attempt: Attempt) -> Option<LockNumber> {
-        let prepared = self.prepared.get(&attempt.name).filter(|prepared| prepared.attempt == attempt);
-        prepared.map(|prepared| prepared.lock)
+        self.prepared_for(attempt).map(|prepared| prepared.lock)
     }
 
     /// Whether the slots of the try are locked here.
@@ -155,7 +159,7 @@ impl<S: Sharded> GroupState<S> {
                 }
                 let next = self.next_attempt(name);
                 // Without its home slot there is nothing to coordinate here: the client will ask whoever has it.
-                if !self.serves_or_locks(name.slot) {
+                if !self.has(name.slot) {
                     self.transactions.remove(&name);
                 } else if let Some(open) = self.transactions.get_mut(&name) {
                     open.attempt = next;
@@ -171,8 +175,7 @@ impl<S: Sharded> GroupState<S> {
         lock: LockNumber,
         part: Option<&S::Fragment>,
     ) -> Stepped<S::Output> {
-        let prepared = self.prepared.get(&attempt.name);
-        if prepared.is_some_and(|prepared| (prepared.attempt, prepared.lock) == (attempt, lock)) {
+        if self.lock_of(attempt) == Some(lock) {
             if let Some(part) = part {
                 self.store.write(part);
             }

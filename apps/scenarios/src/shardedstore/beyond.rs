@@ -3,7 +3,8 @@
 use super::moves::{random_move, troubled};
 use super::row;
 use super::store::{Shape, Step, Store, leave, play};
-use super::texts::List;
+use super::texts::{List, list};
+use crate::kv;
 use synod_node::NodeId;
 use synod_shardedstore::{ConfigurationCommand, GroupId, SlotId, TextCommand, TextOutput};
 use synod_stdx::{Rng, marks};
@@ -76,14 +77,7 @@ fn many_parts(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
 fn fresh_appends(store: &Store, slot: SlotId, group: u32) -> List {
     let mut keys = (0..).map(|number| format!("fresh{group}.{number}.{}", store.sim.now_us()));
     let Some(key) = keys.find(|key| store.slot(key) == slot) else { return List::new() };
-    let mut value = String::new();
-    (0..20)
-        .map(|number| {
-            let piece = format!("{number},");
-            value.push_str(&piece);
-            (TextCommand::append(&key, &piece), Some(TextOutput::appended(&value)))
-        })
-        .collect()
+    list(&kv::own_appends(&key, 20))
 }
 
 /// Keys whose slots are the first, second, … of all.

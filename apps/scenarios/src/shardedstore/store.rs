@@ -2,12 +2,11 @@
 
 use super::texts::{self, Asking, Asks, Collected, Endless, Forever, List};
 use std::collections::BTreeMap;
-use synod_clientserver::Outcome as Answer;
 use synod_node::NodeId;
 use synod_paxos::{Settings, Slot};
 use synod_shardedstore::{
-    Client, ConfigurationCommand, ConfigurationOutput, GroupId, GroupPlan, GroupState, Process, Request,
-    Response, Server, SlotId, Texts, invariants,
+    Client, ConfigurationCommand, GroupId, GroupPlan, GroupState, Process, Request, Server, SlotId, Texts,
+    invariants,
 };
 use synod_simulator::{Failure, Fixed, Oracle, Simulator};
 use synod_stdx::Rng;
@@ -323,11 +322,6 @@ impl Store {
     /// The slot of a key.
     pub fn slot(&self, key: &str) -> SlotId {
         Texts::slot_of(key, self.shape.slots)
-    }
-
-    /// What the configuration service answers to a query of the newest configuration must be this.
-    pub fn done(output: ConfigurationOutput) -> Response<synod_shardedstore::TextOutput> {
-        Response::Configuration(Answer::Done(output))
     }
 }
 
