@@ -72,7 +72,7 @@ pub use environment::{Cluster, ClusterNode, Environment, Facts, Password, Settin
 pub use keyspace::Keyspace;
 pub use outcome::Outcome;
 pub use session::{Action, Awaiting, Session};
-pub use sharded::Fragment;
+pub use sharded::{Fragment, SlotView};
 pub use synod_shardedstore::{SLOT_COUNT, SlotId};
 pub use walk::{Progress, Walk};
 

@@ -17,12 +17,16 @@
 //! A client of `ONCE` has a slot, by its number, and its record is in that slot as a key is: a command of its touches that
 //! slot and the slots of its keys.
 
-use crate::key::Probe;
+use crate::key::{Hashed, Key, Probe};
 use crate::keyspace::SlotSessions;
 use crate::operation::Operation;
+use crate::space::SlotMap;
 use crate::value::{Entry, Value};
 use crate::{Command, Keyspace, SlotId};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 use synod_clientserver::Sessions;
 use synod_node::StateMachine as _;
@@ -46,6 +50,54 @@ struct Part {
     version: u64,
     keys: Vec<(Arc<[u8]>, Option<Entry>)>,
     sessions: Vec<(SlotId, Option<SlotSessions>)>,
+}
+
+/// What a slot holds at one moment. Shares its keys with the keyspace until one of them is written.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SlotView {
+    slot: SlotId,
+    keys: Option<Arc<SlotMap>>,
+    sessions: Option<SlotSessions>,
+}
+
+impl fmt::Debug for SlotView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "slot {} with {} keys", self.slot, self.keys.as_ref().map_or(0, |keys| keys.len()))
+    }
+}
+
+/// The keys at `from` or behind it that are not the same before and after, and what they hold after, in order.
+fn changes<'a>(
+    before: Option<&'a Arc<SlotMap>>,
+    after: Option<&'a Arc<SlotMap>>,
+    from: Probe<'a>,
+) -> impl Iterator<Item = (&'a Key, Option<&'a Entry>)> {
+    let is_same = before.zip(after).is_some_and(|(before, after)| Arc::ptr_eq(before, after));
+    let range = |keys: Option<&'a Arc<SlotMap>>| {
+        let bounds = (Bound::Included(&from as &dyn Hashed), Bound::Unbounded);
+        keys.filter(|_| !is_same).map(|keys| keys.range::<dyn Hashed, _>(bounds)).into_iter().flatten()
+    };
+    let (mut before, mut after) = (range(before).peekable(), range(after).peekable());
+    std::iter::from_fn(move || {
+        loop {
+            let order = match (before.peek(), after.peek()) {
+                (None, None) => return None,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((old, _)), Some((new, _))) => old.cmp(new),
+            };
+            match order {
+                Ordering::Less => return before.next().map(|(key, _)| (key, None)),
+                Ordering::Greater => return after.next().map(|(key, entry)| (key, Some(entry))),
+                Ordering::Equal => {
+                    let (old, (key, new)) = before.next().zip(after.next())?;
+                    if old.1.version != new.version {
+                        return Some((key, Some(new)));
+                    }
+                }
+            }
+        }
+    })
 }
 
 impl Keyspace {
@@ -87,6 +139,7 @@ impl From<Part> for Fragment {
 
 impl Sharded for Keyspace {
     type Fragment = Fragment;
+    type View = SlotView;
 
     fn apply_among(&mut self, command: &Command, is_served: &dyn Fn(SlotId) -> bool) -> Reply {
         self.run_command(command, is_served)
@@ -147,20 +200,31 @@ impl Sharded for Keyspace {
         }
     }
 
-    fn chunk(&self, slot: SlotId, position: u64, bytes_max: usize) -> (Fragment, Option<u64>) {
+    fn slot_view(&self, slot: SlotId) -> SlotView {
+        SlotView { keys: self.space.share_slot(slot), sessions: self.sessions.get(&slot).cloned(), slot }
+    }
+
+    fn difference(
+        &self,
+        earlier: Option<&SlotView>,
+        later: &SlotView,
+        position: u64,
+        bytes_max: usize,
+    ) -> (Fragment, Option<u64>) {
         let (mut part, mut bytes, mut last) = (self.fragment(), 0, None);
-        if position == 0 {
-            part.sessions.push((slot, self.sessions.get(&slot).cloned()));
+        if position == 0 && earlier.is_none_or(|earlier| earlier.sessions != later.sessions) {
+            part.sessions.push((later.slot, later.sessions.clone()));
         }
-        for (place, key, entry) in self.space.walk_slot(slot, position) {
+        let before = earlier.and_then(|earlier| earlier.keys.as_ref());
+        for (key, entry) in changes(before, later.keys.as_ref(), Probe::at(later.slot, position)) {
             // Keys of one hash are one place, and go together.
-            if bytes > bytes_max && last != Some(place.hash) {
+            if bytes > bytes_max && last != Some(key.hash()) {
                 mark!("store.slot_in_parts");
-                return (part.into(), Some(place.hash));
+                return (part.into(), Some(key.hash()));
             }
-            last = Some(place.hash);
-            bytes += key.bytes.len() + entry.bytes();
-            part.keys.push((Arc::clone(&key.bytes), Some(entry.clone())));
+            last = Some(key.hash());
+            bytes += key.bytes.len() + entry.map_or(0, Entry::bytes);
+            part.keys.push((Arc::clone(&key.bytes), entry.cloned()));
         }
         (part.into(), None)
     }
@@ -229,5 +293,24 @@ impl Wire for Fragment {
             sessions.push((slot, known));
         }
         Ok(Part { clock_ms, version, keys, sessions }.into())
+    }
+}
+
+impl Wire for SlotView {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let keys = self.keys.iter().flat_map(|keys| keys.iter());
+        let keys: Vec<_> = keys.map(|(key, entry)| (Arc::clone(&key.bytes), entry.clone())).collect();
+        self.slot.encode(out);
+        keys.encode(out);
+        self.sessions.is_some().encode(out);
+        self.sessions.iter().for_each(|sessions| sessions.encode(out));
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (slot, keys) = <(SlotId, Vec<(Arc<[u8]>, Entry)>)>::decode(input)?;
+        let keys: SlotMap =
+            keys.into_iter().map(|(key, entry)| (Key::new(&Probe::new(&key)), entry)).collect();
+        let sessions = if bool::decode(input)? { Some(Arc::new(Sessions::decode(input)?)) } else { None };
+        Ok(SlotView { slot, keys: (!keys.is_empty()).then(|| Arc::new(keys)), sessions })
     }
 }

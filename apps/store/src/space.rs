@@ -71,6 +71,12 @@ impl Space {
         self.chunks[number / CHUNK_SLOTS].slots[number % CHUNK_SLOTS].as_deref()
     }
 
+    /// The keys of a slot as they are now, whatever is written later.
+    pub(crate) fn share_slot(&self, slot: SlotId) -> Option<Arc<SlotMap>> {
+        let number = usize::from(slot.number());
+        self.chunks[number / CHUNK_SLOTS].slots[number % CHUNK_SLOTS].clone()
+    }
+
     /// What is stored under a key, expired or not.
     pub(crate) fn find(&self, probe: &Probe<'_>) -> Option<&Entry> {
         self.slot(probe.slot)?.get(probe as &dyn Hashed)

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use synod_node::NodeId;
 use synod_paxos::Settings;
 use synod_shardedstore::{
-    Client, ConfigurationCommand, GroupId, GroupPlan, Process, Request, Server, SlotId, SlotStatus,
+    Client, ConfigurationCommand, GroupId, GroupPlan, PART_BYTES, Process, Request, Server, SlotId, SlotStatus,
     TextCommand, Texts,
 };
 use synod_simulator::{Fixed, Options, Oracle, Simulator};
@@ -126,6 +126,7 @@ pub fn measure(plan: &Plan) -> Figures {
             slot_count: slots,
             store: Texts::new(slots),
             settings: Settings::default(),
+            part_bytes: PART_BYTES,
         };
         for id in &ids {
             sim.start(*id, Process::Server(Server::new(*id, &shape))).expect("it starts");

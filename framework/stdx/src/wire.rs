@@ -1,5 +1,6 @@
 //! The byte form of hot messages and log records. Bytes come from outside: nothing here panics on them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -282,6 +283,29 @@ impl<T: Wire> Wire for Option<T> {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(if bool::decode(input)? { Some(T::decode(input)?) } else { None })
+    }
+}
+
+/// In the order of the keys; decoding refuses another order, so equal maps have equal bytes.
+impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.len() as u64);
+        for (key, value) in self {
+            key.encode(out);
+            value.encode(out);
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut map = BTreeMap::new();
+        for _ in 0..input.length(1)? {
+            let (key, value) = <(K, V)>::decode(input)?;
+            if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                return Err(Malformed("keys out of order"));
+            }
+            map.insert(key, value);
+        }
+        Ok(map)
     }
 }
 

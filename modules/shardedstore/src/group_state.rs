@@ -6,16 +6,17 @@
 //! says who *shall* hold which slots; from one to the next a slot goes the way
 //!
 //! ```text
-//! old owner:  held --Freeze--> frozen ------------------Release--> forgotten
-//! new owner:  coming ------------------Take … Take--> held
+//! old owner:  held --Copy … Freeze--> frozen ------------------Release--> forgotten
+//! new owner:  coming ----------Take … Take … Take--> held
 //! ```
 //!
-//! each arrow an entry of that group's log. The new owner has every part of a slot only after the old one froze it, and
+//! each arrow an entry of that group's log (`transfer.rs` has them). The new owner has every part of a slot only after the old one froze it, and
 //! the old one forgets it only after the new one has it: so at no moment do two serve it, and at every moment one has it.
 
+use crate::transfer::{Coming, Leaving};
 use crate::{
-    Attempt, Chunk, Configuration, ConfigurationNumber, GroupId, LockNumber, RequestName, Sharded, SlotId,
-    Step, Stepped,
+    Attempt, Configuration, ConfigurationNumber, GroupId, LockNumber, RequestName, Sharded, SlotId, Step,
+    Stepped,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,14 +43,6 @@ pub enum SlotStatus {
 pub(crate) struct Held<O> {
     pub(crate) sessions: Arc<Sessions<O>>,
     pub(crate) status: SlotStatus,
-}
-
-/// A slot that comes from its old owner.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Coming {
-    pub(crate) from: GroupId,
-    /// The part that is wanted next.
-    pub(crate) position: u64,
 }
 
 /// Where a slot is, as far as a group knows.
@@ -95,7 +88,7 @@ pub struct GroupState<S: Sharded> {
     pub(crate) configuration: Option<Arc<Configuration>>,
     pub(crate) held: BTreeMap<SlotId, Held<S::Output>>,
     /// Slots that are held, or frozen, and belong to others now.
-    pub(crate) leaving: BTreeMap<SlotId, GroupId>,
+    pub(crate) leaving: BTreeMap<SlotId, Leaving<S::View>>,
     pub(crate) coming: BTreeMap<SlotId, Coming>,
     pub(crate) transactions: BTreeMap<RequestName, Transaction<S>>,
     /// How many tries this group ever began.
@@ -165,7 +158,7 @@ impl<S: Sharded> GroupState<S> {
     pub fn whereabouts(&self, slot: SlotId) -> Whereabouts {
         if let Some(held) = self.held.get(&slot) {
             return match (held.status, self.leaving.get(&slot)) {
-                (SlotStatus::Frozen, Some(owner)) => Whereabouts::SentTo(*owner),
+                (SlotStatus::Frozen, Some(leaving)) => Whereabouts::SentTo(leaving.owner),
                 (status, _) => Whereabouts::Here(status),
             };
         }
@@ -245,10 +238,10 @@ impl<S: Sharded> GroupState<S> {
                     self.held.insert(slot, Held { sessions, status: SlotStatus::Served });
                 }
                 (Some(from), Some(owner)) if owner == me && from != me => {
-                    self.coming.insert(slot, Coming { from, position: 0 });
+                    self.coming.insert(slot, Coming { from, wanted: (0, 0) });
                 }
                 (Some(from), Some(owner)) if from == me && owner != me => {
-                    self.leaving.insert(slot, owner);
+                    self.leaving.insert(slot, Leaving::to(owner));
                 }
                 _ => {}
             }
@@ -256,71 +249,6 @@ impl<S: Sharded> GroupState<S> {
         self.addresses.extend(next.groups.iter().map(|(group, members)| (*group, members.clone())));
         self.configuration = Some(Arc::clone(next));
         Stepped::Moved
-    }
-
-    fn freeze(&mut self, number: ConfigurationNumber, slots: &[SlotId]) -> Stepped<S::Output> {
-        let mut news = Stepped::Known;
-        for slot in slots.iter().filter(|slot| self.leaving.contains_key(slot)) {
-            let is_current = self.configuration.as_ref().is_some_and(|current| current.number == number);
-            if let Some(held) = self.held.get_mut(slot)
-                && held.status == SlotStatus::Served
-                && is_current
-            {
-                held.status = SlotStatus::Frozen;
-                news = Stepped::Moved;
-            }
-        }
-        news
-    }
-
-    fn take(&mut self, number: ConfigurationNumber, chunks: &[Chunk<S>]) -> Stepped<S::Output> {
-        if !self.is_in(number) {
-            return Stepped::Known;
-        }
-        let mut news = Stepped::Known;
-        for chunk in chunks {
-            let Some(coming) = self.coming.get_mut(&chunk.slot) else { continue };
-            if coming.position != chunk.position {
-                continue;
-            }
-            news = Stepped::Moved;
-            self.store.write(&chunk.fragment);
-            match (chunk.next, &chunk.sessions) {
-                (Some(next), _) => {
-                    mark!("shardedstore.part_of_slot");
-                    coming.position = next;
-                }
-                (None, Some(sessions)) => {
-                    self.coming.remove(&chunk.slot);
-                    let sessions = Arc::clone(sessions);
-                    self.held.insert(chunk.slot, Held { sessions, status: SlotStatus::Served });
-                }
-                (None, None) => unreachable!("the last part of a slot brings its records"),
-            }
-        }
-        news
-    }
-
-    fn release(&mut self, number: ConfigurationNumber, slots: &[SlotId]) -> Stepped<S::Output> {
-        let mut news = Stepped::Known;
-        for slot in slots {
-            let is_frozen = self.held.get(slot).is_some_and(|held| held.status == SlotStatus::Frozen);
-            if is_frozen && self.is_in(number) {
-                self.held.remove(slot);
-                self.leaving.remove(slot);
-                self.store.clear(*slot);
-                news = Stepped::Moved;
-            }
-        }
-        news
-    }
-
-    /// The part of a frozen slot that begins at `position`.
-    pub(crate) fn chunk(&self, slot: SlotId, position: u64, bytes_max: usize) -> Option<Chunk<S>> {
-        let held = self.held.get(&slot).filter(|held| held.status == SlotStatus::Frozen)?;
-        let (fragment, next) = self.store.chunk(slot, position, bytes_max);
-        let sessions = next.is_none().then(|| Arc::clone(&held.sessions));
-        Some(Chunk { slot, position, next, fragment, sessions })
     }
 
     /// Panics if the state is one that must not be.
@@ -355,6 +283,7 @@ impl<S: Sharded> StateMachine for GroupState<S> {
             Step::Run { name, acked_below, command } => self.run(*name, *acked_below, command),
             Step::Read(command) => self.read(command),
             Step::Configure(next) => self.configure(next),
+            Step::Copy { number, slots } => self.copy(*number, slots),
             Step::Freeze { number, slots } => self.freeze(*number, slots),
             Step::Take { number, chunks } => self.take(*number, chunks),
             Step::Release { number, slots } => self.release(*number, slots),
@@ -379,6 +308,7 @@ impl<S: Sharded> StateMachine for GroupState<S> {
             Step::Read(_) => Some(Stepped::NotRead),
             Step::Run { .. }
             | Step::Configure(_)
+            | Step::Copy { .. }
             | Step::Freeze { .. }
             | Step::Take { .. }
             | Step::Release { .. }

@@ -2,7 +2,8 @@
 
 use crate::queue::Queue;
 use crate::{
-    Attempt, ConfigurationNumber, GroupId, LockNumber, Message, RequestName, Results, Sharded, SlotId, Step,
+    Attempt, ConfigurationNumber, GroupId, LockNumber, Message, Reached, RequestName, Results, Sharded,
+    SlotId, Step,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use synod_clientserver::{ClientId, Seq};
@@ -74,7 +75,7 @@ pub(crate) struct Votes<S: Sharded> {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Asked {
     Configure(ConfigurationNumber),
-    Take(SlotId, u64),
+    Take(SlotId, Reached),
     Finish(Attempt, LockNumber),
     Told(RequestName, GroupId),
 }
@@ -106,8 +107,12 @@ pub(crate) struct Leading<S: Sharded> {
     /// Slots that leave next: nothing new gets them. Frozen as soon as nothing has them locked; and whether that is on
     /// its way into the log.
     pub(crate) freezing: BTreeMap<SlotId, bool>,
-    /// Frozen slots, and which part of each their new owner wants.
-    pub(crate) giving: BTreeMap<SlotId, u64>,
+    /// Slots of which the next round begins next, and whether that is on its way into the log.
+    pub(crate) copying: BTreeMap<SlotId, bool>,
+    /// Slots of which a round is under way, and which part of each their new owner wants.
+    pub(crate) giving: BTreeMap<SlotId, Reached>,
+    /// The same a tick ago: what is as it was then is sent again.
+    pub(crate) given_before: BTreeMap<SlotId, Reached>,
     /// Slots whose release is on its way into the log.
     pub(crate) releasing: BTreeSet<SlotId>,
     /// Who gives slots that come here.
@@ -137,7 +142,9 @@ impl<S: Sharded> Leading<S> {
             number: None,
             ready: BTreeMap::new(),
             freezing: BTreeMap::new(),
+            copying: BTreeMap::new(),
             giving: BTreeMap::new(),
+            given_before: BTreeMap::new(),
             releasing: BTreeSet::new(),
             givers: BTreeMap::new(),
             votes: BTreeMap::new(),

@@ -73,6 +73,7 @@ mod sharded;
 mod slot;
 mod step;
 mod texts;
+mod transfer;
 mod two_phase;
 
 pub use assignment::{Assignment, Run};
@@ -86,10 +87,10 @@ pub use group::GroupId;
 pub use group_state::{GroupState, SlotStatus, Whereabouts};
 pub use message::{Checkpoint, Lot, Message, Record, Results, Timer};
 pub use roles::{Master, Process};
-pub use server::{GroupPlan, Server};
+pub use server::{GroupPlan, PART_BYTES, Server};
 pub use sharded::{Sharded, Slots};
 pub use slot::{SLOT_COUNT, SlotId};
-pub use step::{Attempt, Chunk, Lock, LockNumber, RequestName, Step, Stepped};
+pub use step::{Attempt, Chunk, Lock, LockNumber, Reached, RequestName, Step, Stepped};
 pub use texts::{Text, TextCommand, TextOutput, Texts};
 
 #[cfg(test)]

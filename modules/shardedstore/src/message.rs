@@ -2,7 +2,7 @@
 
 use crate::{
     Attempt, Chunk, ConfigurationCommand, ConfigurationNumber, ConfigurationService, GroupId, GroupState,
-    LockNumber, Sharded, SlotId, Step,
+    LockNumber, Reached, Sharded, SlotId, Step,
 };
 use synod_clientserver::{ClientId, Seq};
 use synod_node::NodeId;
@@ -97,7 +97,7 @@ pub enum Message<S: Sharded> {
         /// Who is ready.
         group: GroupId,
     },
-    /// Old owner to new: parts of slots that are frozen here.
+    /// Old owner to new: parts of slots that are on their way.
     Give {
         /// The configuration that moves them.
         number: ConfigurationNumber,
@@ -108,8 +108,8 @@ pub enum Message<S: Sharded> {
     Taken {
         /// The configuration that moves them.
         number: ConfigurationNumber,
-        /// For each slot the position of the part that is wanted next; `None` if all of it is here.
-        slots: Vec<(SlotId, Option<u64>)>,
+        /// For each slot the part that is wanted next; `None` if all of it is here.
+        slots: Vec<(SlotId, Option<Reached>)>,
     },
 
     // --- transactions: two-phase commit ---

@@ -66,6 +66,7 @@ impl Cast for Store {
                     slot_count: SLOTS,
                     store: Texts::new(SLOTS),
                     settings,
+                    part_bytes: crate::PART_BYTES,
                 },
             )),
         })

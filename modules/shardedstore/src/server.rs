@@ -22,12 +22,18 @@ pub(crate) fn state_of<S: Sharded>(inner: &Inner<S>) -> &GroupState<S> {
     inner.server().expect("a member is a server").replica().machine()
 }
 
+/// About how many bytes one part of a slot that moves has: few enough that others hardly wait for it in a log or on a
+/// wire, and enough that a large slot is soon gone.
+pub const PART_BYTES: usize = 256 << 10;
+
 /// A member of a group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Server<S: Sharded> {
     pub(crate) inner: Inner<S>,
     pub(crate) group: GroupId,
     pub(crate) masters: Masters,
+    /// About how many bytes one part of a slot that moves has.
+    pub(crate) part_bytes: usize,
     /// What it keeps while it leads and is caught up.
     pub(crate) leading: Option<Leading<S>>,
 }
@@ -47,6 +53,8 @@ pub struct GroupPlan<'a, S> {
     pub store: S,
     /// How the group's Paxos goes about it.
     pub settings: Settings,
+    /// About how many bytes one part of a slot that moves has: [`PART_BYTES`], or less to see many parts of little.
+    pub part_bytes: usize,
 }
 
 impl<S: Sharded> Server<S> {
@@ -82,6 +90,7 @@ impl<S: Sharded> Server<S> {
             inner: Inner::Server(server),
             group: plan.group,
             masters: Masters::new(plan.masters),
+            part_bytes: plan.part_bytes,
             leading: None,
         }
     }

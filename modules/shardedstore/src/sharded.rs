@@ -52,6 +52,9 @@ pub trait Sharded: StateMachine {
     /// Some keys, and what they hold. Cheap to clone.
     type Fragment: Value;
 
+    /// What one slot holds at one moment, shared with the state as far as that goes. A clone is cheap.
+    type View: Value;
+
     /// As [`apply`](StateMachine::apply), for a command that looks further than the slots that it names: on those for which
     /// `is_served` says so, which are here and in nobody's hands.
     fn apply_among(&mut self, command: &Self::Command, is_served: &dyn Fn(SlotId) -> bool) -> Self::Output {
@@ -88,9 +91,19 @@ pub trait Sharded: StateMachine {
     /// Lets each key of `fragment` hold what it says.
     fn write(&mut self, fragment: &Self::Fragment);
 
-    /// What `slot` holds from `position` on (0 at first), about `bytes_max` of it; and the position behind it, if that is
-    /// not the end.
-    fn chunk(&self, slot: SlotId, position: u64, bytes_max: usize) -> (Self::Fragment, Option<u64>);
+    /// What `slot` holds now. Cheap, however much that is, and not changed by what is written later.
+    fn slot_view(&self, slot: SlotId) -> Self::View;
+
+    /// What turns `earlier` into `later`, from `position` on (0 at first), about `bytes_max` of it; and the position behind
+    /// it, if that is not the end. All of `later`, if there is nothing earlier. Both are views of one slot of this state,
+    /// which is not older than they are.
+    fn difference(
+        &self,
+        earlier: Option<&Self::View>,
+        later: &Self::View,
+        position: u64,
+        bytes_max: usize,
+    ) -> (Self::Fragment, Option<u64>);
 
     /// About how many bytes `slot` holds.
     fn slot_bytes(&self, slot: SlotId) -> usize;

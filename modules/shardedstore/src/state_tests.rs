@@ -67,14 +67,48 @@ fn run(state: &mut State, name: RequestName, command: TextCommand) -> Stepped<Te
 /// The slot goes over, in parts of a few bytes.
 fn hand_over(one: &mut State, two: &mut State) -> usize {
     one.apply(&Step::Freeze { number: 1, slots: vec![slot(1)] });
+    ship_round(one, two)
+}
+
+/// The round of the slot that is under way goes over, in parts of a few bytes.
+fn ship_round(one: &State, two: &mut State) -> usize {
+    let round = one.round_of(slot(1)).expect("a round is under way");
     let (mut parts, mut position) = (0, Some(0));
     while let Some(at) = position {
-        let chunk = one.chunk(slot(1), at, 1).expect("the slot is frozen");
+        let chunk = one.chunk(slot(1), (round, at), 1).expect("it is under way");
         position = chunk.next;
         parts += 1;
         two.apply(&Step::Take { number: 1, chunks: vec![chunk] });
     }
     parts
+}
+
+#[test]
+fn a_slot_is_served_while_it_is_copied_and_what_was_written_follows() {
+    let (mut one, mut two) = moving_pair();
+    let copy = |round| Step::Copy { number: 1, slots: vec![(slot(1), round)] };
+    assert_eq!(one.apply(&copy(1)), Stepped::Known, "the rounds begin with 0");
+    assert_eq!(one.apply(&copy(0)), Stepped::Moved);
+    assert_eq!(one.apply(&copy(0)), Stepped::Known, "each begins once");
+    assert_eq!(one.whereabouts(slot(1)), Whereabouts::Here(SlotStatus::Served));
+    // One key changes, one goes and one comes, while the parts of the first round are on their way.
+    run(&mut one, name(1, 4), TextCommand::append("c", "x"));
+    run(&mut one, name(1, 5), TextCommand::swap("a", "k2"));
+    assert!(["a", "c", "k0", "k2"].iter().all(|key| Texts::slot_of(key, SLOTS) == slot(1)));
+    assert_eq!(ship_round(&one, &mut two), 3);
+    assert_eq!(two.whereabouts(slot(1)), Whereabouts::ComesFrom(G1), "a copy is not served");
+    assert!(one.has_changed_little(slot(1), 8) && !one.has_changed_little(slot(1), 1));
+    assert_eq!(one.apply(&copy(1)), Stepped::Moved);
+    assert_eq!(ship_round(&one, &mut two), 2);
+    assert!(one.has_changed_little(slot(1), 0), "nothing was written since");
+    assert_eq!(hand_over(&mut one, &mut two), 1);
+    assert_eq!(one.whereabouts(slot(1)), Whereabouts::SentTo(G2));
+    let read = run(&mut two, name(1, 6), TextCommand::multi_get(&["a", "c", "k0", "k2"]));
+    let told = [None, Some("1x"), Some("333"), Some("22")].map(|value| value.map(Into::into));
+    assert_eq!(read, Stepped::Ran { name: name(1, 6), output: TextOutput::Values(told.into()) });
+    assert_eq!(two.executed(CLIENT, slot(1)), (6, true));
+    one.apply(&Step::Release { number: 1, slots: vec![slot(1)] });
+    assert_eq!((one.moving(), two.moving()), ((0, 0), (0, 0)));
 }
 
 #[test]
@@ -109,7 +143,7 @@ fn what_is_late_moves_nothing() {
         "another number"
     );
     hand_over(&mut one, &mut two);
-    let (chunk, held) = (one.chunk(slot(1), 0, 1 << 20).expect("frozen"), two.clone());
+    let (chunk, held) = (one.chunk(slot(1), (0, 0), 1 << 20).expect("frozen"), two.clone());
     assert_eq!(two.apply(&Step::Take { number: 1, chunks: vec![chunk] }), Stepped::Known);
     assert_eq!(two, held, "a part that comes again changes nothing");
     let third = Arc::new(Configuration { number: 3, ..(*configurations()[1]).clone() });
@@ -239,7 +273,7 @@ fn nothing_in_the_queue_overtakes_who_waits_for_one_of_its_slots() {
 fn chunk(one: &State) -> Chunk<Texts> {
     let mut frozen = one.clone();
     frozen.apply(&Step::Freeze { number: 1, slots: vec![slot(1)] });
-    frozen.chunk(slot(1), 0, 1 << 20).expect("it is frozen")
+    frozen.chunk(slot(1), (0, 0), 1 << 20).expect("it is frozen")
 }
 
 fn messages() -> Vec<Message<Texts>> {
@@ -271,7 +305,7 @@ fn messages() -> Vec<Message<Texts>> {
         Message::Forgotten { slot: slot(1), client },
         Message::Ready { number: 4, group: G2 },
         Message::Give { number: 1, chunks: vec![chunk(&one)] },
-        Message::Taken { number: 1, slots: vec![(slot(0), None), (slot(1), Some(7))] },
+        Message::Taken { number: 1, slots: vec![(slot(0), None), (slot(1), Some((1, 7)))] },
         Message::Prepare { attempt, slots: vec![slot(1)], command },
         Message::Vote { attempt, group: G2, lock: 1, slots: vec![slot(1)], fragment: fragment.clone() },
         Message::Refused { attempt, slot: slot(1), with: Some(G1) },
@@ -290,6 +324,7 @@ fn steps() -> Vec<Step<Texts>> {
         Step::Run { name, acked_below: 1, command: command.clone() },
         Step::Read(command.clone()),
         Step::Configure(Arc::clone(&configurations()[1])),
+        Step::Copy { number, slots: vec![(slot(0), 0), (slot(1), 3)] },
         Step::Freeze { number, slots: slots.clone() },
         Step::Take { number, chunks: vec![chunk(&one)] },
         Step::Release { number, slots: slots.clone() },
@@ -318,14 +353,17 @@ fn everything_survives_its_byte_form_which_is_that_of_version_one() {
     messages().iter().for_each(|message| survives(message, &mut digest));
     steps().iter().for_each(|step| survives(step, &mut digest));
     let (one, two, ..) = prepared();
-    let (half_given, half_taken) = moving_pair();
+    let (mut half_given, mut half_taken) = moving_pair();
+    half_given.apply(&Step::Copy { number: 1, slots: vec![(slot(1), 0)] });
+    ship_round(&half_given, &mut half_taken);
+    half_given.apply(&Step::Copy { number: 1, slots: vec![(slot(1), 1)] });
     [one, two, half_given, half_taken].iter().for_each(|state| survives(state, &mut digest));
     let service = ConfigurationService::new(SLOTS);
     survives(&service, &mut digest);
     let record: Record<Texts> =
         Record::Masters(synod_paxos::Record::Rejoined { node: NodeId::server(1), incarnation: 2 });
     survives(&record, &mut digest);
-    assert_eq!(digest.value(), 8_546_341_768_092_153_063);
+    assert_eq!(digest.value(), 11_389_564_092_539_181_450);
 }
 
 #[test]

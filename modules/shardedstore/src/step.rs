@@ -57,18 +57,25 @@ impl fmt::Debug for Attempt {
 /// what was decided on the first lock is then nothing to the second.
 pub type LockNumber = u64;
 
-/// A part of a slot that moves: some of what it holds, and with the first part its exactly-once records.
+/// How far a slot has come: the round of its parts, and the place in it where the next part begins.
+pub type Reached = (u32, u64);
+
+/// A part of a slot that moves: some of what it holds, or of what was written while an earlier round of parts was on its
+/// way.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chunk<S: Sharded> {
     /// Which slot.
     pub slot: SlotId,
-    /// Where in the slot this part begins.
+    /// The round that it is a part of: the first brings what the slot held when the round began, each other one what was
+    /// written since the one before it began.
+    pub round: u32,
+    /// Where in the round this part begins.
     pub position: u64,
-    /// Where the next one begins; `None` if this is the last.
+    /// Where the next one begins; `None` if this is the last of its round.
     pub next: Option<u64>,
     /// The part.
     pub fragment: S::Fragment,
-    /// What clients were answered in this slot. With the last part: whoever has it, serves.
+    /// What clients were answered in this slot. With the last part of the last round: whoever has it, serves.
     pub sessions: Option<Arc<Sessions<S::Output>>>,
 }
 
@@ -88,6 +95,13 @@ pub enum Step<S: Sharded> {
     Read(S::Command),
     /// The next configuration.
     Configure(Arc<Configuration>),
+    /// The new owner is sent what these slots hold now, while they are served on.
+    Copy {
+        /// The configuration that moves them.
+        number: ConfigurationNumber,
+        /// Which ones, and which round of each this is.
+        slots: Vec<(SlotId, u32)>,
+    },
     /// These slots are served no more: they go to their new owner as they are now.
     Freeze {
         /// The configuration that moves them.
@@ -165,6 +179,7 @@ impl<S: Sharded> Step<S> {
                 <S as StateMachine>::bytes(command)
             }
             Step::Configure(configuration) => 64 + 8 * configuration.slots.runs().count(),
+            Step::Copy { slots, .. } => 64 + 6 * slots.len(),
             Step::Freeze { slots, .. } | Step::Release { slots, .. } | Step::Prepare { slots, .. } => {
                 64 + 2 * slots.len()
             }

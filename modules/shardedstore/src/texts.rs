@@ -1,7 +1,7 @@
 //! A small sharded application: keys and texts, and commands over several keys. What the scenarios run.
 
 use crate::{Sharded, SlotId, Slots};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use synod_node::StateMachine;
 
@@ -244,6 +244,7 @@ impl StateMachine for Texts {
 
 impl Sharded for Texts {
     type Fragment = Vec<(Text, Option<Text>)>;
+    type View = BTreeMap<Text, Text>;
 
     fn slots(command: &TextCommand, slot_count: u16) -> Slots {
         Slots::of(command.keys().into_iter().map(|key| Texts::slot_of(key, slot_count)))
@@ -269,17 +270,31 @@ impl Sharded for Texts {
         fragment.iter().for_each(|(key, value)| self.set(key, value.clone()));
     }
 
-    fn chunk(&self, slot: SlotId, position: u64, bytes_max: usize) -> (Self::Fragment, Option<u64>) {
-        let (mut chunk, mut bytes) = (Vec::new(), 0);
-        let keys = self.values.get(&slot).into_iter().flatten();
-        for (at, (key, value)) in (0..).zip(keys).skip(position as usize) {
+    fn slot_view(&self, slot: SlotId) -> Self::View {
+        self.values.get(&slot).cloned().unwrap_or_default()
+    }
+
+    fn difference(
+        &self,
+        earlier: Option<&Self::View>,
+        later: &Self::View,
+        position: u64,
+        bytes_max: usize,
+    ) -> (Self::Fragment, Option<u64>) {
+        let nothing = BTreeMap::new();
+        let earlier = earlier.unwrap_or(&nothing);
+        let keys: BTreeSet<&Text> = earlier.keys().chain(later.keys()).collect();
+        let differs = |key: &&Text| earlier.get(*key) != later.get(*key);
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        for (at, key) in (0..).zip(keys.into_iter().filter(differs)).skip(position as usize) {
             if bytes > bytes_max {
-                return (chunk, Some(at));
+                return (part, Some(at));
             }
-            bytes += key.len() + value.len();
-            chunk.push((key.clone(), Some(value.clone())));
+            let value = later.get(key).cloned();
+            bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+            part.push((key.clone(), value));
         }
-        (chunk, None)
+        (part, None)
     }
 
     fn slot_bytes(&self, slot: SlotId) -> usize {

@@ -25,6 +25,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("serves_what_is_to_come", "the new owner serves a slot while the old one does", "2.12"),
     mutant("leaves_records_behind", "a slot moves without what clients were answered in it", "x3"),
     mutant("leaves_data_behind", "a slot moves without what its keys hold", "2.12"),
+    mutant("copies_a_slot_once", "what is written to a slot while it is copied stays behind", "x11"),
+    mutant("keeps_what_is_gone", "a key that goes while its slot is copied is there again", "x11"),
     mutant("skips_a_configuration", "a group takes the newest configuration for the next", "2.11"),
     mutant("acknowledges_before_it_has", "the new owner acknowledges a slot before it is in its log", "2.12"),
     mutant("forgets_what_it_gave", "the old owner forgets a slot as soon as it is sent", "2.12"),
@@ -50,6 +52,12 @@ pub fn substitute(name: &'static str) -> Option<Substitute<Node>> {
         },
         "leaves_data_behind" => |node, stimulus, ctx| {
             step(node, heard(stimulus, |said| with_chunks(said, without_data)), ctx);
+        },
+        "copies_a_slot_once" => |node, stimulus, ctx| {
+            step(node, heard(stimulus, |said| with_chunks(said, without_later_rounds)), ctx);
+        },
+        "keeps_what_is_gone" => |node, stimulus, ctx| {
+            step(node, heard(stimulus, |said| with_chunks(said, without_what_is_gone)), ctx);
         },
         "skips_a_configuration" => skips_a_configuration,
         "acknowledges_before_it_has" => acknowledges_before_it_has,
@@ -98,8 +106,14 @@ fn no_records() -> Arc<Sessions<<Texts as synod_node::StateMachine>::Output>> {
 fn serves_what_is_to_come(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
     step(node, stimulus, ctx);
     let (number, slots) = coming(node);
-    let empty =
-        |slot| Chunk { slot, position: 0, next: None, fragment: Vec::new(), sessions: Some(no_records()) };
+    let empty = |slot| Chunk {
+        slot,
+        round: 0,
+        position: 0,
+        next: None,
+        fragment: Vec::new(),
+        sessions: Some(no_records()),
+    };
     let chunks: Vec<Chunk<Texts>> = slots.into_iter().map(empty).collect();
     if !chunks.is_empty() {
         let message = Message::Give { number, chunks };
@@ -118,6 +132,15 @@ fn with_chunks(said: Said, change: fn(Chunk<Texts>) -> Chunk<Texts>) -> Said {
 
 fn without_records(chunk: Chunk<Texts>) -> Chunk<Texts> {
     Chunk { sessions: chunk.sessions.map(|_| no_records()), ..chunk }
+}
+
+fn without_what_is_gone(chunk: Chunk<Texts>) -> Chunk<Texts> {
+    let fragment = chunk.fragment.into_iter().filter(|(_, value)| value.is_some()).collect();
+    Chunk { fragment, ..chunk }
+}
+
+fn without_later_rounds(chunk: Chunk<Texts>) -> Chunk<Texts> {
+    if chunk.round == 0 { chunk } else { without_data(chunk) }
 }
 
 fn without_data(chunk: Chunk<Texts>) -> Chunk<Texts> {

@@ -2,14 +2,15 @@
 
 use super::shardedstore::{after_changes, ends, row, settled};
 use super::shards::{
-    Asks, BUDGET, Claim, Plan, Shards, Sight, Stand, done, has_settled, is_answered, joins, leads, member,
-    only, sound, with_timers_of, without_timers,
+    Asks, BUDGET, Claim, Plan, Shards, Sight, Stand, done, has_settled, is_answered, joins, key, leads,
+    member, only, sound, with_timers_of, without_timers,
 };
 use crate::shardedstore::texts::around_the_log;
 use synod_checker::{Budgets, Fairness, Network, Property, Reads, State};
 use synod_node::{NodeId, StateMachine as _};
 use synod_shardedstore::{
     ConfigurationCommand, GroupId, Message, Process, Server, SlotId, SlotStatus, TextCommand, TextOutput,
+    Texts,
 };
 use synod_testkit::{Desk, Pinned, Search, Staged};
 
@@ -23,6 +24,7 @@ pub const SEARCHES: &[Search] = &[
     row("x8", "a_slot_that_moves_and_a_transaction_that_wants_it", moves_and_locks),
     row("x9", "one_crash_anywhere_while_a_slot_moves", crash_while_moving),
     row("x10", "a_try_whose_home_moved_away_leaves_no_locks", home_moves),
+    row("x11", "a_slot_that_is_copied_while_it_is_written_moves_whole", copied_while_written),
 ];
 
 const C1: NodeId = NodeId::client(1);
@@ -260,6 +262,51 @@ fn moves_and_locks(desk: &mut Desk<'_>) -> Staged {
     bench.explore("every way", &first, plan().states(BUDGET))?;
     let still = without_timers(plan(), &bench);
     bench.explore("every way without timers", &first, still.states(BUDGET))
+}
+
+/// The second slot has two keys, is copied key by key, and is written meanwhile: a key changes, one goes, one comes.
+fn copied_while_written(desk: &mut Desk<'_>) -> Staged {
+    let [one, two, three] = [0, 1, 2].map(|which| key(1, 2, which));
+    let ok = |command| (command, Some(TextOutput::Ok));
+    let read = TextCommand::multi_get(&[&one, &two, &three]);
+    let told = TextOutput::Values(vec![Some("a1".into()), None, Some("b".into())]);
+    let users = vec![vec![
+        ok(TextCommand::multi_put(&[(&one, "a"), (&two, "b")])),
+        (TextCommand::append(&one, "1"), Some(TextOutput::appended("a1"))),
+        ok(TextCommand::swap(&two, &three)),
+        (read, Some(told)),
+    ]];
+    let shards = Shards { part_bytes: 0, ..Shards::new(2, 2, joins(2, 1), users) };
+    let mut bench = shards.bench(desk)?;
+    let start = bench.start();
+    let joined = after_changes(&mut bench, &start, 2, 1)?;
+    let way = only(sound(2, 1), &bench, &[C1, MASTER, member(1)]).calm();
+    let filled = bench.must_reach("two keys are there", &joined, way.goal(is_answered(C1, 1)))?;
+    let changed = after_changes(&mut bench, &filled, 2, 2)?;
+    let first = settled(&mut bench, &changed, &[1, 2], 0)?;
+    let groups = [MASTER, member(1), member(2)];
+    let way = only(sound(2, 1), &bench, &groups).calm().goal(has_begun_a_round(0));
+    let copied = bench.must_reach("the first round is under way", &first, way)?;
+    let rest = || sound(2, 1).prune(done(&[1]));
+    let way = only(rest(), &bench, &[C1, MASTER, member(1)]).calm().goal(is_answered(C1, 3));
+    let written = bench.must_reach("it is written meanwhile", &copied, way)?;
+    let near = only(rest(), &bench, &groups).calm().goal(has_begun_a_round(1));
+    bench.must_reach("what was written is a round of its own", &written, near)?;
+    let still = without_timers(rest(), &bench);
+    bench.exhaust("every way on without timers", &copied, still, Pinned::new(769_180, 51))?;
+    bench.explore("every way since it was written", &written, rest().states(BUDGET / 4))?;
+    bench.explore("every way on", &copied, rest().states(BUDGET / 2))
+}
+
+/// The first group has begun this round of a slot, and serves it still.
+fn has_begun_a_round(round: u32) -> Claim {
+    let id = member(1);
+    Property::when(format!("round {round} is under way"), Reads::Everything, move |view: &Sight<'_>| {
+        let state = view.node(id).and_then(Process::server).map(Server::state);
+        let serves = state.is_some_and(|state| state.held().all(|(_, status)| status == SlotStatus::Served));
+        let gives = |message: &Message<Texts>| matches!(message, Message::Give { chunks, .. } if chunks.iter().any(|chunk| chunk.round == round));
+        serves && view.messages().iter().any(|(.., message)| gives(message))
+    })
 }
 
 /// The second slot moves, and one server crashes on the way.

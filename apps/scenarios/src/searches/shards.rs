@@ -7,8 +7,8 @@ use synod_clientserver::Outcome;
 use synod_history::{KeyValue, KvOp, KvRet, Specification as _};
 use synod_node::NodeId;
 use synod_shardedstore::{
-    Client, ConfigurationCommand, ConfigurationOutput, GroupId, GroupPlan, GroupState, Process, Request,
-    Response, Server, SlotId, TextCommand, TextOutput, Texts, invariants,
+    Client, ConfigurationCommand, ConfigurationOutput, GroupId, GroupPlan, GroupState, PART_BYTES, Process,
+    Request, Response, Server, SlotId, TextCommand, TextOutput, Texts, invariants,
 };
 use synod_testkit::{Bench, Desk, Linearizable, Staged, Translator};
 
@@ -73,13 +73,16 @@ pub struct Shards {
     pub budgets: Budgets,
     /// How the network treats what is sent.
     pub network: Network,
+    /// About how many bytes one part of a slot that moves has.
+    pub part_bytes: usize,
 }
 
 impl Shards {
     /// So many groups of one.
     pub fn new(groups: u32, slots: u16, changes: Vec<ConfigurationCommand>, users: Vec<Asks>) -> Self {
         let (members, asking, budgets) = (1, through_the_log as texts::Asking, Budgets::default());
-        Shards { groups, members, slots, changes, users, asking, budgets, network: Network::Set }
+        let (network, part_bytes) = (Network::Set, PART_BYTES);
+        Shards { groups, members, slots, changes, users, asking, budgets, network, part_bytes }
     }
 
     /// A bench for it.
@@ -102,6 +105,7 @@ impl Shards {
                 slot_count: self.slots,
                 store: Texts::new(self.slots),
                 settings,
+                part_bytes: self.part_bytes,
             };
             for id in &ids {
                 system.add(*id, Process::Server(Server::new(*id, &plan)));

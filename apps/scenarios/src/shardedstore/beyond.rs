@@ -56,21 +56,38 @@ fn many_parts(stage: &Stage, troubles: bool) -> Result<Outcome, Box<Failed>> {
             values.iter().map(|(key, value)| (TextCommand::put(key, value), Some(TextOutput::Ok))).collect();
         store.asks(1, puts)?;
         store.finish(60_000)?;
+        let mut names: Vec<String> = values.iter().map(|(key, _)| key.clone()).collect();
         for (number, group) in (2..).zip([2, 1, 2]) {
             store.begin_to_change(vec![move_to(slot, group)]);
             // Somebody writes all the while.
             store.asks(2, fresh_appends(store, slot, group))?;
+            store.asks(3, renames(&values, &mut names))?;
             store.settle(number, 60_000)?;
             store.finish(60_000)?;
         }
-        let gets: List = values
-            .iter()
-            .map(|(key, value)| (TextCommand::get(key), Some(TextOutput::value(value))))
-            .collect();
-        store.asks(3, gets)?;
+        let gets = values.iter().zip(&names).map(|((_, value), name)| (name, TextOutput::value(value)));
+        let gone = values.iter().filter(|(key, _)| !names.contains(key));
+        let gets = gets.chain(gone.map(|(key, _)| (key, TextOutput::Value(None))));
+        let gets: List = gets.map(|(key, told)| (TextCommand::get(key), Some(told))).collect();
+        store.asks(4, gets)?;
         store.finish(60_000)?;
-        store.must(marks::count("shardedstore.part_of_slot") > 0, "no slot had several parts")
+        store.must(marks::count("shardedstore.part_of_slot") > 0, "no slot had several parts")?;
+        store.must(marks::count("shardedstore.copied_while_served") > 0, "no slot was copied")
     })
+}
+
+/// Each third value goes to another name of the same slot; the one that it had is free then.
+fn renames(values: &[(String, String)], names: &mut [String]) -> List {
+    let slot_of = |name: &str| SlotId::of(name.as_bytes());
+    let mut asks = List::new();
+    for ((key, _), name) in values.iter().zip(names).step_by(3) {
+        // With the same tag, so in the same slot.
+        let next = format!("{{{key}}}{}", name.len());
+        debug_assert_eq!(slot_of(&next), slot_of(key));
+        asks.push((TextCommand::swap(name, &next), Some(TextOutput::Ok)));
+        *name = next;
+    }
+    asks
 }
 
 /// Appends to a key of this slot, fresh for each group.

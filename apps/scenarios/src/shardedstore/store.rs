@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use synod_node::NodeId;
 use synod_paxos::{Settings, Slot};
 use synod_shardedstore::{
-    Client, ConfigurationCommand, GroupId, GroupPlan, GroupState, Process, Request, Server, SlotId, Texts,
-    invariants,
+    Client, ConfigurationCommand, GroupId, GroupPlan, GroupState, PART_BYTES, Process, Request, Server,
+    SlotId, Texts, invariants,
 };
 use synod_simulator::{Failure, Fixed, Oracle, Simulator};
 use synod_stdx::Rng;
@@ -119,6 +119,7 @@ impl Store {
                 slot_count: slots,
                 store: Texts::new(slots),
                 settings,
+                part_bytes: PART_BYTES,
             };
             for id in &members {
                 self.sim.start(*id, Process::Server(Server::new(*id, &plan)))?;

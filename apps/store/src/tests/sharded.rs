@@ -3,7 +3,7 @@
 
 use super::Desk;
 use crate::table::{self, CommandSpec, Run};
-use crate::{Action, Command, Fragment, Keyspace, Progress, SLOT_COUNT, SlotId, Walk};
+use crate::{Action, Command, Fragment, Keyspace, Progress, SLOT_COUNT, SlotId, SlotView, Walk};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_node::StateMachine;
 use synod_resp::{Limits, Parsed, Reply, RequestParser, write_request};
@@ -123,6 +123,8 @@ fn the_slots_of_every_command_are_those_of_the_keys_in_the_table() {
 struct Parts {
     parts: Vec<Keyspace>,
     owners: BTreeMap<SlotId, usize>,
+    /// Slots on their way: where to, and what they held when they were copied.
+    copied: BTreeMap<SlotId, (usize, SlotView)>,
 }
 
 impl Parts {
@@ -136,7 +138,8 @@ impl Parts {
             }
             (slot, owner)
         });
-        Parts { parts: vec![Keyspace::new(); PARTS], owners: owners.collect() }
+        let copied = BTreeMap::new();
+        Parts { parts: vec![Keyspace::new(); PARTS], owners: owners.collect(), copied }
     }
 
     fn owner(&self, slot: SlotId) -> usize {
@@ -174,15 +177,41 @@ impl Parts {
         output
     }
 
-    /// Moves a slot to another part, in small pieces.
-    fn hand_over(&mut self, slot: SlotId, to: usize) {
+    /// Begins to move a slot to another part, or ends it: what is written in between comes later.
+    fn move_on(&mut self, slot: SlotId, to: usize) {
         let from = self.owner(slot);
-        if from == to {
+        let Some((to, before)) = self.copied.remove(&slot) else {
+            if from != to {
+                let view = self.parts[from].slot_view(slot);
+                self.ship(slot, None, to);
+                self.copied.insert(slot, (to, SlotView::from_bytes(&view.to_bytes()).unwrap()));
+            }
             return;
+        };
+        self.ship(slot, Some(&before), to);
+        self.give(slot, to);
+    }
+
+    /// Moves a slot to another part at once, unless it is on its way.
+    fn hand_over(&mut self, slot: SlotId, to: usize) {
+        if self.owner(slot) != to && !self.copied.contains_key(&slot) {
+            self.ship(slot, None, to);
+            self.give(slot, to);
         }
-        let mut position = 0;
+    }
+
+    fn give(&mut self, slot: SlotId, to: usize) {
+        let from = self.owners.insert(slot, to).unwrap_or_default();
+        self.parts[from].clear(slot);
+        assert_eq!(self.parts[from].slot_bytes(slot), 0);
+    }
+
+    /// Sends what a slot has that it had not before, in small pieces.
+    fn ship(&mut self, slot: SlotId, before: Option<&SlotView>, to: usize) {
+        let from = self.owner(slot);
+        let (view, mut position) = (self.parts[from].slot_view(slot), 0);
         loop {
-            let (fragment, next) = self.parts[from].chunk(slot, position, 64);
+            let (fragment, next) = self.parts[from].difference(before, &view, position, 64);
             self.parts[to].write(&Fragment::from_bytes(&fragment.to_bytes()).unwrap());
             match next {
                 Some(next) => {
@@ -192,9 +221,6 @@ impl Parts {
                 None => break,
             }
         }
-        self.parts[from].clear(slot);
-        assert_eq!(self.parts[from].slot_bytes(slot), 0);
-        self.owners.insert(slot, to);
     }
 }
 
@@ -254,7 +280,7 @@ fn a_store_in_parts_answers_as_a_whole_one_while_slots_move() {
                     0 => Keyspace::slot_of_client(rng.below(5)),
                     _ => SlotId::of(invent(&mut rng).get(1).map_or(&b""[..], |word| word.as_bytes())),
                 };
-                parts.hand_over(slot, rng.below(PARTS as u64) as usize);
+                parts.move_on(slot, rng.below(PARTS as u64) as usize);
             }
             desk.now_ms += rng.below(20);
             let words = if step % 1_500 == 1_499 { vec!["FLUSHALL".to_owned()] } else { invent(&mut rng) };

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synod_host::{Host, replace_file};
 use synod_node::NodeId;
-use synod_shardedstore::{Configuration, ConfigurationNumber, GroupId, GroupPlan, SLOT_COUNT, Server};
+use synod_shardedstore::{
+    Configuration, ConfigurationNumber, GroupId, GroupPlan, PART_BYTES, SLOT_COUNT, Server,
+};
 use synod_store::Keyspace;
 
 const FILE: &str = "groups";
@@ -75,6 +77,7 @@ impl Groups {
             slot_count: SLOT_COUNT,
             store: Keyspace::new(),
             settings: super::settings(),
+            part_bytes: PART_BYTES,
         };
         let server = match group.incarnation {
             // The groups' first leaders are spread over the nodes.

@@ -6,9 +6,9 @@ use synod_clientserver::ClientId;
 use synod_stdx::{Malformed, Reader, Wire};
 
 /// What an application must offer to run on a host.
-pub trait Shippable: Sharded<Command: Wire, Output: Wire, Fragment: Wire> + Wire {}
+pub trait Shippable: Sharded<Command: Wire, Output: Wire, Fragment: Wire, View: Wire> + Wire {}
 
-impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire> + Wire> Shippable for S {}
+impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire, View: Wire> + Wire> Shippable for S {}
 
 impl<C: Wire> Wire for Lot<C> {
     fn encode(&self, out: &mut Vec<u8>) {

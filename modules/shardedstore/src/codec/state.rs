@@ -1,7 +1,8 @@
 //! The byte form of a group's replicated state: what its snapshots hold.
 
 use super::{Fields, tag};
-use crate::group_state::{Coming, Held, Prepared, Transaction};
+use crate::group_state::{Held, Prepared, Transaction};
+use crate::transfer::{Coming, Leaving, Round};
 use crate::{Attempt, Configuration, GroupId, GroupState, RequestName, Sharded, SlotId, SlotStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,9 +45,30 @@ impl Wire for SlotStatus {
     }
 }
 
+impl<V: Wire> Wire for Leaving<V> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        Fields(out).and(&self.owner).and(&self.round.is_some());
+        if let Some(Round { number, earlier, later }) = &self.round {
+            Fields(out).and(number).and(&earlier.is_some());
+            earlier.iter().for_each(|earlier| earlier.encode(out));
+            later.encode(out);
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (owner, is_on_its_way) = <(GroupId, bool)>::decode(input)?;
+        let mut round = None;
+        if is_on_its_way {
+            let (number, earlier) = <(u32, Option<V>)>::decode(input)?;
+            round = Some(Round { number, earlier, later: V::decode(input)? });
+        }
+        Ok(Leaving { owner, round })
+    }
+}
+
 impl<S> Wire for GroupState<S>
 where
-    S: Sharded<Command: Wire, Output: Wire, Fragment: Wire> + Wire,
+    S: Sharded<Command: Wire, Output: Wire, Fragment: Wire, View: Wire> + Wire,
 {
     fn encode(&self, out: &mut Vec<u8>) {
         let GroupState { group, slot_count, store, configuration, held, leaving, coming, .. } = self;
@@ -59,7 +81,7 @@ where
         });
         encode_map(leaving, out, Wire::encode);
         encode_map(coming, out, |coming, out| {
-            Fields(out).and(&coming.from).and(&coming.position);
+            Fields(out).and(&coming.from).and(&coming.wanted);
         });
         encode_map(&self.transactions, out, |open, out| {
             Fields(out).and(&open.acked_below).and(&open.attempt).and(&open.command);
@@ -84,10 +106,10 @@ where
             let status = SlotStatus::decode(input)?;
             Ok(Held { status, sessions: Arc::new(Sessions::decode(input)?) })
         })?;
-        let leaving = decode_map(input, GroupId::decode)?;
+        let leaving = decode_map(input, Leaving::decode)?;
         let coming = decode_map(input, |input| {
-            let (from, position) = <(GroupId, u64)>::decode(input)?;
-            Ok(Coming { from, position })
+            let (from, wanted) = <(GroupId, (u32, u64))>::decode(input)?;
+            Ok(Coming { from, wanted })
         })?;
         let transactions = decode_map::<RequestName, _>(input, |input| {
             let (acked_below, attempt) = <(u64, Attempt)>::decode(input)?;

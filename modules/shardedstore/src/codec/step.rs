@@ -32,9 +32,8 @@ impl Wire for Attempt {
 impl<S: Sharded<Output: Wire, Fragment: Wire>> Wire for Chunk<S> {
     fn encode(&self, out: &mut Vec<u8>) {
         let mut body = Vec::new();
-        let fields =
-            Fields(&mut body).and(&self.slot).and(&self.position).and(&self.next).and(&self.fragment);
-        fields.and(&self.sessions.is_some());
+        let fields = Fields(&mut body).and(&self.slot).and(&self.round).and(&self.position).and(&self.next);
+        fields.and(&self.fragment).and(&self.sessions.is_some());
         if let Some(sessions) = &self.sessions {
             sessions.encode(&mut body);
         }
@@ -49,13 +48,14 @@ impl<S: Sharded<Output: Wire, Fragment: Wire>> Wire for Chunk<S> {
             return Err(Malformed("a part of a slot is not what it was"));
         }
         let mut input = Reader::new(body);
-        let (slot, position, next) = <(SlotId, u64, Option<u64>)>::decode(&mut input)?;
+        let (slot, round) = <(SlotId, u32)>::decode(&mut input)?;
+        let (position, next) = <(u64, Option<u64>)>::decode(&mut input)?;
         let fragment = S::Fragment::decode(&mut input)?;
         let sessions = Option::<Sessions<S::Output>>::decode(&mut input)?.map(Arc::new);
-        if !input.is_empty() || next.is_none() != sessions.is_some() {
+        if !input.is_empty() || next.is_some() && sessions.is_some() {
             return Err(Malformed("no part of a slot"));
         }
-        Ok(Chunk { slot, position, next, fragment, sessions })
+        Ok(Chunk { slot, round, position, next, fragment, sessions })
     }
 }
 
@@ -74,6 +74,7 @@ impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire>> Wire for Step<S> {
             Step::Abandon { attempt } => tag(10, out).and(attempt),
             Step::Finish { attempt, lock, part } => tag(11, out).and(attempt).and(lock).and(part),
             Step::Told { name, group } => tag(12, out).and(name).and(group),
+            Step::Copy { number, slots } => tag(13, out).and(number).and(slots),
         };
     }
 
@@ -105,7 +106,8 @@ impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire>> Wire for Step<S> {
                 part: Option::decode(input)?,
             },
             12 => Step::Told { name: RequestName::decode(input)?, group: GroupId::decode(input)? },
-            0 | 13.. => return Err(Malformed("no such entry")),
+            13 => Step::Copy { number: u64::decode(input)?, slots: Vec::decode(input)? },
+            0 | 14.. => return Err(Malformed("no such entry")),
         })
     }
 }
