@@ -89,8 +89,8 @@ class System:
                 process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def load_by_synod(self, port, operation, clients, seconds):
-        command = [SYNOD, "bench", "-p", port, "-c", clients, "--seconds", seconds, "-d", VALUE_BYTES]
+    def load_by_synod(self, port, operation, clients, seconds, pipeline=1):
+        command = [SYNOD, "bench", "-p", port, "-c", clients, "--seconds", seconds, "-d", VALUE_BYTES, "-P", pipeline]
         command += ["-k", KEYS, "-t", operation, "--json"] + ([] if operation == "get" else ["--no-fill"])
         report = json.loads(subprocess.check_output([str(part) for part in command]))[0]
         latency = report["latency_ms"]
@@ -106,6 +106,7 @@ class System:
 
 class Synod(System):
     name = "synod x3"
+    groups = 1
 
     def start(self):
         ports = free_ports(9)
@@ -116,6 +117,7 @@ class Synod(System):
             lines = [
                 'cluster = "compare"',
                 f"node = {number}",
+                f"groups = {self.groups}",
                 f'data = "{data}"',
                 f'listen = "127.0.0.1:{client}"',
                 f'peer_listen = "127.0.0.1:{peer}"',
@@ -127,11 +129,13 @@ class Synod(System):
             (data / "synod.toml").write_text("\n".join(lines))
             self.spawn(SYNOD, "serve", "--config", data / "synod.toml")
 
-        def leader():
-            url = f"http://127.0.0.1:{nodes[0][2]}/status"
-            return json.load(urllib.request.urlopen(url, timeout=1))["leader"]
+        self.admins = [admin for _, _, admin in nodes]
+        self.ports = [client for client, _, _ in nodes]
+        self.port = self.ports[wait_until(lambda: self.status(0)["leader"], self.name) - 1]
 
-        self.port = nodes[wait_until(leader, self.name) - 1][0]
+    def status(self, index):
+        url = f"http://127.0.0.1:{self.admins[index]}/status"
+        return json.load(urllib.request.urlopen(url, timeout=1))
 
     def load(self, operation, clients, seconds):
         return self.load_by_synod(self.port, operation, clients, seconds)

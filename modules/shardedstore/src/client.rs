@@ -2,6 +2,7 @@
 
 use crate::masters::Masters;
 use crate::server::Ctx;
+use crate::slot_table::SlotTable;
 use crate::{Configuration, GroupId, Lot, Message, Results, Sharded, SlotId, Stepped, Timer};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -78,7 +79,7 @@ pub struct Client<S: Sharded> {
     leaders: BTreeMap<GroupId, NodeId>,
     /// The members of every group that it ever heard of: one that left may still have slots that are on their way.
     addresses: BTreeMap<GroupId, Vec<NodeId>>,
-    lanes: BTreeMap<SlotId, Lane<S::Command>>,
+    lanes: SlotTable<Lane<S::Command>>,
     /// The lanes in which something waits: few of the many that there are after a while.
     busy: BTreeSet<SlotId>,
     /// Reads that are not answered, by their numbers: the first is number `reads_from`.
@@ -105,7 +106,7 @@ impl<S: Sharded> Client<S> {
             routes: BTreeMap::new(),
             leaders: BTreeMap::new(),
             addresses: BTreeMap::new(),
-            lanes: BTreeMap::new(),
+            lanes: SlotTable::new(slot_count),
             busy: BTreeSet::new(),
             reads: VecDeque::new(),
             reads_from: 1,
@@ -131,7 +132,7 @@ impl<S: Sharded> Client<S> {
     }
 
     fn busy_lanes(&self) -> impl Iterator<Item = (SlotId, &Lane<S::Command>)> {
-        self.busy.iter().filter_map(|slot| self.lanes.get(slot).map(|lane| (*slot, lane)))
+        self.busy.iter().filter_map(|slot| self.lanes.get(*slot).map(|lane| (*slot, lane)))
     }
 
     pub(crate) fn on_request(&mut self, id: RequestId, request: Request<S::Command>, ctx: &mut Ctx<S>) {
@@ -163,7 +164,7 @@ impl<S: Sharded> Client<S> {
     fn push(&mut self, id: RequestId, command: S::Command) -> SlotId {
         let home = S::slots(&command, self.slot_count).home();
         let life = self.life;
-        let lane = self.lanes.entry(home).or_insert_with(|| Lane {
+        let lane = self.lanes.get_or_insert_with(home, || Lane {
             window: Window::default(),
             life,
             lowest_before: 0,
@@ -195,7 +196,7 @@ impl<S: Sharded> Client<S> {
         let mut lots: BTreeMap<GroupId, Vec<Lot<S::Command>>> = BTreeMap::new();
         for slot in slots {
             let Some((group, is_on_its_way)) = self.route(slot) else { continue };
-            let Some(lane) = self.lanes.get_mut(&slot) else { continue };
+            let Some(lane) = self.lanes.get_mut(slot) else { continue };
             let client = ClientId::new(self.me, lane.life);
             let acked_below = lane.window.lowest();
             while let Some((first, commands)) =
@@ -280,7 +281,7 @@ impl<S: Sharded> Client<S> {
     /// Sends everything again that has its home in one of these slots.
     fn send_again(&mut self, slots: &BTreeSet<SlotId>, ctx: &mut Ctx<S>) {
         for slot in slots {
-            if let Some(lane) = self.lanes.get_mut(slot) {
+            if let Some(lane) = self.lanes.get_mut(*slot) {
                 lane.window.rewind();
             }
         }
@@ -291,7 +292,7 @@ impl<S: Sharded> Client<S> {
     fn on_results(&mut self, from: NodeId, lots: Vec<Results<S::Output>>, ctx: &mut Ctx<S>) {
         let mut slots = BTreeSet::new();
         for Results { slot, client, first, outputs } in lots {
-            let Some(lane) = self.lanes.get_mut(&slot) else { continue };
+            let Some(lane) = self.lanes.get_mut(slot) else { continue };
             if client != ClientId::new(self.me, lane.life) {
                 continue;
             }
@@ -299,12 +300,14 @@ impl<S: Sharded> Client<S> {
             for (id, output) in lane.window.settle(first, outputs) {
                 ctx.reply(id, Response::Store(Outcome::Done(output)));
             }
+            let is_news = lane.window.lowest() > lowest;
             if lane.window.is_empty() {
                 self.busy.remove(&slot);
-            }
-            if lane.window.lowest() > lowest {
-                self.note_answered(from, slot);
+            } else if is_news {
                 slots.insert(slot);
+            }
+            if is_news {
+                self.note_answered(from, slot);
             }
         }
         self.submit(slots, ctx);
@@ -357,6 +360,7 @@ impl<S: Sharded> Client<S> {
             route.hops = 0;
         }
         if let Some((group, _)) = self.route(slot)
+            && self.leaders.get(&group) != Some(&from)
             && self
                 .configuration
                 .as_ref()
@@ -382,7 +386,7 @@ impl<S: Sharded> Client<S> {
         if self.configuration.as_ref().is_none_or(|known| !known.groups.contains_key(&group)) {
             self.masters.ask(None, ctx);
         }
-        if let Some(lane) = self.lanes.get_mut(&slot) {
+        if let Some(lane) = self.lanes.get_mut(slot) {
             lane.window.rewind();
             self.submit(BTreeSet::from([slot]), ctx);
         }
@@ -408,7 +412,7 @@ impl<S: Sharded> Client<S> {
     }
 
     fn on_forgotten(&mut self, slot: SlotId, client: ClientId, ctx: &mut Ctx<S>) {
-        let Some(lane) = self.lanes.get_mut(&slot) else { return };
+        let Some(lane) = self.lanes.get_mut(slot) else { return };
         if client != ClientId::new(self.me, lane.life) {
             return;
         }
@@ -448,7 +452,7 @@ impl<S: Sharded> Client<S> {
         self.is_retry_set = true;
         self.reads_before = self.reads_from;
         for slot in &self.busy {
-            if let Some(lane) = self.lanes.get_mut(slot) {
+            if let Some(lane) = self.lanes.get_mut(*slot) {
                 lane.lowest_before = lane.window.lowest();
             }
         }

@@ -13,6 +13,7 @@
 //! each arrow an entry of that group's log (`transfer.rs` has them). The new owner has every part of a slot only after the old one froze it, and
 //! the old one forgets it only after the new one has it: so at no moment do two serve it, and at every moment one has it.
 
+use crate::slot_table::SlotTable;
 use crate::transfer::{Coming, Leaving};
 use crate::{
     Attempt, Configuration, ConfigurationNumber, GroupId, LockNumber, RequestName, Sharded, SlotId, Step,
@@ -86,7 +87,7 @@ pub struct GroupState<S: Sharded> {
     pub(crate) slot_count: u16,
     pub(crate) store: S,
     pub(crate) configuration: Option<Arc<Configuration>>,
-    pub(crate) held: BTreeMap<SlotId, Held<S::Output>>,
+    pub(crate) held: SlotTable<Held<S::Output>>,
     /// Slots that are held, or frozen, and belong to others now.
     pub(crate) leaving: BTreeMap<SlotId, Leaving<S::View>>,
     pub(crate) coming: BTreeMap<SlotId, Coming>,
@@ -108,7 +109,7 @@ impl<S: Sharded> GroupState<S> {
             slot_count,
             store,
             configuration: None,
-            held: BTreeMap::new(),
+            held: SlotTable::new(slot_count),
             leaving: BTreeMap::new(),
             coming: BTreeMap::new(),
             transactions: BTreeMap::new(),
@@ -136,7 +137,7 @@ impl<S: Sharded> GroupState<S> {
 
     /// The slots that are held, and what becomes of requests to each.
     pub fn held(&self) -> impl Iterator<Item = (SlotId, SlotStatus)> + '_ {
-        self.held.iter().map(|(slot, held)| (*slot, held.status))
+        self.held.iter().map(|(slot, held)| (slot, held.status))
     }
 
     /// How many slots are on their way: from here, and to here.
@@ -156,7 +157,7 @@ impl<S: Sharded> GroupState<S> {
 
     /// Where `slot` is.
     pub fn whereabouts(&self, slot: SlotId) -> Whereabouts {
-        if let Some(held) = self.held.get(&slot) {
+        if let Some(held) = self.held.get(slot) {
             return match (held.status, self.leaving.get(&slot)) {
                 (SlotStatus::Frozen, Some(leaving)) => Whereabouts::SentTo(leaving.owner),
                 (status, _) => Whereabouts::Here(status),
@@ -190,12 +191,12 @@ impl<S: Sharded> GroupState<S> {
 
     /// What becomes of a client's command, if its home slot is here.
     pub(crate) fn admit(&self, name: RequestName) -> Admission<'_, S::Output> {
-        self.held.get(&name.slot).map_or(Admission::Early, |held| held.sessions.admit(name.client, name.seq))
+        self.held.get(name.slot).map_or(Admission::Early, |held| held.sessions.admit(name.client, name.seq))
     }
 
     /// The last command of `client` that ran in `slot`, and whether anything is known of the client there.
     pub fn executed(&self, client: ClientId, slot: SlotId) -> (Seq, bool) {
-        let sessions = self.held.get(&slot).map(|held| &held.sessions);
+        let sessions = self.held.get(slot).map(|held| &held.sessions);
         sessions.map_or((0, false), |sessions| (sessions.executed(client), sessions.knows(client)))
     }
 
@@ -220,7 +221,7 @@ impl<S: Sharded> GroupState<S> {
     }
 
     pub(crate) fn record(&mut self, name: RequestName, acked_below: Seq, output: S::Output) {
-        let held = self.held.get_mut(&name.slot).expect("a command runs where its home slot is");
+        let held = self.held.get_mut(name.slot).expect("a command runs where its home slot is");
         Arc::make_mut(&mut held.sessions).record(name.client, name.seq, acked_below, output);
     }
 
@@ -253,18 +254,12 @@ impl<S: Sharded> GroupState<S> {
 
     /// Panics if the state is one that must not be.
     pub(crate) fn assert_invariants(&self) {
-        assert!(
-            self.coming.keys().all(|slot| !self.held.contains_key(slot)),
-            "a slot is here that is to come"
-        );
-        assert!(
-            self.leaving.keys().all(|slot| self.held.contains_key(slot)),
-            "a slot leaves that is not here"
-        );
+        assert!(self.coming.keys().all(|slot| !self.held.contains(*slot)), "a slot is here that is to come");
+        assert!(self.leaving.keys().all(|slot| self.held.contains(*slot)), "a slot leaves that is not here");
         for prepared in self.prepared.values() {
             let attempt = prepared.attempt;
             let is_locked = |slot: &SlotId| {
-                self.held.get(slot).is_some_and(|held| held.status == SlotStatus::Locked(attempt))
+                self.held.get(*slot).is_some_and(|held| held.status == SlotStatus::Locked(attempt))
             };
             assert!(
                 prepared.slots.iter().all(is_locked),
@@ -341,6 +336,6 @@ impl<S: Sharded> GroupState<S> {
 }
 
 /// Whether a slot is here and in nobody's hands.
-fn is_served<O>(held: &BTreeMap<SlotId, Held<O>>, slot: SlotId) -> bool {
-    held.get(&slot).is_some_and(|held| held.status == SlotStatus::Served)
+fn is_served<O>(held: &SlotTable<Held<O>>, slot: SlotId) -> bool {
+    held.get(slot).is_some_and(|held| held.status == SlotStatus::Served)
 }

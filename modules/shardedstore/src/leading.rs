@@ -49,6 +49,35 @@ impl<O> Answers<O> {
     }
 }
 
+/// The last number of each session that waits or is in the log, and is not executed: of few sessions in each slot.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Taken {
+    by_slot: Vec<Vec<(ClientId, Seq)>>,
+}
+
+impl Taken {
+    fn new(slot_count: u16) -> Self {
+        Taken { by_slot: vec![Vec::new(); slot_count.into()] }
+    }
+
+    pub(crate) fn get(&self, client: ClientId, slot: SlotId) -> Option<Seq> {
+        let here = &self.by_slot[usize::from(slot.number())];
+        here.iter().find(|(known, _)| *known == client).map(|(_, seq)| *seq)
+    }
+
+    pub(crate) fn insert(&mut self, client: ClientId, slot: SlotId, seq: Seq) {
+        let here = &mut self.by_slot[usize::from(slot.number())];
+        match here.binary_search_by_key(&client, |(known, _)| *known) {
+            Ok(at) => here[at].1 = seq,
+            Err(at) => here.insert(at, (client, seq)),
+        }
+    }
+
+    fn remove(&mut self, client: ClientId, slot: SlotId) {
+        self.by_slot[usize::from(slot.number())].retain(|(known, _)| *known != client);
+    }
+}
+
 /// A participant's vote: its lock.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Vote<S: Sharded> {
@@ -95,7 +124,7 @@ pub(crate) struct Leading<S: Sharded> {
     pub(crate) proposed: BTreeSet<Asked>,
     pub(crate) answers: Answers<S::Output>,
     /// The last number of each session that waits or is in the log, and is not executed.
-    pub(crate) taken: BTreeMap<(ClientId, SlotId), Seq>,
+    pub(crate) taken: Taken,
     /// Transactions that are to begin, and are not in the log or not executed.
     pub(crate) beginning: BTreeSet<(ClientId, SlotId)>,
     /// Slots whose lock is in the log and not executed, and for which try.
@@ -128,7 +157,7 @@ pub(crate) struct Leading<S: Sharded> {
 }
 
 impl<S: Sharded> Leading<S> {
-    pub(crate) fn new(ballot: Ballot) -> Self {
+    pub(crate) fn new(ballot: Ballot, slot_count: u16) -> Self {
         Leading {
             ballot,
             queue: Queue::default(),
@@ -136,7 +165,7 @@ impl<S: Sharded> Leading<S> {
             proposals: Vec::new(),
             proposed: BTreeSet::new(),
             answers: Answers::default(),
-            taken: BTreeMap::new(),
+            taken: Taken::new(slot_count),
             beginning: BTreeSet::new(),
             locking: BTreeMap::new(),
             number: None,
@@ -156,18 +185,16 @@ impl<S: Sharded> Leading<S> {
 
     /// A command ran.
     pub(crate) fn on_run(&mut self, name: RequestName) {
-        let key = (name.client, name.slot);
-        if self.taken.get(&key).is_some_and(|taken| *taken <= name.seq) {
-            self.taken.remove(&key);
+        if self.taken.get(name.client, name.slot).is_some_and(|taken| taken <= name.seq) {
+            self.taken.remove(name.client, name.slot);
         }
-        self.beginning.remove(&key);
+        self.beginning.remove(&(name.client, name.slot));
     }
 
     /// A command did not run: its client may submit it again.
     pub(crate) fn on_not_run(&mut self, name: RequestName) {
-        let key = (name.client, name.slot);
-        self.taken.remove(&key);
-        self.beginning.remove(&key);
+        self.taken.remove(name.client, name.slot);
+        self.beginning.remove(&(name.client, name.slot));
         self.is_due = true;
     }
 }

@@ -71,6 +71,7 @@ mod roles;
 mod server;
 mod sharded;
 mod slot;
+mod slot_table;
 mod step;
 mod texts;
 mod transfer;

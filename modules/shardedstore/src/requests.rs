@@ -56,7 +56,7 @@ impl<S: Sharded> Server<S> {
         }
         let is_here = self.state().has(slot);
         let Some(leading) = &self.leading else { return };
-        let mut taken = leading.taken.get(&(client, slot)).copied();
+        let mut taken = leading.taken.get(client, slot);
         // Nothing is known of this session. Whether that is so the log must say: a leader that was deposed without
         // knowing has not heard of whoever came since.
         if is_here && !is_known && taken.is_none() && first > 1 {
@@ -80,7 +80,7 @@ impl<S: Sharded> Server<S> {
             // Else it is on its way already, or behind a gap, or too much: the client will submit it again.
         }
         if let (Some(leading), Some(taken)) = (&mut self.leading, taken) {
-            leading.taken.insert((client, slot), taken);
+            leading.taken.insert(client, slot, taken);
         }
     }
 
@@ -97,24 +97,26 @@ impl<S: Sharded> Server<S> {
 
     /// A command whose turn in its session it is runs now, or waits. Whether it does either.
     fn admit(&mut self, name: RequestName, acked_below: Seq, command: S::Command) -> bool {
-        let slots = self.wanted_here(name.slot, &command);
-        let is_free = self.is_free(&slots, Some(name));
+        let slots = S::slots(&command, self.state().slot_count);
+        let wanted = self.wanted_here(&slots);
+        let is_free = self.is_free(wanted, Some(name));
+        let is_whole = wanted.len() == slots.as_slice().len();
         let Some(leading) = &mut self.leading else { return false };
-        let is_next = leading.queue.is_empty() || !leading.queue.needs(&slots);
+        let is_next = leading.queue.is_empty() || !leading.queue.needs(wanted);
         if is_free && is_next {
-            self.start(name, acked_below, command);
+            self.start(name, acked_below, command, is_whole);
             return true;
         }
         mark!("shardedstore.waits_for_a_slot");
-        leading.queue.push(Wanted::Run { name, acked_below, command }, slots)
+        leading.queue.push(Wanted::Run { name, acked_below, command }, wanted.to_vec())
     }
 
     /// The slots that a command waits for here: all of them, if all are here; else its home slot, in which it begins as a
     /// transaction.
-    fn wanted_here(&self, home: SlotId, command: &S::Command) -> Vec<SlotId> {
-        match S::slots(command, self.state().slot_count) {
-            Slots::Several(slots) if self.has_all(&slots) => slots,
-            Slots::One(_) | Slots::Several(_) => vec![home],
+    fn wanted_here<'s>(&self, slots: &'s Slots) -> &'s [SlotId] {
+        match slots {
+            Slots::Several(all) if !self.has_all(all) => &all[..1],
+            Slots::One(_) | Slots::Several(_) => slots.as_slice(),
         }
     }
 
@@ -142,11 +144,9 @@ impl<S: Sharded> Server<S> {
         }
     }
 
-    /// Puts a command into the log: to run, or to begin as a transaction.
-    fn start(&mut self, name: RequestName, acked_below: Seq, command: S::Command) {
-        let slots = S::slots(&command, self.state().slot_count);
-        let is_one = matches!(slots, Slots::One(_)) || self.has_all(slots.as_slice());
-        let step = if is_one {
+    /// Puts a command into the log: to run, if all of its slots are here, or to begin as a transaction.
+    fn start(&mut self, name: RequestName, acked_below: Seq, command: S::Command, is_whole: bool) {
+        let step = if is_whole {
             Step::Run { name, acked_below, command }
         } else {
             if let Some(leading) = &mut self.leading {
@@ -167,8 +167,8 @@ impl<S: Sharded> Server<S> {
         let mut ready: Option<(Seq, Vec<Step<S>>)> = None;
         for (seq, query) in (first..).zip(queries) {
             let slots = S::slots(&query, self.state().slot_count);
-            let (home, slots) = (slots.home(), slots.as_slice().to_vec());
-            let is_here = self.has_all(&slots);
+            let (home, slots) = (slots.home(), slots.as_slice());
+            let is_here = self.has_all(slots);
             match self.access(home, is_on_its_way) {
                 Access::Elsewhere(group, is_on_its_way) => {
                     ctx.send_early(from, Message::Elsewhere { slot: home, group, is_on_its_way });
@@ -180,9 +180,10 @@ impl<S: Sharded> Server<S> {
                     ctx.send_early(from, Message::Members(Paxos::Answers { first: seq, outputs }));
                 }
                 Access::Free | Access::Busy => {
-                    let is_free = self.is_free(&slots, None);
+                    let is_free = self.is_free(slots, None);
                     let Some(leading) = &mut self.leading else { return };
-                    if !is_free || (!leading.queue.is_empty() && leading.queue.needs(&slots)) {
+                    if !is_free || (!leading.queue.is_empty() && leading.queue.needs(slots)) {
+                        let slots = slots.to_vec();
                         leading.queue.push(Wanted::Read { from, seq, query }, slots);
                         continue;
                     }
@@ -266,8 +267,9 @@ impl<S: Sharded> Server<S> {
         match (wanted, elsewhere) {
             (Wanted::Run { name, acked_below, command }, None) => {
                 let (executed, _) = self.state().executed(name.client, name.slot);
-                if name.seq > executed && self.wanted_here(name.slot, &command) == slots {
-                    self.start(name, acked_below, command);
+                let all = S::slots(&command, self.state().slot_count);
+                if name.seq > executed && self.wanted_here(&all) == slots {
+                    self.start(name, acked_below, command, slots.len() == all.as_slice().len());
                 } else if name.seq > executed {
                     // Other slots of it have come or gone while it waited.
                     self.admit(name, acked_below, command);

@@ -267,7 +267,8 @@ impl<S: Sharded> Server<S> {
         if self.leading.as_ref().map(|leading| leading.ballot) == ballot {
             return;
         }
-        self.leading = ballot.map(Leading::new);
+        let slot_count = self.state().slot_count;
+        self.leading = ballot.map(|ballot| Leading::new(ballot, slot_count));
         if self.leading.is_some() {
             mark!("shardedstore.leads");
             self.resume_moves(ctx);

@@ -2,6 +2,7 @@
 
 use super::{Fields, tag};
 use crate::group_state::{Held, Prepared, Transaction};
+use crate::slot_table::SlotTable;
 use crate::transfer::{Coming, Leaving, Round};
 use crate::{Attempt, Configuration, GroupId, GroupState, RequestName, Sharded, SlotId, SlotStatus};
 use std::collections::BTreeMap;
@@ -76,9 +77,10 @@ where
         if let Some(configuration) = configuration {
             configuration.encode(out);
         }
-        encode_map(held, out, |held, out| {
-            Fields(out).and(&held.status).and(&*held.sessions);
-        });
+        put_varint(out, held.iter().count() as u64);
+        for (slot, held) in held.iter() {
+            Fields(out).and(&slot).and(&held.status).and(&*held.sessions);
+        }
         encode_map(leaving, out, Wire::encode);
         encode_map(coming, out, |coming, out| {
             Fields(out).and(&coming.from).and(&coming.wanted);
@@ -102,10 +104,14 @@ where
         let (group, slot_count) = <(GroupId, u32)>::decode(input)?;
         let slot_count = u16::try_from(slot_count).map_err(|_| Malformed("too many slots"))?;
         let configuration = Option::<Configuration>::decode(input)?.map(Arc::new);
-        let held = decode_map(input, |input| {
-            let status = SlotStatus::decode(input)?;
-            Ok(Held { status, sessions: Arc::new(Sessions::decode(input)?) })
-        })?;
+        let mut held = SlotTable::new(slot_count);
+        for _ in 0..input.length(2)? {
+            let (slot, status) = <(SlotId, SlotStatus)>::decode(input)?;
+            if slot.number() >= slot_count || held.contains(slot) {
+                return Err(Malformed("no such slot"));
+            }
+            held.insert(slot, Held { status, sessions: Arc::new(Sessions::decode(input)?) });
+        }
         let leaving = decode_map(input, Leaving::decode)?;
         let coming = decode_map(input, |input| {
             let (from, wanted) = <(GroupId, (u32, u64))>::decode(input)?;
