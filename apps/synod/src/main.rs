@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use synod_synod::cli::{self, Change, Cli, Command};
 use synod_synod::{administer, demo, modules, status, up};
 
+/// Nodes and searches allocate and free small things all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Bench(arguments) => cli::run_bench(&arguments),

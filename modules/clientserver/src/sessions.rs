@@ -1,6 +1,7 @@
 //! The session table: what makes a request run exactly once. Part of the replicated state wherever there is one.
 
-use std::collections::{BTreeMap, VecDeque};
+use smallvec::SmallVec;
+use std::collections::VecDeque;
 use std::fmt;
 use synod_node::{NodeId, Rename};
 use synod_stdx::{Malformed, Reader, Wire, mark};
@@ -81,6 +82,7 @@ pub enum Admission<'a, O> {
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Session<O> {
+    client: ClientId,
     /// The last request that ran.
     executed: Seq,
     /// The results of the last ones, up to `executed`.
@@ -100,7 +102,8 @@ impl<O> Session<O> {
 /// calls stay equal.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Sessions<O> {
-    sessions: BTreeMap<ClientId, Session<O>>,
+    /// In the order of their clients. Of the many tables of a sharded store most have one: it stands in the table itself.
+    sessions: SmallVec<[Session<O>; 1]>,
     clock: u64,
     sessions_max: usize,
     results_max: usize,
@@ -114,12 +117,21 @@ impl<O: Clone> Sessions<O> {
     /// If a bound is zero.
     pub fn new(sessions_max: usize, results_max: usize) -> Self {
         assert!(sessions_max > 0 && results_max > 0, "a session table has room");
-        Sessions { sessions: BTreeMap::new(), clock: 0, sessions_max, results_max }
+        Sessions { sessions: SmallVec::new(), clock: 0, sessions_max, results_max }
+    }
+
+    /// Where the session of `client` stands, or would.
+    fn place(&self, client: ClientId) -> Result<usize, usize> {
+        self.sessions.binary_search_by_key(&client, |session| session.client)
+    }
+
+    fn find(&self, client: ClientId) -> Option<&Session<O>> {
+        self.place(client).ok().map(|place| &self.sessions[place])
     }
 
     /// What becomes of request `seq` of `client`.
     pub fn admit(&self, client: ClientId, seq: Seq) -> Admission<'_, O> {
-        let Some(session) = self.sessions.get(&client) else {
+        let Some(session) = self.find(client) else {
             return if seq <= 1 { Admission::Run } else { Admission::Forgotten };
         };
         if seq > session.executed {
@@ -133,12 +145,12 @@ impl<O: Clone> Sessions<O> {
 
     /// The last request of `client` that ran; 0 if none that is known.
     pub fn executed(&self, client: ClientId) -> Seq {
-        self.sessions.get(&client).map_or(0, |session| session.executed)
+        self.find(client).map_or(0, |session| session.executed)
     }
 
     /// Whether anything is known of `client`.
     pub fn knows(&self, client: ClientId) -> bool {
-        self.sessions.contains_key(&client)
+        self.find(client).is_some()
     }
 
     /// Request `seq` of `client` ran and gave `output`; results below `acked_below` are needed no more.
@@ -147,11 +159,14 @@ impl<O: Clone> Sessions<O> {
     /// If [`admit`](Sessions::admit) would not have said [`Admission::Run`].
     pub fn record(&mut self, client: ClientId, seq: Seq, acked_below: Seq, output: O) {
         self.clock += 1;
-        if self.sessions.len() >= self.sessions_max && !self.sessions.contains_key(&client) {
+        if self.sessions.len() >= self.sessions_max && !self.knows(client) {
             self.forget_oldest();
         }
-        let empty = || Session { executed: 0, results: VecDeque::new(), used: 0 };
-        let session = self.sessions.entry(client).or_insert_with(empty);
+        let place = self.place(client).unwrap_or_else(|place| {
+            self.sessions.insert(place, Session { client, executed: 0, results: VecDeque::new(), used: 0 });
+            place
+        });
+        let session = &mut self.sessions[place];
         assert_eq!(seq, session.executed + 1, "requests of {client} run in order");
         session.executed = seq;
         session.used = self.clock;
@@ -163,11 +178,11 @@ impl<O: Clone> Sessions<O> {
 
     fn forget_oldest(&mut self) {
         mark!("clientserver.session_forgotten");
-        let mut ages: Vec<u64> = self.sessions.values().map(|session| session.used).collect();
+        let mut ages: Vec<u64> = self.sessions.iter().map(|session| session.used).collect();
         let forgotten = self.sessions_max.div_ceil(16);
         let (_, newest_forgotten, _) = ages.select_nth_unstable(forgotten - 1);
         let limit = *newest_forgotten;
-        self.sessions.retain(|_, session| session.used > limit);
+        self.sessions.retain(|session| session.used > limit);
     }
 
     /// How many clients are known.
@@ -182,7 +197,7 @@ impl<O: Clone> Sessions<O> {
 
     /// The results that are kept, of all clients.
     pub fn results(&self) -> impl Iterator<Item = &O> {
-        self.sessions.values().flat_map(|session| &session.results)
+        self.sessions.iter().flat_map(|session| &session.results)
     }
 
     /// Panics if a bound does not hold.
@@ -193,7 +208,8 @@ impl<O: Clone> Sessions<O> {
 
 impl<O: Rename> Rename for Session<O> {
     fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
-        let Session { executed: _, results, used: _ } = self;
+        let Session { client, executed: _, results, used: _ } = self;
+        client.rename(name);
         results.rename(name);
     }
 }
@@ -201,7 +217,8 @@ impl<O: Rename> Rename for Session<O> {
 impl<O: Rename> Rename for Sessions<O> {
     fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
         let Sessions { sessions, clock: _, sessions_max: _, results_max: _ } = self;
-        sessions.rename(name);
+        sessions.iter_mut().for_each(|session| session.rename(name));
+        sessions.sort_unstable_by_key(|session| session.client);
     }
 }
 
@@ -209,8 +226,8 @@ impl<O: Wire + Clone> Wire for Sessions<O> {
     fn encode(&self, out: &mut Vec<u8>) {
         (self.clock, self.sessions_max as u64, self.results_max as u64).encode(out);
         (self.sessions.len() as u64).encode(out);
-        for (client, session) in &self.sessions {
-            client.encode(out);
+        for session in &self.sessions {
+            session.client.encode(out);
             (session.executed, session.used, session.results.len() as u64).encode(out);
             session.results.iter().for_each(|result| result.encode(out));
         }
@@ -230,7 +247,10 @@ impl<O: Wire + Clone> Wire for Sessions<O> {
                 return Err(Malformed("more results than requests"));
             }
             let results = (0..count).map(|_| O::decode(input)).collect::<Result<_, _>>()?;
-            table.sessions.insert(client, Session { executed, results, used });
+            if table.sessions.last().is_some_and(|last| last.client >= client) {
+                return Err(Malformed("sessions out of order"));
+            }
+            table.sessions.push(Session { client, executed, results, used });
         }
         Ok(table)
     }

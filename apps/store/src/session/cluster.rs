@@ -1,15 +1,25 @@
 //! `CLUSTER`: the leader of the group that serves a slot is shown as that slot's master. A node may lead several groups, and
 //! is then the master of the slots of all of them; one that leads none is shown as a replica of each, since it has a copy of
-//! everything. Any node takes any command and passes it on, so what a client learns here makes it quicker, not right: no
-//! node ever answers `MOVED` or `ASK`.
+//! everything. Any node takes any command and passes it on, so what a client learns here makes it quicker, not right.
+//!
+//! # Redirection
+//! `MOVED` is advice here. A client that once asked for the slots follows them, so it is told when its knowledge is old: a
+//! command on one slot that another node leads is answered by `MOVED`, at most once a second and connection. Whatever else
+//! comes to the wrong node is passed on: a client that never asked is not redirected at all, nodes that do not agree yet
+//! who leads send nobody around in circles, and what names several slots has no node where it belongs. A slot that is on
+//! its way is waited for, so no node answers `ASK`.
 
 use super::{Action, Purpose, Session};
 use crate::operation::Operation;
 use crate::parse_keys::{unknown_subcommand, wrong_subcommand_arity};
 use crate::strings::NOT_AN_INTEGER;
 use crate::{Cluster, ClusterNode, Environment, SLOT_COUNT, SlotId, SlotRun};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use synod_resp::{Args, Reply, parse_integer};
+
+/// How often it is looked at most whether a client sends its commands where they belong.
+const LOOK_PAUSE_MS: u64 = 1_000;
 
 /// The subcommands and how many words each takes.
 const SUBCOMMANDS: [(&str, usize); 9] = [
@@ -36,6 +46,9 @@ impl Session {
             return Action::Reply(wrong_subcommand_arity("cluster", name));
         }
         let cluster = environment.facts.cluster();
+        if ["slots", "shards", "nodes"].contains(&name) {
+            self.looks_at_ms = Some(environment.now_ms);
+        }
         Action::Reply(match name {
             "slots" => slots(&cluster),
             "shards" => shards(&cluster, environment),
@@ -46,6 +59,24 @@ impl Session {
             "count-failure-reports" => Reply::Integer(0),
             _ => return self.ask_slot(args, environment),
         })
+    }
+
+    /// Sends a client that follows the slots to the node that leads the one slot of `operation`, if that is another, and
+    /// if it is time to look.
+    pub(super) fn redirect(
+        &mut self,
+        operation: &Operation<'_>,
+        environment: &Environment<'_>,
+    ) -> Option<Reply> {
+        let looks_at_ms = self.looks_at_ms.filter(|at_ms| *at_ms <= environment.now_ms)?;
+        let mut slots = BTreeSet::new();
+        operation.for_each_key(&mut |key| _ = slots.insert(SlotId::of(key)));
+        let slot = slots.pop_first().filter(|_| slots.is_empty())?.number();
+        self.looks_at_ms = Some(looks_at_ms.max(environment.now_ms) + LOOK_PAUSE_MS);
+        let cluster = environment.facts.cluster();
+        let leader = cluster.runs.iter().find(|run| (run.first..=run.last).contains(&slot))?.leader?;
+        let node = cluster.nodes.get(leader).filter(|node| node.is_connected && leader != cluster.myself)?;
+        Some(Reply::Error(format!("MOVED {slot} {}:{}", node.host, node.port).into()))
     }
 
     /// `COUNTKEYSINSLOT` and `GETKEYSINSLOT`: the keyspace knows.

@@ -109,6 +109,7 @@ impl Session {
         self.protocol = Protocol::Resp2;
         self.is_authenticated = environment.settings.password.is_none();
         self.name.clear();
+        self.looks_at_ms = None;
         Action::Reply(Reply::simple("RESET"))
     }
 }

@@ -79,6 +79,9 @@ pub struct Session {
     library_name: Vec<u8>,
     library_version: Vec<u8>,
     last_command: &'static str,
+    /// When it is looked next whether a command came to the node that its slot's group is led by; `None` for a client that
+    /// does not follow the slots.
+    looks_at_ms: Option<u64>,
     queue: Option<Queue>,
     watched: Watched,
     unanswered_quick: u32,
@@ -102,6 +105,7 @@ impl Session {
             library_name: Vec::new(),
             library_version: Vec::new(),
             last_command: "NULL",
+            looks_at_ms: None,
             queue: None,
             watched: Watched::default(),
             unanswered_quick: 0,
@@ -148,7 +152,10 @@ impl Session {
         }
         match spec.run {
             Run::Store(_) => match parse_words(spec, args, environment) {
-                Ok(operation) => self.submit(&operation, environment, Purpose::Answer),
+                Ok(operation) => match self.redirect(&operation, environment) {
+                    Some(moved) => Action::Reply(moved),
+                    None => self.submit(&operation, environment, Purpose::Answer),
+                },
                 Err(error) => Action::Reply(error),
             },
             Run::Session(command) => self.run(command, args, environment),

@@ -24,19 +24,63 @@ impl Facts for Told {
     }
 }
 
-/// What a session at one node of `cluster` answers.
+/// What a new session at one node of `cluster` answers.
 fn ask(cluster: &Cluster, line: &str) -> Reply {
+    match say(&mut None, cluster, 5, line) {
+        Action::Reply(reply) => reply,
+        action => panic!("{action:?}"),
+    }
+}
+
+/// What is done about this line at a node of `cluster`.
+fn say(session: &mut Option<Session>, cluster: &Cluster, now_ms: u64, line: &str) -> Action {
     let (settings, facts) = (Settings::default(), Told(cluster.clone()));
-    let environment = Environment { now_ms: 5, random: 0, settings: &settings, facts: &facts };
-    let mut session = Session::new(1, "a".to_owned(), &environment);
+    let environment = Environment { now_ms, random: 0, settings: &settings, facts: &facts };
+    let session = session.get_or_insert_with(|| Session::new(1, "a".to_owned(), &environment));
     let mut request = Vec::new();
     write_request(&mut request, &line.split(' ').collect::<Vec<_>>());
     let mut parser = RequestParser::new(Limits::default(), true);
     let Ok(Parsed::Command(args)) = parser.advance(&request) else { panic!("no command") };
-    match session.on_command(args, &environment) {
-        Action::Reply(reply) => reply,
-        action => panic!("{action:?}"),
-    }
+    session.on_command(args, &environment)
+}
+
+#[test]
+fn who_follows_the_slots_is_told_now_and_then_where_they_are() {
+    let node = |port| ClusterNode {
+        id: "a".repeat(40),
+        host: "h".to_owned(),
+        port,
+        peer_port: 0,
+        is_connected: true,
+    };
+    // Slot 12182 is that of foo, 5061 that of bar.
+    let run = |first, last, leader| SlotRun { first, last, leader };
+    let runs = vec![run(0, 9_999, Some(0)), run(10_000, 16_000, Some(1)), run(16_001, 16_383, None)];
+    let mut cluster = Cluster { nodes: vec![node(1), node(2)], myself: 0, runs, epoch: 1 };
+    let mut session = None;
+    let mut is_moved = |cluster: &Cluster, now_ms, line: &str| {
+        let action = say(&mut session, cluster, now_ms, line);
+        if let Action::Submit(_, awaiting) = action {
+            session.as_mut().unwrap().on_outcome(awaiting, Outcome::Done(Reply::OK));
+            return false;
+        }
+        let Action::Reply(reply) = action else { panic!("{line}") };
+        reply == Reply::Error("MOVED 12182 h:2".into())
+    };
+    assert!(!is_moved(&cluster, 5, "SET foo 1"), "a client that never asked is not redirected");
+    is_moved(&cluster, 6, "CLUSTER SLOTS");
+    assert!(!is_moved(&cluster, 7, "MSET foo 1 bar 2"), "what names several slots belongs nowhere");
+    assert!(!is_moved(&cluster, 7, "DBSIZE"));
+    assert!(is_moved(&cluster, 7, "SET foo 1"));
+    assert!(!is_moved(&cluster, 8, "SET foo 1"), "advice is not repeated at once");
+    assert!(!is_moved(&cluster, 1_006, "GET foo"));
+    assert!(is_moved(&cluster, 1_007, "GET foo"));
+    assert!(!is_moved(&cluster, 3_000, "GET bar"), "it is here");
+    cluster.nodes[1].is_connected = false;
+    assert!(!is_moved(&cluster, 5_000, "GET foo"), "nobody is sent to a node that is not heard of");
+    cluster.nodes[1].is_connected = true;
+    is_moved(&cluster, 6_500, "RESET");
+    assert!(!is_moved(&cluster, 7_000, "GET foo"));
 }
 
 fn check(desk: &mut Desk, script: &[(&str, &str)]) {
