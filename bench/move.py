@@ -144,7 +144,7 @@ async def play(system, arguments):
     told = await asyncio.to_thread(ask, port, "SYNOD", "SLOT", "MOVE", moving[0], moving[-1], 3)
     if not told.startswith(":"):
         sys.exit(f"move: {told}")
-    await asyncio.to_thread(wait_until, lambda: has_moved(system, len(moving)), "the end of the move", 600)
+    await asyncio.to_thread(wait_until, lambda: has_moved(system, int(told[1:])), "the end of the move", 600)
     end = time.monotonic()
     await asyncio.sleep(1)
     until.set()
@@ -166,12 +166,12 @@ async def slow_load(port, keys, until, latencies):
     writer.close()
 
 
-def has_moved(system, count):
+def has_moved(system, number):
+    """Whether every group has carried out the configuration."""
     statuses = [system.status(node) for node in range(3)]
     groups = [group for status in statuses for group in status["groups"] if group["role"] == "leader"]
-    third = next((group for group in groups if group["group"] == 3), None)
-    still = sum(group["leaving"] + group["coming"] for group in groups)
-    return True if third is not None and third["slots"] >= count and still == 0 else None
+    is_done = lambda group: (group["configuration"] or 0) >= number and group["leaving"] + group["coming"] == 0
+    return True if len(groups) == Grouped.groups and all(is_done(group) for group in groups) else None
 
 
 def report(arguments, filled, others, slots, moments):

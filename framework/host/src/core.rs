@@ -40,6 +40,10 @@ struct Place<N: Node> {
     node: N,
     outbox: Outbox<N>,
     writing: VecDeque<Writing>,
+    /// The bytes of its records since its last checkpoint.
+    logged_bytes: usize,
+    /// The size of its last checkpoint, as far as this process wrote it.
+    checkpoint_bytes: usize,
 }
 
 /// What waits to be sent to one peer.
@@ -141,7 +145,8 @@ impl<N: Hosted> Core<N> {
 
     /// Adds a node; it takes its first step with `stimulus`.
     pub(crate) fn add(&mut self, id: NodeId, node: N, stimulus: Stimulus<N>) {
-        self.places.push(Place { id, node, outbox: Outbox::default(), writing: VecDeque::new() });
+        let (outbox, writing) = Default::default();
+        self.places.push(Place { id, node, outbox, writing, logged_bytes: 0, checkpoint_bytes: 0 });
         self.step(self.places.len() - 1, stimulus);
     }
 
@@ -204,10 +209,14 @@ impl<N: Hosted> Core<N> {
                 self.is_disk_busy = false;
                 self.counters.disk_us_max = self.counters.disk_us_max.max(us);
             }
-            DiskNews::Checkpointed(number) => {
+            DiskNews::Checkpointed { number, node, bytes } => {
                 self.checkpointed = number;
+                if let Some(place) = self.place(NodeId::from_bits(node)) {
+                    self.places[place].checkpoint_bytes = bytes;
+                }
                 self.counters.checkpoints += 1;
             }
+            DiskNews::Wants(spare) => self.disk.make_spare(spare),
             DiskNews::Failed(why) => return Err(why),
         }
         for place in 0..self.places.len() {
@@ -314,7 +323,12 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
 
     fn persist(&mut self, record: N::Record) {
         let id = self.core.places[self.place].id.to_bits();
-        let number = self.core.appender.append_with(id, KIND_RECORD, |out| record.encode(out));
+        let logged_bytes = &mut self.core.places[self.place].logged_bytes;
+        let number = self.core.appender.append_with(id, KIND_RECORD, |out| {
+            let before = out.len();
+            record.encode(out);
+            *logged_bytes += out.len() - before;
+        });
         self.core.places[self.place].writing.push_back(Writing::Record(number));
         self.core.counters.disk_records += 1;
     }
@@ -324,8 +338,13 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
         self.core.places[self.place].writing.push_back(Writing::Checkpoint(number));
     }
 
+    /// A large state is not written again before as much was logged: so what checkpoints cost is in proportion to what is
+    /// logged, whatever the state's size, and so is what a recovery reads.
     fn compact(&mut self, checkpoint: N::Checkpoint) {
-        self.store(checkpoint);
+        let place = &self.core.places[self.place];
+        if place.logged_bytes >= place.checkpoint_bytes {
+            self.store(checkpoint);
+        }
         self.core.places[self.place].writing.push_back(Writing::Compaction);
     }
 }
@@ -335,6 +354,7 @@ impl<N: Hosted> Scene<'_, N> {
     /// changes nothing that is in it.
     fn store(&mut self, checkpoint: N::Checkpoint) -> u64 {
         self.core.checkpoints += 1;
+        self.core.places[self.place].logged_bytes = 0;
         let number = self.core.checkpoints;
         self.core.disk.checkpoint(StoreCheckpoint {
             number,

@@ -1,10 +1,10 @@
-//! The disk's own threads: one makes batches of records durable, one stores checkpoints. Both end the host's service
-//! when the disk fails; nothing is tried again.
+//! The disk's own threads: one makes batches of records durable, one stores checkpoints, one makes segments ahead. Each
+//! ends the host's service when the disk fails; nothing is tried again.
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
-use synod_journal::{Batch, Checkpointer, Disk, Durable, Stored, Writer};
+use synod_journal::{Batch, Checkpointer, Disk, Durable, SpareOrder, Stored, Writer};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What the disk says to the event loop.
@@ -18,8 +18,17 @@ pub(crate) enum DiskNews {
         /// How long it took, in microseconds.
         us: u64,
     },
-    /// The checkpoint of this number is durable.
-    Checkpointed(u64),
+    /// A checkpoint is durable.
+    Checkpointed {
+        /// Its number.
+        number: u64,
+        /// Whose it is.
+        node: u32,
+        /// Its size.
+        bytes: usize,
+    },
+    /// A segment is wanted ahead.
+    Wants(SpareOrder),
     /// The disk failed: in words.
     Failed(String),
 }
@@ -27,6 +36,7 @@ pub(crate) enum DiskNews {
 enum Work {
     Write(Batch),
     Release(Stored),
+    Take(SpareOrder),
 }
 
 /// A checkpoint to be stored: encoding it is the checkpoint thread's work too.
@@ -41,30 +51,40 @@ pub(crate) struct StoreCheckpoint {
 pub(crate) struct DiskThreads {
     work: mpsc::Sender<Work>,
     checkpoints: mpsc::Sender<StoreCheckpoint>,
+    spares: mpsc::Sender<SpareOrder>,
 }
 
 impl DiskThreads {
-    /// Starts both threads. They end when this value is dropped.
-    pub(crate) fn start<D: Disk + Send + 'static>(
+    /// Starts the threads. They end when this value is dropped.
+    pub(crate) fn start<D: Disk + Clone + Send + 'static>(
         writer: Writer<D>,
         checkpointer: Checkpointer<D>,
         news: UnboundedSender<DiskNews>,
     ) -> std::io::Result<DiskThreads> {
         let (work, work_in) = mpsc::channel();
         let (checkpoints, checkpoints_in) = mpsc::channel();
+        let (spares, spares_in) = mpsc::channel();
         let (release, checkpoint_news) = (work.clone(), news.clone());
+        let (take, spare_news, maker) = (work.clone(), news.clone(), checkpointer.clone());
         thread::Builder::new()
             .name("journal".into())
             .spawn(move || write_batches(writer, &work_in, &news))?;
+        thread::Builder::new()
+            .name("spares".into())
+            .spawn(move || make_spares(&maker, &spares_in, (&take, &spare_news)))?;
         thread::Builder::new().name("checkpoints".into()).spawn(move || {
             store_checkpoints(&checkpointer, &checkpoints_in, (&release, &checkpoint_news));
         })?;
-        Ok(DiskThreads { work, checkpoints })
+        Ok(DiskThreads { work, checkpoints, spares })
     }
 
     pub(crate) fn write(&self, batch: Batch) {
         // A thread that ended has said why before.
         let _ = self.work.send(Work::Write(batch));
+    }
+
+    pub(crate) fn make_spare(&self, order: SpareOrder) {
+        let _ = self.spares.send(order);
     }
 
     pub(crate) fn checkpoint(&self, checkpoint: StoreCheckpoint) {
@@ -78,6 +98,9 @@ fn write_batches<D: Disk>(
     news: &UnboundedSender<DiskNews>,
 ) {
     loop {
+        if let Some(order) = writer.order_spare() {
+            let _ = news.send(DiskNews::Wants(order));
+        }
         let next = match work.try_recv() {
             Ok(next) => Ok(next),
             Err(_) => {
@@ -98,10 +121,32 @@ fn write_batches<D: Disk>(
                 })
             }
             Ok(Work::Release(stored)) => writer.release(stored),
+            Ok(Work::Take(made)) => {
+                writer.take_spare(made);
+                Ok(())
+            }
         };
         if let Err(error) = outcome {
             let _ = news.send(DiskNews::Failed(error.to_string()));
             return;
+        }
+    }
+}
+
+fn make_spares<D: Disk>(
+    maker: &Checkpointer<D>,
+    orders: &mpsc::Receiver<SpareOrder>,
+    (take, news): (&mpsc::Sender<Work>, &UnboundedSender<DiskNews>),
+) {
+    while let Ok(order) = orders.recv() {
+        match maker.make_spare(&order) {
+            Ok(()) => {
+                let _ = take.send(Work::Take(order));
+            }
+            Err(error) => {
+                let _ = news.send(DiskNews::Failed(error.to_string()));
+                return;
+            }
         }
     }
 }
@@ -112,10 +157,11 @@ fn store_checkpoints<D: Disk>(
     (release, news): (&mpsc::Sender<Work>, &UnboundedSender<DiskNews>),
 ) {
     while let Ok(StoreCheckpoint { number, node, covered, encode }) = work.recv() {
-        match checkpointer.store(node, covered, &encode()) {
+        let content = encode();
+        match checkpointer.store(node, covered, &content) {
             Ok(stored) => {
                 let _ = release.send(Work::Release(stored));
-                let _ = news.send(DiskNews::Checkpointed(number));
+                let _ = news.send(DiskNews::Checkpointed { number, node, bytes: content.len() });
             }
             Err(error) => {
                 let _ = news.send(DiskNews::Failed(error.to_string()));

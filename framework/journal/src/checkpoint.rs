@@ -2,10 +2,10 @@
 
 use crate::Identity;
 use crate::disk::Disk;
-use crate::error::Error;
+use crate::error::{Error, at};
 use crate::files::{checkpoint_name, replace};
 use crate::format::CheckpointHeader;
-use crate::writer::Durable;
+use crate::writer::{Durable, SpareOrder};
 
 /// Stores checkpoints. Needs neither appender nor writer, so that a large one may be stored from any thread while
 /// both go on.
@@ -39,5 +39,14 @@ impl<D: Disk> Checkpointer<D> {
         let header = CheckpointHeader { node, covered }.to_bytes(self.identity, content);
         replace(&self.disk, &checkpoint_name(node, covered), &[&header, content])?;
         Ok(Stored { node, covered })
+    }
+
+    /// Makes a segment that was [ordered](crate::Writer::order_spare), from any thread.
+    ///
+    /// # Errors
+    /// If the disk refuses; the process must stop.
+    pub fn make_spare(&self, order: &SpareOrder) -> Result<(), Error> {
+        self.disk.create(&order.name, order.bytes).map_err(at("create", &order.name))?;
+        self.disk.sync(&order.name).map_err(at("sync", &order.name))
     }
 }

@@ -74,4 +74,4 @@ pub use disk::Disk;
 pub use error::Error;
 pub use journal::{Identity, Journal, NodeLog, Options, Record, Recovered};
 pub use memory::MemoryDisk;
-pub use writer::{Durable, Writer};
+pub use writer::{Durable, SpareOrder, Writer};

@@ -69,6 +69,7 @@ pub(crate) fn recover<D: Disk>(
         manifest,
         segments,
         spares: Vec::new(),
+        is_spare_ordered: false,
         durable: next_sequence - 1,
         settled: false,
         poisoned: false,

@@ -34,6 +34,13 @@ pub(crate) struct Segment {
     pub(crate) last_of_node: BTreeMap<u32, u64>,
 }
 
+/// A segment that is to be made ahead.
+#[derive(Debug)]
+pub struct SpareOrder {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+}
+
 /// Writes batches and recycles segments. Lives on a thread of its own.
 #[derive(Debug)]
 pub struct Writer<D> {
@@ -44,6 +51,8 @@ pub struct Writer<D> {
     pub(crate) segments: VecDeque<Segment>,
     /// Files of `Options::segment_bytes` bytes whose content nobody needs.
     pub(crate) spares: Vec<String>,
+    /// A spare is being made.
+    pub(crate) is_spare_ordered: bool,
     pub(crate) durable: u64,
     /// Whether the last thing in the segment says that all is durable.
     pub(crate) settled: bool,
@@ -120,6 +129,26 @@ impl<D: Disk> Writer<D> {
     pub fn release(&mut self, stored: Stored) -> Result<(), Error> {
         let Stored { node, covered } = stored;
         self.poisoning(|writer| writer.release_covered(node, covered))
+    }
+
+    /// Asks for a spare segment, if there is none and none is on its way. To make a file takes as long as to fill it, which
+    /// batches would wait for: whoever can have it [made](crate::Checkpointer::make_spare) elsewhere hands it in before it
+    /// is needed.
+    pub fn order_spare(&mut self) -> Option<SpareOrder> {
+        if self.is_spare_ordered || !self.spares.is_empty() || self.options.spares_max == 0 {
+            return None;
+        }
+        self.is_spare_ordered = true;
+        // A name that nothing else has while this one is on its way, and that a crash leaves to be removed.
+        let name = format!("{}{ASIDE}", spare_name(self.manifest.last_segment + 1));
+        Some(SpareOrder { name, bytes: self.options.segment_bytes })
+    }
+
+    /// Takes a spare that was ordered and made.
+    pub fn take_spare(&mut self, made: SpareOrder) {
+        self.is_spare_ordered = false;
+        // Behind those that were segments before: they are used first.
+        self.spares.insert(0, made.name);
     }
 
     /// Runs `work` unless an earlier work failed. Poisoned is also who panicked half-way.

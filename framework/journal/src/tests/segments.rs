@@ -69,6 +69,27 @@ fn another_segment_size_is_no_obstacle() {
 }
 
 #[test]
+fn a_spare_that_was_made_ahead_is_the_next_segment() {
+    let (disk, mut journal) = fresh(small_segments(1024));
+    let order = journal.writer.order_spare().expect("there is none");
+    assert!(journal.writer.order_spare().is_none(), "one at a time");
+    journal.checkpointer.make_spare(&order).unwrap();
+    let made = order.name.clone();
+    // A crash before it is handed in leaves nothing of it.
+    let (again, _) = (disk.copy(), Journal::open(disk.copy(), OWNER, small_segments(1024)).unwrap());
+    drop(Journal::open(again.clone(), OWNER, small_segments(1024)).unwrap());
+    assert!(!again.list().unwrap().contains(&made));
+    journal.writer.take_spare(order);
+    assert!(journal.writer.order_spare().is_none(), "there is one");
+    fill(&mut journal, 1, 12);
+    assert!(journal.writer.segments() > 1);
+    assert!(!disk.list().unwrap().contains(&made), "it is a segment now");
+    assert!(journal.writer.order_spare().is_some(), "and the next is wanted");
+    let (_, recovered) = Journal::open(disk.copy(), OWNER, small_segments(1024)).unwrap();
+    assert_eq!(recovered.nodes[&1].records.len(), 12);
+}
+
+#[test]
 fn spares_are_kept_up_to_a_number() {
     let options = Options { spares_max: 0, ..small_segments(512) };
     let (disk, mut journal) = fresh(options);
