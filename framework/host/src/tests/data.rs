@@ -43,6 +43,27 @@ fn a_checkpoint_replaces_the_records_before_it() {
 }
 
 #[test]
+fn a_compaction_waits_until_as_much_was_logged_as_the_last_checkpoint_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = Process::start(alone(1, directory.path()));
+    let keep =
+        |process: &mut Process, words: u64| (0..words).for_each(|word| drop(process.ask(Do::Keep(word))));
+    keep(&mut process, 100);
+    process.ask(Do::Checkpoint);
+    assert_eq!(process.counters().checkpoints, 1);
+    keep(&mut process, 10);
+    process.ask(Do::Compact);
+    // Checkpoints are stored in order: had the compaction been one, it would be counted.
+    process.ask(Do::Checkpoint);
+    assert_eq!(process.counters().checkpoints, 2);
+    keep(&mut process, 200);
+    process.ask(Do::Compact);
+    process.ask(Do::Checkpoint);
+    assert_eq!(process.counters().checkpoints, 4);
+    process.end();
+}
+
+#[test]
 fn a_checkpoint_holds_back_what_follows_it_and_a_compaction_does_not() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = Process::start(alone(1, directory.path()));
