@@ -7,6 +7,7 @@ mod load;
 
 use cluster::{Cluster, PATIENCE, Wire, wait_for};
 use load::Load;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -124,6 +125,49 @@ fn sum(wire: &mut Wire) -> Option<i64> {
     Some(balances.iter().map(balance).sum())
 }
 
+/// Keys that nobody writes any more, and how often all of them were found by scans that slots moved under.
+#[derive(Default)]
+struct Archive {
+    is_closed: AtomicBool,
+    scans: AtomicU64,
+}
+
+impl Archive {
+    const KEYS: usize = 300;
+
+    fn fill(&self, address: SocketAddr) {
+        let mut words = vec!["MSET".to_owned()];
+        (0..Archive::KEYS).for_each(|index| words.extend([format!("archive:{index}"), index.to_string()]));
+        let mut wire = Wire::open(address, ANSWER_MAX).unwrap();
+        assert_eq!(wire.ask(&words), Some(Reply::OK));
+    }
+
+    /// Scans until the archive closes, each step through any node. A step that is not answered is taken again.
+    fn scan(&self, addresses: &[SocketAddr], seed: u64) {
+        let mut rng = Rng::new(seed);
+        let (mut cursor, mut found) = ("0".to_owned(), BTreeSet::new());
+        while !self.is_closed.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+            let Some(mut wire) = rng.pick(addresses).and_then(|address| Wire::open(*address, ANSWER_MAX))
+            else {
+                continue;
+            };
+            let step = wire.ask(&["SCAN", &cursor, "MATCH", "archive:*", "COUNT", "200"]);
+            let Some(Reply::Array(step)) = step else { continue };
+            let [Reply::Bulk(next), Reply::Array(keys)] = step.as_slice() else { panic!("{step:?}") };
+            for key in keys {
+                let Reply::Bulk(key) = key else { panic!("{key:?}") };
+                found.insert(String::from_utf8_lossy(key).into_owned());
+            }
+            cursor = String::from_utf8_lossy(next).into_owned();
+            if cursor == "0" {
+                assert_eq!(std::mem::take(&mut found).len(), Archive::KEYS, "a scan missed keys");
+                self.scans.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
 /// Asks for a change, through any node, until it is known to be made: the number of the configuration.
 fn change(cluster: &Cluster, words: &[&str]) -> u64 {
     let ask = || {
@@ -190,8 +234,9 @@ fn python(addresses: &[SocketAddr]) -> Option<Child> {
 fn groups_join_and_leave_under_load_while_nodes_are_killed() {
     let mut cluster = Cluster::start_with_groups(3, 2);
     let addresses = cluster.client_addresses();
-    let bank = Bank::default();
+    let (bank, archive) = (Bank::default(), Archive::default());
     bank.open(addresses[0]);
+    archive.fill(addresses[0]);
     // The accounts are in slots of every group that comes.
     for (first, last) in SHARES {
         let slots = (0..ACCOUNTS).map(|index| synod_store::SlotId::of(account(index).as_bytes()).number());
@@ -205,8 +250,9 @@ fn groups_join_and_leave_under_load_while_nodes_are_killed() {
             scope.spawn(move || bank.transfer(addresses, teller));
         }
         scope.spawn(|| bank.audit(&addresses, 100));
+        scope.spawn(|| archive.scan(&addresses, 200));
         // Whatever fails below, the tellers go home.
-        let closing = Closing(&bank);
+        let closing = Closing([&bank.is_closed, &archive.is_closed]);
         let client = python(&addresses);
         let load = Load::start(&addresses);
         load.await_progress();
@@ -244,6 +290,9 @@ fn groups_join_and_leave_under_load_while_nodes_are_killed() {
         let mut wire = Wire::open(address, ANSWER_MAX).unwrap();
         assert_eq!(sum(&mut wire), Some(DEPOSIT * ACCOUNTS as i64));
     }
+    let scans = archive.scans.load(Ordering::Relaxed);
+    assert!(scans > 2, "{scans} scans came to an end");
+    println!("{scans} scans found everything");
     println!(
         "{} transfers, {} of others' making stopped, {} audits",
         bank.transfers.load(Ordering::Relaxed),
@@ -252,11 +301,11 @@ fn groups_join_and_leave_under_load_while_nodes_are_killed() {
     );
 }
 
-/// Closes the bank when it is dropped.
-struct Closing<'a>(&'a Bank);
+/// Closes the bank and the archive when it is dropped.
+struct Closing<'a>([&'a AtomicBool; 2]);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.0.is_closed.store(true, Ordering::Relaxed);
+        self.0.iter().for_each(|is_closed| is_closed.store(true, Ordering::Relaxed));
     }
 }

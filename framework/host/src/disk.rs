@@ -106,6 +106,8 @@ impl Disk for FileDisk {
         while offset < bytes {
             let piece = zeros.len().min((bytes - offset) as usize);
             file.write_all_at(&zeros[..piece], offset)?;
+            // Else whoever syncs a name next waits for all of it.
+            file.sync_data()?;
             offset += piece as u64;
         }
         self.with_open(|open| open.insert(name.to_owned(), Arc::new(file)));

@@ -67,7 +67,8 @@ pub(crate) fn kind(name: &str) -> Kind {
     }
 }
 
-/// Writes a file aside, syncs it, gives it its name, and syncs the name.
+/// Writes a file aside, syncs it, gives it its name, and syncs the name. What is large is synced piece by piece: a file
+/// system that orders data before names lets everybody who syncs a name wait for what is not written yet.
 pub(crate) fn replace<D: Disk>(disk: &D, name: &str, parts: &[&[u8]]) -> Result<(), Error> {
     let aside = format!("{name}{ASIDE}");
     disk.create(&aside, 0).map_err(at("create", &aside))?;
@@ -75,6 +76,9 @@ pub(crate) fn replace<D: Disk>(disk: &D, name: &str, parts: &[&[u8]]) -> Result<
     for piece in parts.iter().flat_map(|part| part.chunks(PIECE_BYTES)) {
         disk.write_at(&aside, offset, piece).map_err(at("write", &aside))?;
         offset += piece.len() as u64;
+        if piece.len() == PIECE_BYTES {
+            disk.sync(&aside).map_err(at("sync", &aside))?;
+        }
     }
     disk.sync(&aside).map_err(at("sync", &aside))?;
     disk.rename(&aside, name).map_err(at("rename", &aside))?;

@@ -83,7 +83,9 @@ impl<S: Sharded> Server<S> {
         if state.leaving.is_empty() {
             return;
         }
-        if leading.freezing.is_empty() && leading.copying.is_empty() && leading.giving.is_empty() {
+        // What is durably with its new owner holds up nobody while it is forgotten here.
+        let is_given = leading.giving.keys().all(|slot| leading.releasing.contains(slot));
+        if leading.freezing.is_empty() && leading.copying.is_empty() && is_given {
             leading.choose(state, number, self.part_bytes);
         }
         let mut copies = Vec::new();
@@ -276,8 +278,10 @@ impl<S: Sharded> Leading<S> {
     /// Chooses the slots that leave next: as many as are soon gone. One that has more than fits a part is copied first.
     fn choose(&mut self, state: &GroupState<S>, number: ConfigurationNumber, part_bytes: usize) {
         let is_ready = |owner: GroupId| self.ready.get(&owner) == Some(&number);
-        let ready = state.leaving.iter().filter(|(_, leaving)| is_ready(leaving.owner));
-        let ready: Vec<SlotId> = ready.map(|(slot, _)| *slot).take(CHOSEN_MAX).collect();
+        let ready =
+            state.leaving.iter().filter(|(_, leaving)| is_ready(leaving.owner)).map(|(slot, _)| *slot);
+        let ready: Vec<SlotId> =
+            ready.filter(|slot| !self.giving.contains_key(slot)).take(CHOSEN_MAX).collect();
         let mut all = 0;
         for slot in ready {
             let bytes = state.store.slot_bytes(slot);
