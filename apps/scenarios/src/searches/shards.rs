@@ -26,7 +26,7 @@ pub type Claim = Property<Node, Judge>;
 pub type Sight<'v> = View<'v, Node, Judge>;
 
 /// So many states a stage sees, where there is no end.
-pub const BUDGET: u64 = 2_000_000;
+pub const BUDGET: u64 = 1_000_000;
 
 /// Who asks for changes.
 pub const CONTROLLER: NodeId = NodeId::client(9);
