@@ -65,6 +65,9 @@ mod codec;
 mod election;
 pub mod invariants;
 mod leader;
+mod lives;
+#[cfg(test)]
+mod lives_tests;
 mod log;
 #[cfg(test)]
 mod log_tests;

@@ -237,7 +237,7 @@ fn with_promised(said: Said, change: fn(Vec<Run<KvCommand>>) -> Vec<Run<KvComman
 /// As if all of it had been accepted before anything else was.
 fn oldest_first(accepted: Vec<Run<KvCommand>>) -> Vec<Run<KvCommand>> {
     let first = |run: Run<KvCommand>| {
-        let ballot = synod_paxos::Ballot { round: 1, node: NodeId::server(0) };
+        let ballot = synod_paxos::Ballot { round: 1, node: NodeId::server(0), life: 0 };
         Run::new(run.first(), ballot, run.proposals().into())
     };
     accepted.into_iter().map(first).collect()
