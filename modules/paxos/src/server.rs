@@ -138,6 +138,14 @@ impl<S: StateMachine> Server<S> {
         self.me
     }
 
+    /// All members, itself among them, in order.
+    pub fn members(&self) -> Vec<NodeId> {
+        let mut members = self.peers.clone();
+        members.push(self.me);
+        members.sort_unstable();
+        members
+    }
+
     /// How many make a quorum: a majority of all members.
     pub fn quorum(&self) -> usize {
         self.peers.len().div_ceil(2) + 1

@@ -2,7 +2,7 @@
 
 use super::{Fields, tag};
 use crate::group_state::{Coming, Held, Prepared, Transaction};
-use crate::{Attempt, Configuration, GroupId, GroupState, RequestName, Sharded, SlotId, SlotStatus};
+use crate::{Attempt, Configuration, GroupId, GroupState, RequestName, Seats, Sharded, SlotId, SlotStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synod_clientserver::Sessions;
@@ -73,6 +73,7 @@ where
         });
         Fields(out).and(&self.attempts).and(&self.locks);
         encode_map(&self.addresses, out, Wire::encode);
+        self.seats.encode(out);
         store.encode(out);
     }
 
@@ -104,6 +105,7 @@ where
         })?;
         let (attempts, locks) = <(u64, u64)>::decode(input)?;
         let addresses = decode_map(input, Vec::<NodeId>::decode)?;
+        let seats = Seats::decode(input)?;
         Ok(GroupState {
             group,
             slot_count,
@@ -117,6 +119,7 @@ where
             locks,
             prepared,
             addresses,
+            seats,
         })
     }
 }
