@@ -29,7 +29,7 @@ use synod_stdx::mark;
 
 impl<S: StateMachine> Server<S> {
     /// The latest life of a member that is known here; of this one its own.
-    pub(crate) fn life_of(&self, node: NodeId) -> Incarnation {
+    pub fn life_of(&self, node: NodeId) -> Incarnation {
         match node == self.me {
             true => self.incarnation,
             false => self.incarnations.get(&node).copied().unwrap_or(0),

@@ -14,13 +14,21 @@
 
 use crate::seats::Standing;
 use crate::server::{Ctx, Inner};
-use crate::{Configuration, GroupState, Message, Server, Sharded};
+use crate::{Configuration, ConfigurationNumber, GroupState, Message, Seats, Server, Sharded};
 use synod_node::{Context, Node, NodeId};
 use synod_paxos::Message as Paxos;
 use synod_stdx::mark;
 
 /// A seat that is not at home where its name is, and its home.
 pub(crate) type Moved = (NodeId, NodeId);
+
+/// What a member goes by that is not let in yet: of its log it knows nothing.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Out {
+    /// The seats, as the configurations before `next` have them.
+    pub(crate) seats: Seats,
+    pub(crate) next: ConfigurationNumber,
+}
 
 /// Where what the Paxos server says goes.
 pub(crate) struct Directions<'a> {
@@ -79,7 +87,7 @@ impl<S: Sharded> Server<S> {
         message: Paxos<GroupState<S>>,
         ctx: &mut Ctx<S>,
     ) {
-        if from != self.home && !from.is_client() && (seat != from || self.replaced != Some(0)) {
+        if from != self.home && !from.is_client() && (seat != from || self.replaced > 0) {
             match self.state().seats.standing(seat, from) {
                 Standing::Home => {}
                 Standing::Former(replacement) => {
@@ -111,12 +119,15 @@ impl<S: Sharded> Server<S> {
 
     /// Seats have other homes since the last step: their former lives are over, and perhaps this one is.
     pub(crate) fn note_homes(&mut self, ctx: &mut Ctx<S>) {
-        let seats = &self.state().seats;
-        // Who is not let in yet knows nothing of its own.
-        let replaced = (!self.paxos().is_rejoining()).then(|| seats.replaced());
-        if replaced == self.replaced {
+        if self.paxos().is_rejoining() {
             return;
         }
+        let is_let_in = self.out.take().is_some();
+        let seats = &self.state().seats;
+        if seats.replaced() == self.replaced && !is_let_in {
+            return;
+        }
+        let replaced = seats.replaced();
         let lives: Vec<(NodeId, u64)> = seats.moved().map(|(seat, _, life)| (seat, life)).collect();
         self.moved = seats.moved().map(|(seat, home, _)| (seat, home)).collect();
         self.replaced = replaced;
@@ -130,11 +141,33 @@ impl<S: Sharded> Server<S> {
         self.note_role(ctx);
     }
 
-    /// Where others are, for a member that begins anew and cannot know it from its log: as the newest configuration has it.
-    pub(crate) fn note_newest(&mut self, newest: &Configuration) {
-        let Some(members) = newest.groups.get(&self.group) else { return };
-        let pairs = self.paxos().members().into_iter().zip(members.iter().copied());
-        self.moved = pairs.filter(|(seat, home)| seat != home).collect();
+    /// It is not let in yet, and goes by this.
+    pub(crate) fn go_out(&mut self, out: Out) {
+        self.moved = out.seats.moved().map(|(seat, home, _)| (seat, home)).collect();
+        self.out = Some(out);
+    }
+
+    /// Who is not let in yet asks whoever may play the others' seats: the group may not have taken all configurations, and
+    /// asks for the next one.
+    pub(crate) fn rejoin_everywhere(&mut self, ctx: &mut Ctx<S>) {
+        let Some(out) = self.out.as_ref().filter(|_| self.paxos().is_rejoining()) else { return };
+        let (seat, incarnation) = (self.seat, self.paxos().life_of(self.seat));
+        for (other, home) in out.seats.others(self.seat) {
+            if self.home_of(other) != home {
+                ctx.send_early(home, Message::Seated { seat, message: Paxos::Rejoin { incarnation } });
+            }
+        }
+        self.masters.ask(Some(out.next), ctx);
+    }
+
+    /// A configuration: if it is the next that who is not let in waits for, others may be elsewhere.
+    pub(crate) fn note_next(&mut self, next: &Configuration) {
+        let Some(mut out) = self.out.take_if(|out| out.next == next.number) else { return };
+        if let Some(members) = next.groups.get(&self.group) {
+            out.seats.take(members);
+        }
+        out.next += 1;
+        self.go_out(out);
     }
 }
 

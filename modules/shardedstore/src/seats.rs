@@ -43,6 +43,31 @@ impl Seats {
         seats
     }
 
+    /// The seats whose homes these are, seat by seat and from the first to the newest; `None` if one has none.
+    pub fn of_homes(homes: Vec<Vec<NodeId>>) -> Option<Seats> {
+        let is_played = !homes.is_empty() && homes.iter().all(|homes| !homes.is_empty());
+        let replaced = homes.iter().map(|homes| homes.len().saturating_sub(1) as u64).sum();
+        is_played.then_some(Seats { homes, replaced })
+    }
+
+    /// The homes of each seat, from the first to the newest, in the order of the seats' names.
+    pub fn all_homes(&self) -> &[Vec<NodeId>] {
+        &self.homes
+    }
+
+    /// The seats of a group as it joins.
+    pub(crate) fn named(members: &[NodeId]) -> Seats {
+        let mut seats = Seats::default();
+        seats.take(members);
+        seats
+    }
+
+    /// Every home that a seat has or had, but those of `own`: seat by seat, the newest last.
+    pub(crate) fn others(&self, own: NodeId) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
+        let others = self.homes.iter().filter(move |homes| homes[0] != own);
+        others.flat_map(|homes| homes.iter().map(|home| (homes[0], *home)))
+    }
+
     /// The group's members in the next configuration that it is in.
     pub(crate) fn take(&mut self, members: &[NodeId]) {
         if self.homes.len() != members.len() {

@@ -4,10 +4,13 @@
 //! state, and whoever waits for it asks again.
 
 use crate::group_state::GroupState;
-use crate::homes::{Directions, Moved};
+use crate::homes::{Directions, Moved, Out};
 use crate::leading::{Asked, Leading, Vote};
 use crate::masters::Masters;
-use crate::{Configuration, GroupId, Message, Process, Record, RequestName, Sharded, Step, Stepped, Timer};
+use crate::{
+    Configuration, ConfigurationNumber, GroupId, Message, Process, Record, RequestName, Seats, Sharded, Step,
+    Stepped, Timer,
+};
 use std::sync::Arc;
 use synod_node::{Context, Durable, Effect, Node, NodeId};
 use synod_paxos::{Settings, Timer as PaxosTimer};
@@ -31,10 +34,11 @@ pub struct Server<S: Sharded> {
     /// For which seat of the group it speaks, and who it is; see `homes.rs`.
     pub(crate) seat: NodeId,
     pub(crate) home: NodeId,
-    /// The seats whose homes are not called as they are, and how many replacements there were when this was last looked at;
-    /// none is known to who is not let in yet.
+    /// The seats whose homes are not called as they are, and how many replacements there were when this was last looked at.
     pub(crate) moved: Vec<Moved>,
-    pub(crate) replaced: Option<u64>,
+    pub(crate) replaced: u64,
+    /// What it goes by while it is not let in.
+    pub(crate) out: Option<Out>,
     pub(crate) masters: Masters,
     /// What it keeps while it leads and is caught up.
     pub(crate) leading: Option<Leading<S>>,
@@ -72,25 +76,28 @@ impl<S: Sharded> Server<S> {
     /// # Panics
     /// As [`Server::new`]; or if the incarnation is the first.
     pub fn rejoining(me: NodeId, plan: &GroupPlan<'_, S>, incarnation: u64) -> Self {
-        Server::replacing(me, plan, plan.members, incarnation)
-    }
-
-    /// Member `me` of a group whose seats are played by `homes`, in the order of their names: `me` among them, who has its
-    /// seat anew, in a life of its own, because another member had it or because its disk is lost. It takes no part in
-    /// quorums until it has caught up.
-    ///
-    /// # Panics
-    /// If `me` is not one of `homes`, or the incarnation is the first.
-    pub fn replacing(me: NodeId, plan: &GroupPlan<'_, S>, homes: &[NodeId], incarnation: u64) -> Self {
-        let state = GroupState::new(plan.group, plan.slot_count, plan.store.clone());
         let mut names = plan.members.to_vec();
         names.sort_unstable();
-        let pairs = || names.iter().copied().zip(homes.iter().copied());
-        let seat = pairs().find(|(_, home)| *home == me).expect("a member has a seat").0;
-        let paxos = synod_paxos::Server::rejoining(seat, &names, state, plan.settings, incarnation);
+        Server::replacing(me, plan, (Seats::named(&names), 0), incarnation)
+    }
+
+    /// Member `me` of a group, who has its seat anew, in a life of its own, because another member had it or because its disk
+    /// is lost: it takes no part in quorums until it has caught up. The seats are those that the configurations before a
+    /// number have.
+    ///
+    /// # Panics
+    /// If `me` has none of them, or the incarnation is the first.
+    pub fn replacing(
+        me: NodeId,
+        plan: &GroupPlan<'_, S>,
+        (seats, next): (Seats, ConfigurationNumber),
+        incarnation: u64,
+    ) -> Self {
+        let state = GroupState::new(plan.group, plan.slot_count, plan.store.clone());
+        let seat = seats.seat_of(me).expect("a member has a seat");
+        let paxos = synod_paxos::Server::rejoining(seat, &seats.names(), state, plan.settings, incarnation);
         let mut server = Server::of(paxos, me, plan);
-        server.moved = pairs().filter(|(seat, home)| seat != home).collect();
-        server.replaced = None;
+        server.go_out(Out { seats, next });
         server
     }
 
@@ -110,7 +117,8 @@ impl<S: Sharded> Server<S> {
             group: plan.group,
             home,
             moved: Vec::new(),
-            replaced: Some(0),
+            replaced: 0,
+            out: None,
             masters: Masters::new(plan.masters),
             leading: None,
         }
@@ -136,6 +144,7 @@ impl<S: Sharded> Server<S> {
 
     pub(crate) fn on_start(&mut self, ctx: &mut Ctx<S>) {
         self.within(ctx, Inner::on_start);
+        self.rejoin_everywhere(ctx);
     }
 
     pub(crate) fn on_recover(&mut self, durable: Durable<Inner<S>>, ctx: &mut Ctx<S>) {
@@ -216,9 +225,7 @@ impl<S: Sharded> Server<S> {
 
     /// Each tick a leader asks again for whatever it waits for.
     fn on_tick(&mut self, ctx: &mut Ctx<S>) {
-        if self.paxos().is_rejoining() {
-            self.masters.ask(None, ctx);
-        }
+        self.rejoin_everywhere(ctx);
         if self.leading.is_none() {
             return;
         }
@@ -242,9 +249,7 @@ impl<S: Sharded> Server<S> {
     }
 
     fn on_configuration(&mut self, next: &Arc<Configuration>) {
-        if self.paxos().is_rejoining() {
-            self.note_newest(next);
-        }
+        self.note_next(next);
         let is_next = next.number == self.state().next_number() && self.state().is_settled();
         if is_next && self.may_take(next) {
             self.propose_once(Asked::Configure(next.number), Step::Configure(Arc::clone(next)));

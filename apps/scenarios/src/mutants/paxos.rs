@@ -361,14 +361,18 @@ fn reads_unconfirmed(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
         vec![effect]
     });
     for (from, ballot, round) in rounds {
-        step(node, Stimulus::Message { from, message: Message::Confirmed { ballot, round } }, ctx);
+        step(
+            node,
+            Stimulus::Message { from, message: Message::Confirmed { ballot, incarnation: 0, round } },
+            ctx,
+        );
     }
 }
 
 fn confirms_for_everybody(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
     match &stimulus {
         Stimulus::Message { from, message: Message::Confirm { ballot, round } } => {
-            ctx.send_early(*from, Message::Confirmed { ballot: *ballot, round: *round });
+            ctx.send_early(*from, Message::Confirmed { ballot: *ballot, incarnation: 0, round: *round });
         }
         _ => step(node, stimulus, ctx),
     }
