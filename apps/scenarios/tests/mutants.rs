@@ -19,9 +19,12 @@ fn main() -> ExitCode {
 const SEEDS: u64 = 10;
 
 fn caught_in_runs(mutant: &Mutant) -> Result<(), Failed> {
-    match shardedstore::replacements::catches(mutant, SEEDS) {
-        true => Ok(()),
-        false => Err(format!("not caught under {SEEDS} seeds: {}", mutant.what).into()),
+    match shardedstore::replacements::caught(mutant, SEEDS) {
+        Some(words) => {
+            println!("{}: {words}", mutant.name);
+            Ok(())
+        }
+        None => Err(format!("not caught under {SEEDS} seeds: {}", mutant.what).into()),
     }
 }
 

@@ -91,7 +91,9 @@ impl Administration {
             }
             () if is(1, "rebalance") && is_long(2) => Ok(Administration::Rebalance),
             () if is(1, "config") && is(2, "history") && is_long(3) => Ok(Administration::History),
-            () if ["group", "member", "slot", "rebalance", "config"].iter().any(|name| is(1, name)) => Err(USAGE),
+            () if ["group", "member", "slot", "rebalance", "config"].iter().any(|name| is(1, name)) => {
+                Err(USAGE)
+            }
             () => Err(unknown_subcommand("SYNOD", word(1))),
         }
     }

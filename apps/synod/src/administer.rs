@@ -61,7 +61,9 @@ pub fn run(change: &Change) -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             match change {
-                Change::Member(MemberCommand::Replace { group, new, .. }) => watch_member(&places, group, *new),
+                Change::Member(MemberCommand::Replace { group, new, .. }) => {
+                    watch_member(&places, group, *new)
+                }
                 Change::Group(_) | Change::Slot(_) | Change::Rebalance(_) | Change::Config(_) => {
                     watch(&places, number.cast_unsigned())
                 }
@@ -258,7 +260,9 @@ fn watch_member(places: &Places, group: &str, node: u32) -> ExitCode {
             Some("rejoining") => {
                 format!("Node {node} waits for the state: the others, and a leader, have to let it in.")
             }
-            Some("retired") => return crate::node::fail(&format!("node {node} was replaced itself meanwhile")),
+            Some("retired") => {
+                return crate::node::fail(&format!("node {node} was replaced itself meanwhile"));
+            }
             Some(_) | None if is_up => format!("Node {node} does not know of it yet."),
             Some(_) | None => format!("Node {node} does not answer: start it."),
         };

@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 use synod_node::{Context, NodeId, Rename, StateMachine};
 use synod_stdx::mark;
 
+/// Who waits to be let in asks for it again after so many ticks, and oftener at first.
+const REJOIN_TICKS: u64 = 8;
+
 /// What a server knows of the others' presence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Liveness {
@@ -105,7 +108,12 @@ impl<S: StateMachine> Server<S> {
             return;
         }
         if self.is_rejoining() {
-            self.broadcast_rejoin(ctx);
+            self.liveness.tick += 1;
+            // The answer holds a whole state perhaps: at first it is asked for often, then less so.
+            let tick = self.liveness.tick;
+            if tick.is_power_of_two() || tick.is_multiple_of(REJOIN_TICKS) {
+                self.broadcast_rejoin(ctx);
+            }
         } else {
             // Before the judgement: a candidate that this makes has asked already.
             self.send_prepare(ctx);

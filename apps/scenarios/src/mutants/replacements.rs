@@ -20,6 +20,7 @@ const fn mutant(name: &'static str, what: &'static str, caught_by: &'static str)
 pub const MUTANTS: &[Mutant] = &[
     mutant("counts_a_former_life", "what a member's former life says counts as its new one's word", "x19"),
     mutant("never_retires", "a former life that is told so goes on", "x15"),
+    mutant("hears_new_homes_too_soon", "a new home is heard before its configuration is in the log", "x17"),
     mutant("replaces_too_soon", "the next member is replaced while the last one's seat is empty", "x17"),
 ];
 
@@ -28,6 +29,7 @@ pub fn substitute(name: &str) -> Option<Lie> {
     Some(match name {
         "counts_a_former_life" => counts_a_former_life,
         "never_retires" => never_retires,
+        "hears_new_homes_too_soon" => hears_new_homes_too_soon,
         "replaces_too_soon" => replaces_too_soon,
         _ => return None,
     })
@@ -88,6 +90,27 @@ fn never_retires(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
         }
         said => said,
     });
+    step(node, stimulus, ctx);
+}
+
+fn hears_new_homes_too_soon(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
+    let home_of = |seat: NodeId| {
+        let seats = node.server()?.state().seats();
+        seats.names().into_iter().zip(seats.homes()).find(|(name, _)| *name == seat).map(|(_, home)| home)
+    };
+    let stimulus = match stimulus {
+        Stimulus::Message {
+            from,
+            message: Message::Seated { seat, message: Paxos::Rejoin { incarnation } },
+        } => {
+            let from = home_of(seat).unwrap_or(from);
+            Stimulus::Message {
+                from,
+                message: Message::Seated { seat, message: Paxos::Rejoin { incarnation } },
+            }
+        }
+        stimulus => stimulus,
+    };
     step(node, stimulus, ctx);
 }
 

@@ -13,7 +13,8 @@ use synod_host::{Counters, Host};
 use synod_node::RequestId;
 use synod_resp::Reply;
 use synod_shardedstore::{
-    Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, Request, Response, Server, SlotStatus,
+    Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, Request, Response,
+    Server, SlotStatus,
 };
 use synod_store::{Administration, Cluster, Command, Keyspace, Outcome, Progress, SlotRun, Walk};
 use tokio::sync::Notify;
@@ -192,7 +193,9 @@ fn tell(output: &ConfigurationOutput) -> Reply {
 fn words_of(error: ConfigurationError) -> String {
     let node = |id| format!("node {}", places::node_of(id));
     match error {
-        ConfigurationError::NoMember(id) => format!("{} is no member of the group; name one that is", node(id)),
+        ConfigurationError::NoMember(id) => {
+            format!("{} is no member of the group; name one that is", node(id))
+        }
         ConfigurationError::IsMember(id) => {
             format!("{} is a member of the group already; name another one", node(id))
         }
