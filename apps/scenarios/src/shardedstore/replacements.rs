@@ -34,6 +34,9 @@ pub const REPLACEMENTS: &[Scenario] = &[
     row("x21", "two_of_five_are_replaced_with_their_former_lives_about", Kind::Unreliable(50), |stage| {
         two_of_five(stage, None)
     }),
+    row("x22", "clients_find_a_new_member_that_leads_without_the_service", Kind::Run, |stage| {
+        unheard_of(stage, None)
+    }),
 ];
 
 type Shown = Result<Outcome, Box<Failed>>;
@@ -361,6 +364,26 @@ fn two_of_five(stage: &Stage, mutant: Option<&'static str>) -> Shown {
         store.sim.take_wait_us_max();
         store.run_ms(1_000)?;
         store.waited_at_most(3_000)
+    })
+}
+
+/// Clients know the members that were, the configuration service is gone, and so is the leader.
+fn unheard_of(stage: &Stage, mutant: Option<&'static str>) -> Shown {
+    replaced(stage, Shape::of(1, 4, false), mutant, |store| {
+        store.asks(1, list(&kv::own_appends("k", 3)))?;
+        store.finish(20_000)?;
+        let first = leader(store, 1)?;
+        let old = store.members(1).into_iter().find(|id| *id != first).unwrap_or(first);
+        let new = spare(store, 1, 1);
+        take_seat(store, 1, (old, new))?;
+        await_in(store, new, 20_000)?;
+        await_retired(store, old, 5_000)?;
+        for id in super::store::masters(store.shape.masters) {
+            store.sim.crash(id)?;
+        }
+        store.sim.crash(first)?;
+        store.asks(1, vec![(TextCommand::append("k", "!"), None), (TextCommand::get("k"), None)])?;
+        store.finish(20_000)
     })
 }
 
