@@ -21,7 +21,7 @@ impl Actor {
     }
 
     /// The node.
-    pub fn process(&self) -> &Process<Texts> {
+    pub fn node(&self) -> &Process<Texts> {
         &self.process
     }
 

@@ -156,7 +156,7 @@ impl Store {
 
     /// The seats of a group, as the configuration service has them, and how many configurations there are.
     pub fn seats(&self, group: u32) -> (Seats, u64) {
-        let masters = self.sim.world().running().filter_map(|(_, node)| match node.process() {
+        let masters = self.sim.world().running().filter_map(|(_, actor)| match actor.node() {
             Process::Master(master) => master.server(),
             Process::Server(_) | Process::Client(_) => None,
         });
