@@ -33,6 +33,7 @@ pub fn all() -> Vec<Scenario> {
         shardedstore::TRANSACTIONS,
         shardedstore::TRANSACTIONS_IN_TROUBLE,
         shardedstore::BEYOND,
+        shardedstore::REPLACEMENTS,
     ]
     .concat()
 }

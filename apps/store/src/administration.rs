@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `SYNOD GROUP JOIN group [node …]` | a new group takes its part of the slots; on all nodes, if none is named |
 //! | `SYNOD GROUP LEAVE group` | its slots go to the other groups |
+//! | `SYNOD MEMBER REPLACE group old new` | another node has the old one's place in the group |
 //! | `SYNOD SLOT MOVE first last group` | these slots go to the group |
 //! | `SYNOD REBALANCE` | groups get equal parts again |
 //! | `SYNOD CONFIG HISTORY` | tells every configuration that there was |
@@ -29,6 +30,15 @@ pub enum Administration {
     LeaveGroup {
         /// Which one.
         group: GroupId,
+    },
+    /// Another node runs a member of a group instead of one that did.
+    ReplaceMember {
+        /// Of which group.
+        group: GroupId,
+        /// The number of the node that goes.
+        old: u32,
+        /// The number of the node that comes.
+        new: u32,
     },
     /// Slots go to a group.
     MoveSlots {
@@ -72,12 +82,18 @@ impl Administration {
             () if is(1, "group") && is(2, "leave") && is_long(4) => {
                 Ok(Administration::LeaveGroup { group: group(3)? })
             }
+            () if is(1, "member") && is(2, "replace") && is_long(6) => {
+                let (old, new) = (node(word(4))?, node(word(5))?);
+                Ok(Administration::ReplaceMember { group: group(3)?, old, new })
+            }
             () if is(1, "slot") && is(2, "move") && is_long(6) => {
                 Ok(Administration::MoveSlots { first: slot(3)?, last: slot(4)?, group: group(5)? })
             }
             () if is(1, "rebalance") && is_long(2) => Ok(Administration::Rebalance),
             () if is(1, "config") && is(2, "history") && is_long(3) => Ok(Administration::History),
-            () if ["group", "slot", "rebalance", "config"].iter().any(|name| is(1, name)) => Err(USAGE),
+            () if ["group", "member", "slot", "rebalance", "config"].iter().any(|name| is(1, name)) => {
+                Err(USAGE)
+            }
             () => Err(unknown_subcommand("SYNOD", word(1))),
         }
     }
@@ -85,5 +101,5 @@ impl Administration {
 
 const NO_GROUP: Reply = Reply::error("ERR a group is written as its number, from 1, or as g3");
 const USAGE: Reply = Reply::error(
-    "ERR say SYNOD GROUP JOIN group [node ...], GROUP LEAVE group, SLOT MOVE first last group, REBALANCE, or CONFIG HISTORY",
+    "ERR say SYNOD GROUP JOIN group [node ...], GROUP LEAVE group, MEMBER REPLACE group old new, SLOT MOVE first last group, REBALANCE, or CONFIG HISTORY",
 );

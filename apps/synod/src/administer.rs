@@ -1,8 +1,8 @@
-//! `synod group`, `synod slot`, `synod rebalance`, `synod config`: sends a node what an operator wants, as the command
+//! `synod group`, `synod member`, `synod slot`, `synod rebalance`, `synod config`: sends a node what an operator wants, as the command
 //! `SYNOD` over its port for clients, and shows how slots go where they belong now. Clients go on meanwhile; whoever stops
 //! looking stops nothing.
 
-use crate::cli::{Change, ConfigCommand, GroupCommand, SlotCommand, Target, usage_error};
+use crate::cli::{Change, ConfigCommand, GroupCommand, MemberCommand, SlotCommand, Target, usage_error};
 use crate::config::{Config, PASSWORD_VARIABLE};
 use crate::node::{GroupStatus, NodeStatus};
 use crate::{interrupt, status};
@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked where the slots are.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// Runs one of the commands that change or tell who owns what.
-pub fn run(change: &Change) -> ExitCode {
-    let (target, words) = match change {
+/// What is asked of which cluster.
+fn asked<'a>(change: &Change<'a>) -> (&'a Target, Vec<String>) {
+    match change {
         Change::Group(GroupCommand::Join { group, nodes, target }) => {
             let mut words = vec!["GROUP".to_owned(), "JOIN".to_owned(), group.clone()];
             words.extend(nodes.iter().map(u32::to_string));
@@ -30,6 +30,10 @@ pub fn run(change: &Change) -> ExitCode {
         }
         Change::Group(GroupCommand::Leave { group, target }) => {
             (target, vec!["GROUP".to_owned(), "LEAVE".to_owned(), group.clone()])
+        }
+        Change::Member(MemberCommand::Replace { group, old, new, target }) => {
+            let member = [group.clone(), old.to_string(), new.to_string()];
+            (target, ["MEMBER".to_owned(), "REPLACE".to_owned()].into_iter().chain(member).collect())
         }
         Change::Slot(SlotCommand::Move { first, last, group, target }) => {
             let slots = [first.to_string(), last.to_string(), group.clone()];
@@ -39,7 +43,12 @@ pub fn run(change: &Change) -> ExitCode {
         Change::Config(ConfigCommand::History { target }) => {
             (target, vec!["CONFIG".to_owned(), "HISTORY".to_owned()])
         }
-    };
+    }
+}
+
+/// Runs one of the commands that change or tell who owns what.
+pub fn run(change: &Change) -> ExitCode {
+    let (target, words) = asked(change);
     let places = match Places::of(target) {
         Ok(places) => places,
         Err(problem) => return usage_error(&problem),
@@ -51,7 +60,14 @@ pub fn run(change: &Change) -> ExitCode {
             if target.no_wait || places.operators.is_empty() {
                 return ExitCode::SUCCESS;
             }
-            watch(&places, number.cast_unsigned())
+            match change {
+                Change::Member(MemberCommand::Replace { group, new, .. }) => {
+                    watch_member(&places, group, *new)
+                }
+                Change::Group(_) | Change::Slot(_) | Change::Rebalance(_) | Change::Config(_) => {
+                    watch(&places, number.cast_unsigned())
+                }
+            }
         }
         Ok(Reply::Array(lines)) => {
             for line in lines {
@@ -217,6 +233,46 @@ fn watch(places: &Places, number: u64) -> ExitCode {
         sleep(ROUND);
     }
     println!("Not waiting any more; the slots go on. See how it is: synod status");
+    ExitCode::SUCCESS
+}
+
+/// The role of a node's member of a group, of what nodes said; `None` while it has none.
+pub fn role_of(said: &[NodeStatus], group: &str, node: u32) -> Option<String> {
+    let number: u32 = group.trim_start_matches('g').parse().ok()?;
+    let status = said.iter().find(|status| status.node == node)?;
+    status.groups.iter().find(|status| status.group == number).map(|status| status.role.clone())
+}
+
+/// Tells what becomes of a new member until it has caught up.
+fn watch_member(places: &Places, group: &str, node: u32) -> ExitCode {
+    interrupt::listen();
+    let mut told = String::new();
+    while !interrupt::is_wanted() {
+        let said: Vec<NodeStatus> =
+            places.operators.iter().filter_map(|address| status::ask(*address).ok()).collect();
+        let role = role_of(&said, group, node);
+        if role.as_ref().is_some_and(|role| ["follower", "candidate", "leader"].contains(&role.as_str())) {
+            println!("Node {node} has caught up, and counts.");
+            return ExitCode::SUCCESS;
+        }
+        let is_up = said.iter().any(|status| status.node == node);
+        let news = match role.as_deref() {
+            Some("rejoining") => {
+                format!("Node {node} waits for the state: the others, and a leader, have to let it in.")
+            }
+            Some("retired") => {
+                return crate::node::fail(&format!("node {node} was replaced itself meanwhile"));
+            }
+            Some(_) | None if is_up => format!("Node {node} does not know of it yet."),
+            Some(_) | None => format!("Node {node} does not answer: start it."),
+        };
+        if news != told {
+            println!("{news}");
+            told = news;
+        }
+        sleep(ROUND);
+    }
+    println!("Not waiting any more; it goes on. See how it is: synod status");
     ExitCode::SUCCESS
 }
 

@@ -33,6 +33,9 @@ pub enum Command {
     /// Lets groups join and leave.
     #[command(subcommand)]
     Group(GroupCommand),
+    /// Replaces members of groups.
+    #[command(subcommand)]
+    Member(MemberCommand),
     /// Moves slots from group to group.
     #[command(subcommand)]
     Slot(SlotCommand),
@@ -189,7 +192,7 @@ pub struct Target {
     /// With --node: the nodes' addresses for operators, separated by commas, to see how slots move.
     #[arg(long, value_delimiter = ',', requires = "node")]
     pub admin: Vec<SocketAddr>,
-    /// Do not wait until every slot is where it belongs.
+    /// Do not wait until every slot is where it belongs, or the new member has caught up.
     #[arg(long)]
     pub no_wait: bool,
 }
@@ -212,6 +215,23 @@ pub enum GroupCommand {
     Leave {
         /// Its number, as 3 or g3.
         group: String,
+        /// Which cluster.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// `synod member`.
+#[derive(Subcommand, Debug)]
+pub enum MemberCommand {
+    /// Another node runs a member of a group instead of one that did, whether that is alive or not.
+    Replace {
+        /// The group's number, as 3 or g3.
+        group: String,
+        /// The number of the node that goes.
+        old: u32,
+        /// The number of the node that comes, which never had a member of this group.
+        new: u32,
         /// Which cluster.
         #[command(flatten)]
         target: Target,
@@ -253,6 +273,8 @@ pub enum ConfigCommand {
 pub enum Change<'a> {
     /// `synod group`.
     Group(&'a GroupCommand),
+    /// `synod member`.
+    Member(&'a MemberCommand),
     /// `synod slot`.
     Slot(&'a SlotCommand),
     /// `synod rebalance`.

@@ -15,14 +15,9 @@ impl<S: StateMachine> Server<S> {
         chosen_through: Slot,
         ctx: &mut Context<Process<S>>,
     ) {
-        if ballot < self.promised {
-            ctx.send_early(from, Message::Rejected { ballot, promised: self.promised });
+        if !self.follow(from, ballot, ctx) {
             return;
         }
-        if ballot > self.promised {
-            self.promise(ballot, ctx);
-        }
-        self.become_follower(Some(ballot), ctx);
         // A candidate that knows less than the log reaches back to gets the state instead.
         let behind = chosen_through < self.log.dropped_through();
         let (snapshot, after) = if behind {
@@ -44,6 +39,9 @@ impl<S: StateMachine> Server<S> {
 
     /// Whether the sender of `ballot` may be followed; if it is news, it is promised. Refuses it otherwise.
     fn follow(&mut self, from: NodeId, ballot: Ballot, ctx: &mut Context<Process<S>>) -> bool {
+        if self.is_over(from, ballot, ctx) {
+            return false;
+        }
         if ballot < self.promised {
             ctx.send_early(from, Message::Rejected { ballot, promised: self.promised });
             return false;
@@ -142,8 +140,11 @@ impl<S: StateMachine> Server<S> {
         round: u64,
         ctx: &mut Context<Process<S>>,
     ) {
+        if self.is_over(from, ballot, ctx) {
+            return;
+        }
         if ballot == self.promised {
-            ctx.send_early(from, Message::Confirmed { ballot, round });
+            ctx.send_early(from, Message::Confirmed { ballot, incarnation: self.incarnation, round });
         } else if ballot < self.promised {
             mark!("paxos.read_refused");
             ctx.send_early(from, Message::Rejected { ballot, promised: self.promised });

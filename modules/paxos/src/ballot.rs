@@ -1,26 +1,29 @@
 //! Ballots and slots: the two numbers of Multi-Paxos.
 
+use crate::Incarnation;
 use std::fmt;
 use synod_node::{NodeId, Rename};
 use synod_stdx::{Malformed, Reader, Wire};
 
-/// A ballot: a round, and the node that proposes in it. Higher rounds win, then higher names; [`Ballot::ZERO`] is below
-/// every ballot that a node proposes in.
+/// A ballot: a round, and the node that proposes in it, in which of its lives. Higher rounds win, then higher names, then
+/// later lives; [`Ballot::ZERO`] is below every ballot that a node proposes in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ballot {
     /// The round, from 1.
     pub round: u64,
     /// Who proposes.
     pub node: NodeId,
+    /// In which of its lives: a former one may still be about, and two never propose in one ballot.
+    pub life: Incarnation,
 }
 
 impl Ballot {
     /// Nobody's ballot: what everyone has promised before anything happened.
-    pub const ZERO: Ballot = Ballot { round: 0, node: NodeId::server(0) };
+    pub const ZERO: Ballot = Ballot { round: 0, node: NodeId::server(0), life: 0 };
 
-    /// The lowest ballot of `node` that is above this one.
-    pub fn next(self, node: NodeId) -> Ballot {
-        Ballot { round: self.round + 1, node }
+    /// The lowest ballot of this life of `node` that is above this one.
+    pub fn next(self, node: NodeId, life: Incarnation) -> Ballot {
+        Ballot { round: self.round + 1, node, life }
     }
 }
 
@@ -32,7 +35,8 @@ impl Default for Ballot {
 
 impl fmt::Display for Ballot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "b{}.{}", self.round, self.node)
+        write!(f, "b{}.{}", self.round, self.node)?;
+        if self.life > 0 { write!(f, "/{}", self.life) } else { Ok(()) }
     }
 }
 
@@ -56,10 +60,12 @@ impl Wire for Ballot {
     fn encode(&self, out: &mut Vec<u8>) {
         self.round.encode(out);
         self.node.encode(out);
+        self.life.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Ballot { round: u64::decode(input)?, node: NodeId::decode(input)? })
+        let (round, node, life) = Wire::decode(input)?;
+        Ok(Ballot { round, node, life })
     }
 }
 

@@ -66,20 +66,23 @@ impl<S: Portable> Wire for Message<S> {
             }
             Message::Snapshot { ballot, replica } => tag(12, out).and(ballot).and(&**replica),
             Message::Confirm { ballot, round } => tag(13, out).and(ballot).and(round),
-            Message::Confirmed { ballot, round } => tag(14, out).and(ballot).and(round),
+            Message::Confirmed { ballot, incarnation, round } => {
+                tag(14, out).and(ballot).and(incarnation).and(round)
+            }
             Message::Heartbeat { tick: number } => tag(15, out).and(number),
-            Message::Alive { tick: number, following, happy, executed_through } => {
-                tag(16, out).and(number).and(following).and(happy).and(executed_through)
+            Message::Alive { tick: number, incarnation, following, happy, executed_through } => {
+                tag(16, out).and(number).and(incarnation).and(following).and(happy).and(executed_through)
             }
             Message::TakeOver { ballot } => tag(17, out).and(ballot),
             Message::Rejoin { incarnation } => tag(18, out).and(incarnation),
-            Message::Welcome { incarnation, promised, leading } => {
-                let fields = tag(19, out).and(incarnation).and(promised).and(&leading.is_some());
+            Message::Welcome { incarnation, lives, promised, leading } => {
+                let fields = tag(19, out).and(incarnation).and(lives).and(promised).and(&leading.is_some());
                 match leading {
                     Some((replica, open)) => fields.and(&**replica).and(open),
                     None => fields,
                 }
             }
+            Message::Superseded { incarnation } => tag(20, out).and(incarnation),
         };
     }
 
@@ -126,10 +129,14 @@ impl<S: Portable> Wire for Message<S> {
                 replica: Arc::new(Replica::decode(input)?),
             },
             13 => Message::Confirm { ballot: Ballot::decode(input)?, round: u64::decode(input)? },
-            14 => Message::Confirmed { ballot: Ballot::decode(input)?, round: u64::decode(input)? },
+            14 => {
+                let (ballot, incarnation, round) = Wire::decode(input)?;
+                Message::Confirmed { ballot, incarnation, round }
+            }
             15 => Message::Heartbeat { tick: u64::decode(input)? },
             16 => Message::Alive {
                 tick: u64::decode(input)?,
+                incarnation: u64::decode(input)?,
                 following: Ballot::decode(input)?,
                 happy: bool::decode(input)?,
                 executed_through: Slot::decode(input)?,
@@ -137,14 +144,15 @@ impl<S: Portable> Wire for Message<S> {
             17 => Message::TakeOver { ballot: Ballot::decode(input)? },
             18 => Message::Rejoin { incarnation: u64::decode(input)? },
             19 => {
-                let (incarnation, promised) = <(u64, Ballot)>::decode(input)?;
+                let (incarnation, lives, promised) = Wire::decode(input)?;
                 let leading = match bool::decode(input)? {
                     false => None,
                     true => Some((Arc::new(Replica::decode(input)?), decode_runs(input)?)),
                 };
-                Message::Welcome { incarnation, promised, leading }
+                Message::Welcome { incarnation, lives, promised, leading }
             }
-            0 | 20.. => return Err(Malformed("no such message")),
+            20 => Message::Superseded { incarnation: u64::decode(input)? },
+            0 | 21.. => return Err(Malformed("no such message")),
         })
     }
 }
@@ -206,7 +214,7 @@ mod tests {
     use synod_node::NodeId;
     use synod_stdx::{Digest, Wire};
 
-    const BALLOT: Ballot = Ballot { round: 3, node: NodeId::server(2) };
+    const BALLOT: Ballot = Ballot { round: 3, node: NodeId::server(2), life: 5 };
     const CLIENT: ClientId = ClientId::new(NodeId::client(1), 7);
 
     fn run() -> Run<KvCommand> {
@@ -246,12 +254,24 @@ mod tests {
             Message::Accepted { ballot: BALLOT, incarnation: 1, through: Slot(5), executed_through: Slot(4) },
             Message::Snapshot { ballot: BALLOT, replica: replica() },
             Message::Confirm { ballot: BALLOT, round: 6 },
-            Message::Confirmed { ballot: BALLOT, round: 6 },
+            Message::Confirmed { ballot: BALLOT, incarnation: 1, round: 6 },
             Message::Heartbeat { tick: 8 },
-            Message::Alive { tick: 8, following: BALLOT, happy: true, executed_through: Slot(4) },
+            Message::Alive {
+                tick: 8,
+                incarnation: 1,
+                following: BALLOT,
+                happy: true,
+                executed_through: Slot(4),
+            },
             Message::TakeOver { ballot: BALLOT },
             Message::Rejoin { incarnation: 2 },
-            Message::Welcome { incarnation: 2, promised: BALLOT, leading: Some((replica(), accepted)) },
+            Message::Welcome {
+                incarnation: 2,
+                lives: vec![(NodeId::server(3), 2)],
+                promised: BALLOT,
+                leading: Some((replica(), accepted)),
+            },
+            Message::Superseded { incarnation: 2 },
         ]
     }
 
@@ -271,7 +291,7 @@ mod tests {
     fn the_bytes_of_an_accept_are_those_of_version_one() {
         let accept: Message<KvStore> =
             Message::Accept { run: Some(run()), ballot: BALLOT, chosen_through: Slot(3) };
-        let expected = [10, 3, 4, 3, 1, 4, 3, 4, 2, 1, 129, 128, 128, 128, 120, 9, 1, 1, 1, 107, 0];
+        let expected = [10, 3, 4, 5, 3, 1, 4, 3, 4, 5, 2, 1, 129, 128, 128, 128, 120, 9, 1, 1, 1, 107, 0];
         assert_eq!(accept.to_bytes(), expected);
         let record = Record::Accepted { run: run(), chosen_through: Slot(3) };
         assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record.clone()));
@@ -303,6 +323,6 @@ mod tests {
         let bytes = checkpoint.to_bytes();
         assert_eq!(Checkpoint::from_bytes(&bytes), Ok(checkpoint));
         digest.update(&bytes);
-        assert_eq!(digest.value(), 11_094_803_899_601_835_545);
+        assert_eq!(digest.value(), 6_547_570_229_428_474_233);
     }
 }

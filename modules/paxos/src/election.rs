@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 use synod_node::{Context, NodeId, Rename, StateMachine};
 use synod_stdx::mark;
 
+/// Who waits to be let in asks for it again after so many ticks, and oftener at first.
+const REJOIN_TICKS: u64 = 8;
+
 /// What a server knows of the others' presence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Liveness {
@@ -64,6 +67,13 @@ impl Liveness {
         self.heard.contains_key(&peer) || self.heard_before.contains_key(&peer)
     }
 
+    /// `peer` begins anew: nothing was heard of it yet.
+    pub(crate) fn forget(&mut self, peer: NodeId) {
+        self.heard.remove(&peer);
+        self.heard_before.remove(&peer);
+        self.note_executed(peer, Slot::ZERO);
+    }
+
     /// How far `peer` said that it executed.
     pub(crate) fn executed(&self, peer: NodeId) -> Slot {
         self.executed.iter().find(|(known, _)| *known == peer).map_or(Slot::ZERO, |(_, through)| *through)
@@ -94,8 +104,16 @@ impl Rename for Liveness {
 
 impl<S: StateMachine> Server<S> {
     pub(crate) fn on_tick(&mut self, ctx: &mut Context<Process<S>>) {
+        if self.is_retired() {
+            return;
+        }
         if self.is_rejoining() {
-            self.broadcast_rejoin(ctx);
+            self.liveness.tick += 1;
+            // The answer holds a whole state perhaps: at first it is asked for often, then less so.
+            let tick = self.liveness.tick;
+            if tick.is_power_of_two() || tick.is_multiple_of(REJOIN_TICKS) {
+                self.broadcast_rejoin(ctx);
+            }
         } else {
             // Before the judgement: a candidate that this makes has asked already.
             self.send_prepare(ctx);
@@ -116,7 +134,7 @@ impl<S: StateMachine> Server<S> {
         match &self.role {
             Role::Follower { leader } => leader.unwrap_or(Ballot::ZERO),
             Role::Candidate { .. } | Role::Leader(_) => self.promised,
-            Role::Rejoining(_) => Ballot::ZERO,
+            Role::Rejoining(_) | Role::Retired => Ballot::ZERO,
         }
     }
 
@@ -137,7 +155,7 @@ impl<S: StateMachine> Server<S> {
                 heard.get(&ballot.node).is_some_and(|(theirs, happy)| *theirs == *ballot && *happy)
             }
             Role::Follower { leader: None } | Role::Candidate { .. } => false,
-            Role::Rejoining(_) => return,
+            Role::Rejoining(_) | Role::Retired => return,
         };
         if is_led {
             self.liveness.missed = 0;
@@ -152,7 +170,11 @@ impl<S: StateMachine> Server<S> {
         match &self.role {
             // It asks again in the ballot that it has, unless it heard of a higher one.
             Role::Candidate { .. } | Role::Leader(_) if self.liveness.highest <= self.promised => {}
-            Role::Candidate { .. } | Role::Leader(_) | Role::Follower { .. } | Role::Rejoining(_) => {
+            Role::Candidate { .. }
+            | Role::Leader(_)
+            | Role::Follower { .. }
+            | Role::Rejoining(_)
+            | Role::Retired => {
                 self.become_candidate(ctx);
             }
         }
@@ -161,6 +183,7 @@ impl<S: StateMachine> Server<S> {
     pub(crate) fn on_heartbeat(&mut self, from: NodeId, tick: u64, ctx: &mut Context<Process<S>>) {
         let alive = Message::Alive {
             tick,
+            incarnation: self.incarnation,
             following: self.following(),
             happy: self.is_happy(),
             executed_through: self.replica.through(),
@@ -185,7 +208,7 @@ impl<S: StateMachine> Server<S> {
         // Somebody is content with a newer leader than this server knows of: no reason to disturb it.
         let news =
             happy && following > self.following() && following > self.promised && following.node != self.me;
-        if news {
+        if news && following.life >= self.life_of(following.node) {
             mark!("paxos.heard_of_a_leader");
             self.become_follower(Some(following), ctx);
         }
@@ -196,6 +219,17 @@ impl<S: StateMachine> Server<S> {
         if ballot == self.promised && matches!(self.role, Role::Follower { .. }) {
             self.become_candidate(ctx);
         }
+    }
+
+    /// Whether this server leads, and the group can do without `member`: a quorum of the others is there and no more than
+    /// a window behind. Who is not let in yet is not there.
+    pub fn can_spare(&self, member: NodeId) -> bool {
+        let keeps_up = |peer: &&NodeId| {
+            let lag = self.chosen_through.since(self.liveness.executed(**peer));
+            self.liveness.is_heard(**peer) && lag <= self.settings.window_slots_max
+        };
+        let others = self.peers.iter().filter(|peer| **peer != member).filter(keeps_up).count();
+        self.is_leader() && others + usize::from(self.me != member) >= self.quorum()
     }
 
     /// Stops leading, if it does, and asks the follower that is furthest to take over.

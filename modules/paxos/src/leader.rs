@@ -145,7 +145,7 @@ impl<S: StateMachine> Server<S> {
                     self.catch_up(from, ctx);
                 }
             }
-            Role::Follower { .. } | Role::Rejoining(_) => {}
+            Role::Follower { .. } | Role::Rejoining(_) | Role::Retired => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! Multi-Paxos: a group of servers that agree on one log of commands, and so on one state.
 //!
-//! Any minority of the servers may crash, restart, be cut off or lose its disk: the rest goes on, and whatever a client
-//! was told stays true. One of the servers leads. It puts the clients' commands into slots of a log; a command whose
+//! Any minority of the servers may crash, restart, be cut off, lose its disk or be played elsewhere: the rest goes on, and
+//! whatever a client was told stays true. One of the servers leads. It puts the clients' commands into slots of a log; a command whose
 //! slot a majority has accepted is *chosen*: no later leader can put another one there. Every server executes what is
 //! chosen, in the order of slots, and so all go through the same states.
 //!
@@ -45,10 +45,11 @@
 //! # What bounds the log
 //! Slots that every server has executed are dropped; with a server away, all but the last
 //! [`Settings::retained_slots_max`]. Who falls behind that gets a snapshot. Durable records are replaced by a checkpoint
-//! whenever enough was executed. See `recovery.rs`, which also says how a server comes back without its disk.
+//! whenever enough was executed. See `recovery.rs`, which also says how a server comes back without its disk, and
+//! `lives.rs`, which says why its former life does no harm, lost or alive.
 //!
 //! # What is left out
-//! Changing the members of a group; leases (they trust clocks); snapshots in pieces; slots chosen out of order: a leader
+//! More or fewer members of a group than it began with; leases (they trust clocks); snapshots in pieces; slots chosen out of order: a leader
 //! counts prefixes, so that one number a follower is enough.
 //!
 //! # Read more
@@ -65,6 +66,9 @@ mod codec;
 mod election;
 pub mod invariants;
 mod leader;
+mod lives;
+#[cfg(test)]
+mod lives_tests;
 mod log;
 #[cfg(test)]
 mod log_tests;

@@ -9,7 +9,7 @@ use synod_stdx::{Rng, Wire};
 type Twin = BTreeMap<u64, (Ballot, u64)>;
 
 fn ballot(round: u64) -> Ballot {
-    Ballot { round, node: NodeId::server(1) }
+    Ballot { round, node: NodeId::server(1), life: 0 }
 }
 
 fn run(first: u64, round: u64, commands: &[u64]) -> Run<u64> {

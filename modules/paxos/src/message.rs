@@ -6,8 +6,8 @@ use std::sync::Arc;
 use synod_clientserver::{ClientId, Seq};
 use synod_node::{NodeId, StateMachine};
 
-/// Which life of a replica speaks: one more each time that it lost its disk. Names are in the papers' words where they
-/// have one.
+/// Which life of a replica speaks: a higher one each time that it begins anew without its former disk, because that is
+/// lost or because it is now played elsewhere. Names are in the papers' words where they have one.
 pub type Incarnation = u64;
 
 /// A leader's executed state and its open slots.
@@ -135,6 +135,8 @@ pub enum Message<S: StateMachine> {
     Confirmed {
         /// The leader's ballot.
         ballot: Ballot,
+        /// Which life of the follower says so.
+        incarnation: Incarnation,
         /// Which round of questions.
         round: u64,
     },
@@ -149,6 +151,8 @@ pub enum Message<S: StateMachine> {
     Alive {
         /// The tick of the question.
         tick: u64,
+        /// Which life of the sender is there.
+        incarnation: Incarnation,
         /// Whom the sender follows, or the ballot in which it leads or wants to.
         following: Ballot,
         /// The leader was heard lately and reaches a quorum, as far as the sender knows.
@@ -162,7 +166,7 @@ pub enum Message<S: StateMachine> {
         ballot: Ballot,
     },
 
-    // --- a replica that lost its disk ---
+    // --- a replica that begins anew ---
     /// To all: I am new under an old name. What did my former self know?
     Rejoin {
         /// The new life's number.
@@ -172,10 +176,17 @@ pub enum Message<S: StateMachine> {
     Welcome {
         /// The life that asked.
         incarnation: Incarnation,
+        /// The lives that the sender knows of, its own included; a first one is not named.
+        lives: Vec<(NodeId, Incarnation)>,
         /// The highest ballot that the sender promised.
         promised: Ballot,
         /// From a leader, its state and its open slots.
         leading: Option<Leading<S>>,
+    },
+    /// To a life that is over: there is a later one under your name.
+    Superseded {
+        /// The later life's number.
+        incarnation: Incarnation,
     },
 }
 
@@ -210,9 +221,9 @@ pub enum Record<C> {
         /// Everything up to here was known to be chosen.
         chosen_through: Slot,
     },
-    /// A peer lost its disk: what its former lives said counts no more.
+    /// A member began anew: what its former lives said counts no more. If it is this one, its life is over.
     Rejoined {
-        /// Which peer.
+        /// Which member.
         node: NodeId,
         /// Its new life's number.
         incarnation: Incarnation,

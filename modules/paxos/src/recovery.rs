@@ -1,26 +1,35 @@
-//! Coming back: from disk, or without one. And what bounds the log: checkpoints and compaction.
+//! Coming back: from disk, or without one. And what bounds the log: checkpoints and compaction. Which life of a member
+//! counts is in `lives.rs`.
 
 use crate::message::Leading;
 use crate::server::Role;
-use crate::{Ballot, Checkpoint, Incarnation, Log, Message, Process, Record, Server, Slot};
+use crate::{Ballot, Checkpoint, Log, Message, Process, Record, Server, Slot};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use synod_node::{Context, Durable, NodeId, Rename, StateMachine};
 use synod_stdx::mark;
 
-/// What a replica that lost its disk has learned so far.
+/// What a replica that begins anew has learned so far.
 ///
 /// Its former self may have promised and accepted anything that others relied on. So it waits for answers from as many
 /// *others* as make a quorum: every quorum that its former self is part of has another member among them. If that
 /// member promised before it answered, its answer tells the ballot; if it promises later, its promise tells the
-/// candidate of the new life, and the former one's counts no more (see `learn_incarnations`). And it waits for the
-/// leader of the highest of these ballots: from the moment of its answer on that leader counts nothing more that the
-/// former self said, and its answer holds all that it ever proposed. After Liskov and Cowling, "Viewstamped Replication
-/// revisited" (2012), section 4.3, and Michael et al. (2017).
+/// candidate of the new life, and the former one's counts no more (see `lives.rs`). And it waits for the leader of the
+/// highest of these ballots: from the moment of its answer on that leader counts nothing more that the former self said,
+/// and its answer holds all that it ever proposed. After Liskov and Cowling, "Viewstamped Replication revisited" (2012),
+/// section 4.3, and Michael et al. (2017).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Rejoin<S: StateMachine> {
     promised: BTreeMap<NodeId, Ballot>,
     leading: BTreeMap<NodeId, Leading<S>>,
+}
+
+impl<S: StateMachine> Rejoin<S> {
+    /// `peer` began anew itself: what it said before counts no more.
+    pub(crate) fn forget(&mut self, peer: NodeId) {
+        self.promised.remove(&peer);
+        self.leading.remove(&peer);
+    }
 }
 
 impl<S: StateMachine> Default for Rejoin<S> {
@@ -78,6 +87,10 @@ impl<S: StateMachine> Server<S> {
         self.liveness.note(self.promised);
         self.advance_chosen(chosen_through, ctx);
         self.accepted_through = self.log.contiguous(self.chosen_through, self.promised);
+        if self.incarnations.get(&self.me).is_some_and(|later| *later > self.incarnation) {
+            self.role = Role::Retired;
+            return;
+        }
         self.set_tick(ctx);
     }
 
@@ -87,70 +100,22 @@ impl<S: StateMachine> Server<S> {
         }
     }
 
-    /// An acceptor knows of new lives. What the former ones promised counts no more, whether it came or is on its way:
-    /// a quorum with a former life in it may not meet the one that let the new life in. After Michael, Ports, Sharma
-    /// and Szekeres, "Recovering shared objects without stable storage" (DISC 2017).
-    pub(crate) fn learn_incarnations(
-        &mut self,
-        incarnations: Vec<(NodeId, Incarnation)>,
-        ctx: &mut Context<Process<S>>,
-    ) {
-        for (node, incarnation) in incarnations {
-            let known = self.incarnations.get(&node).copied().unwrap_or(0);
-            if node == self.me || incarnation <= known {
-                continue;
-            }
-            mark!("paxos.heard_of_a_new_life");
-            self.incarnations.insert(node, incarnation);
-            ctx.persist(Record::Rejoined { node, incarnation });
-            if let Role::Candidate { promises } = &mut self.role
-                && promises.get(&node).is_some_and(|promise| promise.incarnation < incarnation)
-            {
-                promises.remove(&node);
-            }
-        }
-    }
-
-    /// A peer is new under an old name.
-    pub(crate) fn on_rejoin(
-        &mut self,
-        from: NodeId,
-        incarnation: Incarnation,
-        ctx: &mut Context<Process<S>>,
-    ) {
-        let known = self.incarnations.get(&from).copied().unwrap_or(0);
-        if incarnation < known {
-            return;
-        }
-        if incarnation > known {
-            mark!("paxos.rejoined");
-            self.incarnations.insert(from, incarnation);
-            self.liveness.note_executed(from, Slot::ZERO);
-            ctx.persist(Record::Rejoined { node: from, incarnation });
-            // What the former self accepted is not there any more, although it was counted: lead anew.
-            if self.is_leader() {
-                self.become_candidate(ctx);
-            }
-        }
-        let leading = self.is_leader().then(|| {
-            let open = self.log.runs(self.chosen_through, Slot(u64::MAX)).collect();
-            (Arc::new(self.replica.clone()), open)
-        });
-        ctx.send(from, Message::Welcome { incarnation, promised: self.promised, leading });
-    }
-
-    pub(crate) fn on_message_while_rejoining(
+    /// Who begins anew waits for answers; who retired waits for nothing.
+    pub(crate) fn on_message_while_out(
         &mut self,
         from: NodeId,
         message: Message<S>,
         ctx: &mut Context<Process<S>>,
     ) {
         match message {
-            Message::Welcome { incarnation, promised, leading } => {
-                if incarnation == self.incarnation {
+            Message::Welcome { incarnation, lives, promised, leading } => {
+                let life = lives.iter().find(|(node, _)| *node == from).map_or(0, |(_, life)| *life);
+                self.learn_lives(lives, ctx);
+                if incarnation == self.incarnation && self.is_present(from, life, ctx) {
                     self.on_welcome(from, promised, leading, ctx);
                 }
             }
+            Message::Superseded { incarnation } => self.supersede(self.me, incarnation, ctx),
             Message::Submit { .. } | Message::Query { .. } => {
                 ctx.send_early(from, Message::NotLeader { leader: None });
             }

@@ -53,6 +53,7 @@ impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Role<
             Role::Candidate { promises } => promises.rename(name),
             Role::Leader(leader) => leader.rename(name),
             Role::Rejoining(rejoin) => rejoin.rename(name),
+            Role::Retired => {}
         }
     }
 }
@@ -110,13 +111,20 @@ impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Messa
                 ballot.rename(name);
                 replica.rename(name);
             }
-            Message::Confirm { ballot, round: _ } | Message::Confirmed { ballot, round: _ } => {
+            Message::Confirm { ballot, round: _ }
+            | Message::Confirmed { ballot, incarnation: _, round: _ } => {
                 ballot.rename(name);
             }
-            Message::Heartbeat { tick: _ } | Message::Rejoin { incarnation: _ } => {}
-            Message::Alive { tick: _, following, happy: _, executed_through: _ } => following.rename(name),
+            Message::Heartbeat { tick: _ }
+            | Message::Rejoin { incarnation: _ }
+            | Message::Superseded { incarnation: _ } => {}
+            Message::Alive { tick: _, incarnation: _, following, happy: _, executed_through: _ } => {
+                following.rename(name);
+            }
             Message::TakeOver { ballot } => ballot.rename(name),
-            Message::Welcome { incarnation: _, promised, leading } => {
+            Message::Welcome { incarnation: _, lives, promised, leading } => {
+                lives.rename(name);
+                lives.sort_unstable();
                 promised.rename(name);
                 leading.rename(name);
             }

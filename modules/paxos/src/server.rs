@@ -19,8 +19,10 @@ pub(crate) enum Role<S: StateMachine> {
     Candidate { promises: BTreeMap<NodeId, Promise<S>> },
     /// Proposes in the ballot that it promised itself.
     Leader(Leader<S>),
-    /// Lost its disk: takes no part until it knows what its former self may have promised.
+    /// Begins anew: takes no part until it knows what its former self may have promised.
     Rejoining(Rejoin<S>),
+    /// There is a later life under its name: takes no part any more.
+    Retired,
 }
 
 /// What an acceptor told a candidate.
@@ -64,7 +66,8 @@ pub struct Server<S: StateMachine> {
     pub(crate) replica: Replica<S>,
     pub(crate) role: Role<S>,
     pub(crate) liveness: Liveness,
-    /// The peers' lives that are known: what former lives said counts no more.
+    /// The members' lives that are known: what former lives said counts no more. Its own is there only once a later one is
+    /// known.
     pub(crate) incarnations: BTreeMap<NodeId, Incarnation>,
     /// Bytes of commands executed since the last checkpoint.
     pub(crate) unsaved_bytes: usize,
@@ -111,7 +114,8 @@ impl<S: StateMachine> Server<S> {
         self
     }
 
-    /// Member `me`, whose disk is lost, in a life of its own: it takes no part in quorums until it has caught up.
+    /// Member `me`, whose disk is lost or was elsewhere, in a life of its own: it takes no part in quorums until it has
+    /// caught up.
     ///
     /// # Panics
     /// If `me` is not one of `members`, or the incarnation is the first.
@@ -132,6 +136,14 @@ impl<S: StateMachine> Server<S> {
     /// Its name.
     pub fn id(&self) -> NodeId {
         self.me
+    }
+
+    /// All members, itself among them, in order.
+    pub fn members(&self) -> Vec<NodeId> {
+        let mut members = self.peers.clone();
+        members.push(self.me);
+        members.sort_unstable();
+        members
     }
 
     /// How many make a quorum: a majority of all members.
@@ -164,9 +176,14 @@ impl<S: StateMachine> Server<S> {
         matches!(self.role, Role::Leader(_))
     }
 
-    /// Whether it waits to be let in again after it lost its disk.
+    /// Whether it waits to be let in.
     pub fn is_rejoining(&self) -> bool {
         matches!(self.role, Role::Rejoining(_))
+    }
+
+    /// Whether it knows that there is a later life under its name, and takes no part any more.
+    pub fn is_retired(&self) -> bool {
+        matches!(self.role, Role::Retired)
     }
 
     /// The role's name, for people.
@@ -176,6 +193,7 @@ impl<S: StateMachine> Server<S> {
             Role::Candidate { .. } => "candidate",
             Role::Leader(_) => "leader",
             Role::Rejoining(_) => "rejoining",
+            Role::Retired => "retired",
         }
     }
 
@@ -184,7 +202,7 @@ impl<S: StateMachine> Server<S> {
         match &self.role {
             Role::Follower { leader } => leader.map(|ballot| ballot.node),
             Role::Leader(_) => Some(self.me),
-            Role::Candidate { .. } | Role::Rejoining(_) => None,
+            Role::Candidate { .. } | Role::Rejoining(_) | Role::Retired => None,
         }
     }
 
@@ -213,8 +231,8 @@ impl<S: StateMachine> Server<S> {
     }
 
     pub(crate) fn on_message(&mut self, from: NodeId, message: Message<S>, ctx: &mut Context<Process<S>>) {
-        if let Role::Rejoining(_) = self.role {
-            return self.on_message_while_rejoining(from, message, ctx);
+        if self.is_rejoining() || self.is_retired() {
+            return self.on_message_while_out(from, message, ctx);
         }
         match message {
             Message::Submit { client, first, acked_below, commands } => {
@@ -223,8 +241,8 @@ impl<S: StateMachine> Server<S> {
             Message::Query { first, queries } => self.on_query(from, first, queries, ctx),
             Message::Prepare { ballot, chosen_through } => self.on_prepare(from, ballot, chosen_through, ctx),
             Message::Promise { ballot, incarnation, incarnations, chosen_through, snapshot, accepted } => {
-                self.learn_incarnations(incarnations, ctx);
-                if ballot == self.promised && self.is_present(from, incarnation) {
+                self.learn_lives(incarnations, ctx);
+                if ballot == self.promised && self.is_present(from, incarnation, ctx) {
                     self.on_promise(from, Promise { incarnation, chosen_through, snapshot, accepted }, ctx);
                 }
             }
@@ -233,39 +251,35 @@ impl<S: StateMachine> Server<S> {
                 self.on_accept(from, (ballot, chosen_through), run, ctx);
             }
             Message::Accepted { ballot, incarnation, through, executed_through } => {
-                if ballot == self.promised && self.is_present(from, incarnation) {
+                if ballot == self.promised && self.is_present(from, incarnation, ctx) {
                     self.on_accepted(from, through, executed_through, ctx);
                 }
             }
             Message::Snapshot { ballot, replica } => self.on_snapshot(from, ballot, &replica, ctx),
             Message::Confirm { ballot, round } => self.on_confirm(from, ballot, round, ctx),
-            Message::Confirmed { ballot, round } => {
-                if ballot == self.promised {
+            Message::Confirmed { ballot, incarnation, round } => {
+                if ballot == self.promised && self.is_present(from, incarnation, ctx) {
                     self.on_confirmed(from, round, ctx);
                 }
             }
             Message::Heartbeat { tick } => self.on_heartbeat(from, tick, ctx),
-            Message::Alive { tick, following, happy, executed_through } => {
-                self.on_alive(from, tick, (following, happy, executed_through), ctx);
+            Message::Alive { tick, incarnation, following, happy, executed_through } => {
+                if self.is_present(from, incarnation, ctx) {
+                    self.on_alive(from, tick, (following, happy, executed_through), ctx);
+                } else {
+                    ctx.send_early(from, Message::Superseded { incarnation: self.life_of(from) });
+                }
             }
             Message::TakeOver { ballot } => self.on_take_over(ballot, ctx),
             Message::Rejoin { incarnation } => self.on_rejoin(from, incarnation, ctx),
             // Late: this server is in again already.
             Message::Welcome { .. } => {}
+            Message::Superseded { incarnation } => self.supersede(self.me, incarnation, ctx),
             Message::Results { .. }
             | Message::Answers { .. }
             | Message::NotLeader { .. }
             | Message::Forgotten { .. } => unreachable!("these go to clients"),
         }
-    }
-
-    /// Whether what `from` says in this life of it counts: a life that is over does not speak.
-    fn is_present(&self, from: NodeId, incarnation: Incarnation) -> bool {
-        let present = from == self.me || self.incarnations.get(&from).copied().unwrap_or(0) <= incarnation;
-        if !present {
-            mark!("paxos.former_life_ignored");
-        }
-        present
     }
 
     /// Follows `leader`. Whoever waited for this server as the leader is sent there.
@@ -288,8 +302,8 @@ impl<S: StateMachine> Server<S> {
 
     /// Asks for promises in a ballot above all that it ever heard of.
     pub(crate) fn become_candidate(&mut self, ctx: &mut Context<Process<S>>) {
-        assert!(!self.is_rejoining(), "who lost its disk does not lead");
-        let ballot = self.promised.max(self.liveness.highest()).next(self.me);
+        assert!(!self.is_rejoining() && !self.is_retired(), "who takes no part does not lead");
+        let ballot = self.promised.max(self.liveness.highest()).next(self.me, self.incarnation);
         self.become_follower(None, ctx);
         self.promise(ballot, ctx);
         self.role = Role::Candidate { promises: BTreeMap::new() };
@@ -351,18 +365,31 @@ impl<S: StateMachine> Server<S> {
         assert!(self.log.dropped_through() <= self.chosen_through, "only what is executed is dropped");
         match &self.role {
             Role::Leader(leader) => {
-                assert_eq!(self.promised.node, self.me, "a leader promised itself");
+                self.assert_promised_itself();
                 leader.assert_invariants(self.log.last());
             }
             Role::Candidate { promises } => {
-                assert_eq!(self.promised.node, self.me, "a candidate promised itself");
+                self.assert_promised_itself();
                 assert!(promises.len() + 1 < self.quorum(), "a candidate with a quorum leads");
             }
             Role::Follower { leader } => {
-                assert!(leader.is_none_or(|ballot| ballot.node != self.me), "nobody follows itself");
+                let itself = (self.me, self.incarnation);
+                assert!(
+                    leader.is_none_or(|ballot| (ballot.node, ballot.life) != itself),
+                    "nobody follows itself"
+                );
             }
             Role::Rejoining(_) => assert!(self.incarnation > 0, "a first life has nothing to catch up"),
+            Role::Retired => {
+                let later = self.incarnations.get(&self.me);
+                assert!(later.is_some_and(|later| *later > self.incarnation), "who retires knows why");
+            }
         }
+    }
+
+    fn assert_promised_itself(&self) {
+        let Ballot { node, life, .. } = self.promised;
+        assert_eq!((node, life), (self.me, self.incarnation), "who leads or wants to promised itself");
     }
 }
 

@@ -123,7 +123,7 @@ impl Cast for Group {
             Message::Snapshot { ballot, replica } => {
                 format!("Snapshot {ballot} through {}", replica.through())
             }
-            Message::Welcome { incarnation, promised, leading } => {
+            Message::Welcome { incarnation, promised, leading, .. } => {
                 let leading = leading.as_ref().map(|(state, open)| {
                     format!(", state through {}, open {}", state.through(), list(open.iter().map(run)))
                 });
@@ -136,7 +136,8 @@ impl Cast for Group {
             | Message::Heartbeat { .. }
             | Message::Alive { .. }
             | Message::TakeOver { .. }
-            | Message::Rejoin { .. } => format!("{message:?}"),
+            | Message::Rejoin { .. }
+            | Message::Superseded { .. } => format!("{message:?}"),
         }
     }
 

@@ -15,7 +15,8 @@ pub type ConfigurationNumber = u64;
 pub struct Configuration {
     /// Its number.
     pub number: ConfigurationNumber,
-    /// The groups, each with its members in the order of their names; never empty.
+    /// The groups, each with its members in the order of its seats; never empty. When a group joins, that is the order of
+    /// names.
     pub groups: BTreeMap<GroupId, Vec<NodeId>>,
     /// Which of them owns which slots. A group may own none.
     pub slots: Assignment,
@@ -52,6 +53,15 @@ pub enum ConfigurationCommand {
     },
     /// The groups get equal parts of the slots again, with the least movement.
     Balance,
+    /// A member of a group is replaced: another one has its seat from now on.
+    Replace {
+        /// Of which group.
+        group: GroupId,
+        /// Who goes.
+        old: NodeId,
+        /// Who comes, and never was a member of the group.
+        new: NodeId,
+    },
     /// Reads a configuration.
     Query {
         /// Which one; the newest, if `None`.
@@ -93,6 +103,14 @@ pub enum ConfigurationError {
     NoSuchConfiguration(ConfigurationNumber),
     /// No group ever joined.
     NoConfiguration,
+    /// It is no member of the group: name one that is.
+    NoMember(NodeId),
+    /// It is a member of the group already: name another one.
+    IsMember(NodeId),
+    /// It was a member of the group before: name one that never was.
+    WasMember(NodeId),
+    /// Of one or two members none can be replaced: too few are left to say what it promised.
+    TooFewMembers(GroupId),
 }
 
 impl fmt::Display for ConfigurationError {
@@ -114,6 +132,19 @@ impl fmt::Display for ConfigurationError {
                 write!(f, "there is no configuration {number} yet")
             }
             ConfigurationError::NoConfiguration => f.write_str("no group has joined yet"),
+            ConfigurationError::NoMember(id) => write!(f, "{id} is no member of the group; name one that is"),
+            ConfigurationError::IsMember(id) => {
+                write!(f, "{id} is a member of the group already; name another one")
+            }
+            ConfigurationError::WasMember(id) => {
+                write!(f, "{id} was a member of the group before; name one that never was")
+            }
+            ConfigurationError::TooFewMembers(group) => {
+                write!(
+                    f,
+                    "{group} has fewer than three members, and can spare none; move its slots to another group"
+                )
+            }
         }
     }
 }
@@ -124,6 +155,9 @@ pub struct ConfigurationService {
     slot_count: u16,
     history: Vec<Arc<Configuration>>,
 }
+
+/// Of fewer members than these none can be replaced: a quorum of the others must say what it promised.
+const REPLACED_OF_MIN: usize = 3;
 
 type Changed = Result<(BTreeMap<GroupId, Vec<NodeId>>, Assignment), ConfigurationError>;
 
@@ -191,6 +225,12 @@ impl ConfigurationService {
             return Ok((BTreeMap::from([(group, members)]), Assignment::whole(self.slot_count, group)));
         };
         let mut groups = latest.groups.clone();
+        // A group that comes back has its seats as it had them.
+        let seats = self.history.iter().rev().find_map(|known| known.groups.get(&group));
+        let is_same = |seats: &&Vec<NodeId>| {
+            seats.iter().collect::<BTreeSet<_>>() == members.iter().collect::<BTreeSet<_>>()
+        };
+        let members = seats.filter(is_same).cloned().unwrap_or(members);
         if groups.insert(group, members).is_some() {
             return Err(ConfigurationError::GroupExists(group));
         }
@@ -207,6 +247,30 @@ impl ConfigurationService {
         }
         let slots = latest.slots.balanced(&names(&groups));
         Ok((groups, slots))
+    }
+
+    fn replaced(&self, group: GroupId, old: NodeId, new: NodeId) -> Changed {
+        let latest = self.with(group)?;
+        let mut groups = latest.groups.clone();
+        let Some(members) = groups.get_mut(&group) else {
+            return Err(ConfigurationError::NoSuchGroup(group));
+        };
+        let Some(seat) = members.iter().position(|member| *member == old) else {
+            return Err(ConfigurationError::NoMember(old));
+        };
+        if members.contains(&new) {
+            return Err(ConfigurationError::IsMember(new));
+        }
+        // What it has on disk is of a life that is over.
+        let had = |known: &Arc<Configuration>| known.groups.get(&group).is_some_and(|ids| ids.contains(&new));
+        if self.history.iter().any(had) {
+            return Err(ConfigurationError::WasMember(new));
+        }
+        if members.len() < REPLACED_OF_MIN {
+            return Err(ConfigurationError::TooFewMembers(group));
+        }
+        members[seat] = new;
+        Ok((groups, latest.slots.clone()))
     }
 
     fn moved(&self, (first, last): (SlotId, SlotId), group: GroupId) -> Changed {
@@ -264,6 +328,7 @@ impl StateMachine for ConfigurationService {
             ConfigurationCommand::Leave { group } => self.left(*group),
             ConfigurationCommand::Move { first, last, group } => self.moved((*first, *last), *group),
             ConfigurationCommand::Balance => self.evened(),
+            ConfigurationCommand::Replace { group, old, new } => self.replaced(*group, *old, *new),
             ConfigurationCommand::Query { number } => return self.find(*number),
         };
         self.change(changed)
@@ -276,6 +341,7 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::Join { .. }
             | ConfigurationCommand::Leave { .. }
             | ConfigurationCommand::Move { .. }
+            | ConfigurationCommand::Replace { .. }
             | ConfigurationCommand::Balance => false,
         }
     }
@@ -287,6 +353,7 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::Join { .. }
             | ConfigurationCommand::Leave { .. }
             | ConfigurationCommand::Move { .. }
+            | ConfigurationCommand::Replace { .. }
             | ConfigurationCommand::Balance => unreachable!("not a read"),
         }
     }

@@ -16,8 +16,8 @@
 use crate::slot_table::SlotTable;
 use crate::transfer::{Coming, Leaving};
 use crate::{
-    Attempt, Configuration, ConfigurationNumber, GroupId, LockNumber, RequestName, Sharded, SlotId, Step,
-    Stepped,
+    Attempt, Configuration, ConfigurationNumber, GroupId, LockNumber, RequestName, Seats, Sharded, SlotId,
+    Step, Stepped,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,6 +99,8 @@ pub struct GroupState<S: Sharded> {
     pub(crate) prepared: BTreeMap<RequestName, Prepared>,
     /// The members of every group that ever was: one that left may still have something to say.
     pub(crate) addresses: BTreeMap<GroupId, Vec<NodeId>>,
+    /// Who plays the group's own seats, and who did.
+    pub(crate) seats: Seats,
 }
 
 impl<S: Sharded> GroupState<S> {
@@ -117,6 +119,7 @@ impl<S: Sharded> GroupState<S> {
             locks: 0,
             prepared: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            seats: Seats::default(),
         }
     }
 
@@ -153,6 +156,11 @@ impl<S: Sharded> GroupState<S> {
     /// The members of a group, if it ever was in a configuration.
     pub(crate) fn members(&self, group: GroupId) -> Option<&[NodeId]> {
         self.addresses.get(&group).map(Vec::as_slice)
+    }
+
+    /// Who plays the group's seats, and who did.
+    pub fn seats(&self) -> &Seats {
+        &self.seats
     }
 
     /// Where `slot` is.
@@ -248,6 +256,9 @@ impl<S: Sharded> GroupState<S> {
             }
         }
         self.addresses.extend(next.groups.iter().map(|(group, members)| (*group, members.clone())));
+        if let Some(members) = next.groups.get(&me) {
+            self.seats.take(members);
+        }
         self.configuration = Some(Arc::clone(next));
         Stepped::Moved
     }

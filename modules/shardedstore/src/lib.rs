@@ -45,8 +45,8 @@
 //! smallest (1,101 slots and 975), and has a run for nearly every slot.
 //!
 //! # What is left out
-//! Sending a slot while it is written, with the difference at the end. Changing a group's members. Weights of groups. Merging
-//! of runs across moves: many moves of single slots make many runs, until groups change.
+//! Sending a slot while it is written, with the difference at the end. More or fewer members of a group than it joined with,
+//! and members that come back to it. Weights of groups. Merging of runs across moves: many moves of single slots make many runs, until groups change.
 //!
 //! Read more: Gray, "Notes on data base operating systems" (1978), for two-phase commit; Gray and Lamport, "Consensus on
 //! transaction commit" (2006); Corbett et al., "Spanner" (2012), sections 2 and 4, for groups that commit together; Havender,
@@ -60,6 +60,7 @@ mod configuration;
 mod coordinator;
 mod group;
 mod group_state;
+mod homes;
 pub mod invariants;
 mod leading;
 mod masters;
@@ -68,6 +69,7 @@ mod moves;
 mod queue;
 mod requests;
 mod roles;
+mod seats;
 mod server;
 mod sharded;
 mod slot;
@@ -88,6 +90,7 @@ pub use group::GroupId;
 pub use group_state::{GroupState, SlotStatus, Whereabouts};
 pub use message::{Checkpoint, Lot, Message, Record, Results, Timer};
 pub use roles::{Master, Process};
+pub use seats::Seats;
 pub use server::{GroupPlan, PART_BYTES, Server};
 pub use sharded::{Sharded, Slots};
 pub use slot::{SLOT_COUNT, SlotId};

@@ -44,6 +44,13 @@ pub enum Message<S: Sharded> {
     Masters(synod_paxos::Message<ConfigurationService>),
     /// Among the members of one group; and what they answer to reads.
     Members(synod_paxos::Message<GroupState<S>>),
+    /// The same from a member that replaced another one, and speaks for a seat that is not called as it is.
+    Seated {
+        /// For which seat it speaks.
+        seat: NodeId,
+        /// What it says.
+        message: synod_paxos::Message<GroupState<S>>,
+    },
 
     // --- clients and servers ---
     /// Client to a group: run these, each once; those of one lot in order.

@@ -135,6 +135,7 @@ impl Cast for Store {
             }
             Message::Masters(_)
             | Message::Members(_)
+            | Message::Seated { .. }
             | Message::Ask { .. }
             | Message::Elsewhere { .. }
             | Message::NotLeader { .. }

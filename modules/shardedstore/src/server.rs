@@ -4,9 +4,13 @@
 //! state, and whoever waits for it asks again.
 
 use crate::group_state::GroupState;
+use crate::homes::{Directions, Moved, Out};
 use crate::leading::{Asked, Leading, Vote};
 use crate::masters::Masters;
-use crate::{Configuration, GroupId, Message, Process, Record, RequestName, Sharded, Step, Stepped, Timer};
+use crate::{
+    Configuration, ConfigurationNumber, GroupId, Message, Process, Record, RequestName, Seats, Sharded, Step,
+    Stepped, Timer,
+};
 use std::sync::Arc;
 use synod_node::{Context, Durable, Effect, Node, NodeId};
 use synod_paxos::{Settings, Timer as PaxosTimer};
@@ -31,6 +35,14 @@ pub const PART_BYTES: usize = 256 << 10;
 pub struct Server<S: Sharded> {
     pub(crate) inner: Inner<S>,
     pub(crate) group: GroupId,
+    /// For which seat of the group it speaks, and who it is; see `homes.rs`.
+    pub(crate) seat: NodeId,
+    pub(crate) home: NodeId,
+    /// The seats whose homes are not called as they are, and how many replacements there were when this was last looked at.
+    pub(crate) moved: Vec<Moved>,
+    pub(crate) replaced: u64,
+    /// What it goes by while it is not let in.
+    pub(crate) out: Option<Out>,
     pub(crate) masters: Masters,
     /// About how many bytes one part of a slot that moves has.
     pub(crate) part_bytes: usize,
@@ -43,7 +55,7 @@ pub struct Server<S: Sharded> {
 pub struct GroupPlan<'a, S> {
     /// The group's name.
     pub group: GroupId,
-    /// Its members.
+    /// Its members when it joined: the names of its seats.
     pub members: &'a [NodeId],
     /// The members of the configuration service.
     pub masters: &'a [NodeId],
@@ -64,7 +76,7 @@ impl<S: Sharded> Server<S> {
     /// If `me` is not one of its members, or there are no masters.
     pub fn new(me: NodeId, plan: &GroupPlan<'_, S>) -> Self {
         let state = GroupState::new(plan.group, plan.slot_count, plan.store.clone());
-        Server::of(synod_paxos::Server::new(me, plan.members, state, plan.settings), plan)
+        Server::of(synod_paxos::Server::new(me, plan.members, state, plan.settings), me, plan)
     }
 
     /// Member `me` of a group, whose disk is lost, in a life of its own: it takes no part in quorums until it has caught up.
@@ -72,8 +84,29 @@ impl<S: Sharded> Server<S> {
     /// # Panics
     /// As [`Server::new`]; or if the incarnation is the first.
     pub fn rejoining(me: NodeId, plan: &GroupPlan<'_, S>, incarnation: u64) -> Self {
+        let mut names = plan.members.to_vec();
+        names.sort_unstable();
+        Server::replacing(me, plan, (Seats::named(&names), 0), incarnation)
+    }
+
+    /// Member `me` of a group, who has its seat anew, in a life of its own, because another member had it or because its disk
+    /// is lost: it takes no part in quorums until it has caught up. The seats are those that the configurations before a
+    /// number have.
+    ///
+    /// # Panics
+    /// If `me` has none of them, or the incarnation is the first.
+    pub fn replacing(
+        me: NodeId,
+        plan: &GroupPlan<'_, S>,
+        (seats, next): (Seats, ConfigurationNumber),
+        incarnation: u64,
+    ) -> Self {
         let state = GroupState::new(plan.group, plan.slot_count, plan.store.clone());
-        Server::of(synod_paxos::Server::rejoining(me, plan.members, state, plan.settings, incarnation), plan)
+        let seat = seats.seat_of(me).expect("a member has a seat");
+        let paxos = synod_paxos::Server::rejoining(seat, &seats.names(), state, plan.settings, incarnation);
+        let mut server = Server::of(paxos, me, plan);
+        server.go_out(Out { seats, next });
+        server
     }
 
     /// The same, and `first` is the member that wants to lead at once, instead of the first by name.
@@ -85,10 +118,15 @@ impl<S: Sharded> Server<S> {
         self
     }
 
-    fn of(server: synod_paxos::Server<GroupState<S>>, plan: &GroupPlan<'_, S>) -> Self {
+    fn of(server: synod_paxos::Server<GroupState<S>>, home: NodeId, plan: &GroupPlan<'_, S>) -> Self {
         Server {
+            seat: server.id(),
             inner: Inner::Server(server),
             group: plan.group,
+            home,
+            moved: Vec::new(),
+            replaced: 0,
+            out: None,
             masters: Masters::new(plan.masters),
             part_bytes: plan.part_bytes,
             leading: None,
@@ -115,15 +153,18 @@ impl<S: Sharded> Server<S> {
 
     pub(crate) fn on_start(&mut self, ctx: &mut Ctx<S>) {
         self.within(ctx, Inner::on_start);
+        self.rejoin_everywhere(ctx);
     }
 
     pub(crate) fn on_recover(&mut self, durable: Durable<Inner<S>>, ctx: &mut Ctx<S>) {
         self.within(ctx, |inner, ctx| inner.on_recover(durable, ctx));
+        self.note_homes(ctx);
     }
 
     pub(crate) fn on_message(&mut self, from: NodeId, message: Message<S>, ctx: &mut Ctx<S>) {
         match message {
-            Message::Members(message) => self.within(ctx, |inner, ctx| inner.on_message(from, message, ctx)),
+            Message::Members(message) => self.on_member((from, from), message, ctx),
+            Message::Seated { seat, message } => self.on_member((from, seat), message, ctx),
             Message::Masters(message) => {
                 if let Some(configuration) = self.masters.on_message(from, message) {
                     self.on_configuration(&configuration);
@@ -139,7 +180,7 @@ impl<S: Sharded> Server<S> {
         if self.leading.is_none() {
             // To that nobody need answer anything.
             if !matches!(message, Message::NotLeader { .. }) {
-                let leader = self.paxos().leader().filter(|leader| *leader != ctx.me());
+                let leader = self.leader().filter(|leader| *leader != ctx.me());
                 ctx.send_early(from, Message::NotLeader { group: self.group, leader });
             }
             return;
@@ -170,7 +211,9 @@ impl<S: Sharded> Server<S> {
             Message::Results { .. } | Message::Elsewhere { .. } | Message::Forgotten { .. } => {
                 unreachable!("these go to clients")
             }
-            Message::Masters(_) | Message::Members(_) => unreachable!("not to the leader alone"),
+            Message::Masters(_) | Message::Members(_) | Message::Seated { .. } => {
+                unreachable!("not to the leader alone")
+            }
         }
     }
 
@@ -191,6 +234,7 @@ impl<S: Sharded> Server<S> {
 
     /// Each tick a leader asks again for whatever it waits for.
     fn on_tick(&mut self, ctx: &mut Ctx<S>) {
+        self.rejoin_everywhere(ctx);
         if self.leading.is_none() {
             return;
         }
@@ -214,7 +258,9 @@ impl<S: Sharded> Server<S> {
     }
 
     fn on_configuration(&mut self, next: &Arc<Configuration>) {
-        if next.number == self.state().next_number() && self.state().is_settled() {
+        self.note_next(next);
+        let is_next = next.number == self.state().next_number() && self.state().is_settled();
+        if is_next && self.may_take(next) {
             self.propose_once(Asked::Configure(next.number), Step::Configure(Arc::clone(next)));
         }
     }
@@ -236,6 +282,11 @@ impl<S: Sharded> Server<S> {
 
     /// After each step: sees what was executed and whether this server leads, and acts upon it.
     fn settle(&mut self, ctx: &mut Ctx<S>) {
+        self.settle_steps(ctx);
+        self.note_homes(ctx);
+    }
+
+    fn settle_steps(&mut self, ctx: &mut Ctx<S>) {
         self.note_role(ctx);
         let executed = self.inner.server_mut().map(synod_paxos::Server::take_executed).unwrap_or_default();
         if self.leading.is_none() {
@@ -261,7 +312,7 @@ impl<S: Sharded> Server<S> {
     }
 
     /// Begins or ends to act for the group.
-    fn note_role(&mut self, ctx: &mut Ctx<S>) {
+    pub(crate) fn note_role(&mut self, ctx: &mut Ctx<S>) {
         let paxos = self.paxos();
         let ballot = paxos.is_caught_up().then(|| paxos.promised());
         if self.leading.as_ref().map(|leading| leading.ballot) == ballot {
@@ -337,13 +388,28 @@ impl<S: Sharded> Server<S> {
         ctx: &mut Ctx<S>,
         run: impl FnOnce(&mut Inner<S>, &mut Context<Inner<S>>),
     ) {
+        self.within_for(None, ctx, run);
+    }
+
+    /// Lets the Paxos server inside act upon what was said for a seat.
+    pub(crate) fn within_for(
+        &mut self,
+        asker: Option<Moved>,
+        ctx: &mut Ctx<S>,
+        run: impl FnOnce(&mut Inner<S>, &mut Context<Inner<S>>),
+    ) {
         let inner = &mut self.inner;
+        let directions = Directions { own: (self.seat, self.home), asker, moved: &self.moved };
         ctx.within(
             |ctx| run(inner, ctx),
             |effect| match effect {
-                Effect::Send { to, message } => Effect::Send { to, message: Message::Members(message) },
+                Effect::Send { to, message } => {
+                    let (to, message) = directions.address(to, message);
+                    Effect::Send { to, message }
+                }
                 Effect::SendEarly { to, message } => {
-                    Effect::SendEarly { to, message: Message::Members(message) }
+                    let (to, message) = directions.address(to, message);
+                    Effect::SendEarly { to, message }
                 }
                 Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Timer::Paxos(timer), after },
                 Effect::Persist(record) => Effect::Persist(Record::Members(record)),

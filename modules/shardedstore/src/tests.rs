@@ -2,7 +2,7 @@
 
 use crate::{
     Assignment, Configuration, ConfigurationCommand as Command, ConfigurationError as Error,
-    ConfigurationOutput as Output, ConfigurationService, GroupId, SLOT_COUNT, SlotId,
+    ConfigurationOutput as Output, ConfigurationService, GroupId, SLOT_COUNT, Seats, SlotId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -157,6 +157,51 @@ fn a_store_is_founded_once_with_equal_parts() {
     assert_eq!(service.apply(&Command::Found { groups }), Output::Error(Error::IsFounded));
 }
 
+fn replace(old: u32, new: u32) -> Command {
+    Command::Replace { group: G1, old: NodeId::server(old), new: NodeId::server(new) }
+}
+
+#[test]
+fn a_member_is_replaced_in_its_place_and_never_comes_back() {
+    let mut service = ConfigurationService::new(10);
+    assert_eq!(service.apply(&replace(3, 9)), Output::Error(Error::NoSuchGroup(G1)));
+    service.apply(&join(1));
+    let id = NodeId::server;
+    assert_eq!(service.apply(&replace(2, 9)), Output::Error(Error::NoMember(id(2))));
+    assert_eq!(service.apply(&replace(3, 5)), Output::Error(Error::IsMember(id(5))));
+    assert_eq!(service.apply(&replace(3, 9)), Output::Ok(1));
+    assert_eq!(service.apply(&replace(9, 3)), Output::Error(Error::WasMember(id(3))));
+    assert_eq!(service.apply(&replace(4, 3)), Output::Error(Error::WasMember(id(3))));
+    assert_eq!(service.apply(&replace(9, 7)), Output::Ok(2));
+    assert_eq!(service.apply(&replace(4, 2)), Output::Ok(3));
+    let members = |service: &ConfigurationService| service.latest().expect("it joined").groups[&G1].clone();
+    assert_eq!(members(&service), [7, 2, 5].map(id));
+    let seats = Seats::of(G1, service.history());
+    assert_eq!(
+        (seats.names(), seats.homes()),
+        (NodeId::servers(5)[2..].to_vec(), [7, 2, 5].map(id).to_vec())
+    );
+    assert_eq!(
+        [3, 9, 7, 5, 1].map(|n| seats.seat_of(id(n))),
+        [Some(id(3)), Some(id(3)), Some(id(3)), Some(id(5)), None]
+    );
+    // Slots stay where they are; and a group that comes back has its seats as it had them.
+    let slots = |service: &ConfigurationService| service.latest().expect("it joined").slots.clone();
+    assert_eq!(slots(&service), Assignment::whole(10, G1));
+    service.apply(&join(2));
+    service.apply(&Command::Leave { group: G1 });
+    let back = Command::Join { group: G1, members: [2, 5, 7].map(id).to_vec() };
+    assert_eq!(service.apply(&back), Output::Ok(6));
+    assert_eq!(members(&service), [7, 2, 5].map(id));
+}
+
+#[test]
+fn a_group_that_can_spare_nobody_keeps_its_members() {
+    let mut service = ConfigurationService::new(10);
+    service.apply(&Command::Join { group: G1, members: NodeId::servers(2) });
+    assert_eq!(service.apply(&replace(2, 9)), Output::Error(Error::TooFewMembers(G1)));
+}
+
 #[test]
 fn what_moves_left_uneven_is_balanced_again_and_once_only() {
     let mut service = ConfigurationService::new(10);
@@ -198,6 +243,7 @@ fn every_command_and_output_survives_its_byte_form() {
         Command::Leave { group: G2 },
         Command::Move { first: slot(3), last: slot(7), group: G1 },
         Command::Balance,
+        Command::Replace { group: G1, old: NodeId::server(3), new: NodeId::server(300) },
         Command::Found { groups: vec![(G1, NodeId::servers(3)), (G2, NodeId::servers(2))] },
         Command::Query { number: Some(300) },
         Command::Query { number: None },
@@ -213,6 +259,10 @@ fn every_command_and_output_survives_its_byte_form() {
         Error::IsFounded,
         Error::NoSuchConfiguration(300),
         Error::NoConfiguration,
+        Error::NoMember(NodeId::server(300)),
+        Error::IsMember(NodeId::server(3)),
+        Error::WasMember(NodeId::client(3)),
+        Error::TooFewMembers(G1),
     ];
     let outputs =
         [Output::Ok(300), Output::Configuration(latest)].into_iter().chain(errors.map(Output::Error));

@@ -8,12 +8,14 @@ mod clientserver;
 mod paxos;
 mod pingpong;
 mod primarybackup;
+mod replacements;
 mod shardedstore;
 
 pub use clientserver::substitute as of_clientserver;
 pub use paxos::substitute as of_paxos;
 pub use pingpong::substitute as of_pingpong;
 pub use primarybackup::substitute as of_primarybackup;
+pub use replacements::{MUTANTS as IN_RUNS, substitute as in_runs_of_shardedstore};
 pub use shardedstore::substitute as of_shardedstore;
 
 use synod_node::{Context, Effect, Node, Stimulus, step};

@@ -237,7 +237,7 @@ fn with_promised(said: Said, change: fn(Vec<Run<KvCommand>>) -> Vec<Run<KvComman
 /// As if all of it had been accepted before anything else was.
 fn oldest_first(accepted: Vec<Run<KvCommand>>) -> Vec<Run<KvCommand>> {
     let first = |run: Run<KvCommand>| {
-        let ballot = synod_paxos::Ballot { round: 1, node: NodeId::server(0) };
+        let ballot = synod_paxos::Ballot { round: 1, node: NodeId::server(0), life: 0 };
         Run::new(run.first(), ballot, run.proposals().into())
     };
     accepted.into_iter().map(first).collect()
@@ -361,14 +361,18 @@ fn reads_unconfirmed(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
         vec![effect]
     });
     for (from, ballot, round) in rounds {
-        step(node, Stimulus::Message { from, message: Message::Confirmed { ballot, round } }, ctx);
+        step(
+            node,
+            Stimulus::Message { from, message: Message::Confirmed { ballot, incarnation: 0, round } },
+            ctx,
+        );
     }
 }
 
 fn confirms_for_everybody(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
     match &stimulus {
         Stimulus::Message { from, message: Message::Confirm { ballot, round } } => {
-            ctx.send_early(*from, Message::Confirmed { ballot: *ballot, round: *round });
+            ctx.send_early(*from, Message::Confirmed { ballot: *ballot, incarnation: 0, round: *round });
         }
         _ => step(node, stimulus, ctx),
     }

@@ -79,7 +79,7 @@ pub fn substitute(name: &'static str) -> Option<Substitute<Node>> {
 }
 
 /// The stimulus with its message changed, if it is one.
-fn heard(stimulus: Stimulus<Node>, change: impl FnOnce(Said) -> Said) -> Stimulus<Node> {
+pub(super) fn heard(stimulus: Stimulus<Node>, change: impl FnOnce(Said) -> Said) -> Stimulus<Node> {
     match stimulus {
         Stimulus::Message { from, message } => Stimulus::Message { from, message: change(message) },
         other => other,

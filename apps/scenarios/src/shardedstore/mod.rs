@@ -1,16 +1,20 @@
 //! Scenarios of `shardedstore`.
 
+mod actor;
 mod beyond;
 mod configurations;
 mod moves;
+pub mod replacements;
 mod service;
 pub mod store;
 pub mod texts;
 mod transactions;
 
+pub use actor::Actor;
 pub use beyond::BEYOND;
 pub use configurations::CONFIGURATIONS;
 pub use moves::{MOVES, MOVES_IN_TROUBLE};
+pub use replacements::REPLACEMENTS;
 pub use service::SERVICE;
 pub use transactions::{TRANSACTIONS, TRANSACTIONS_IN_TROUBLE};
 

@@ -1,12 +1,13 @@
 //! A simulated store: the configuration service, groups, clients, and those who watch them.
 
+use super::Actor;
 use super::texts::{self, Asking, Asks, Collected, Endless, Forever, List};
 use std::collections::BTreeMap;
 use synod_node::NodeId;
 use synod_paxos::{Settings, Slot};
 use synod_shardedstore::{
-    Client, ConfigurationCommand, GroupId, GroupPlan, GroupState, PART_BYTES, Process, Request, Server,
-    SlotId, Texts, invariants,
+    Client, ConfigurationCommand, GroupId, GroupPlan, GroupState, PART_BYTES, Process, Request, Seats,
+    Server, SlotId, Texts, invariants,
 };
 use synod_simulator::{Failure, Fixed, Oracle, Simulator};
 use synod_stdx::Rng;
@@ -14,7 +15,7 @@ use synod_testkit::{Failed, HistoryOracle, Outcome, Stage, Translate};
 use synod_world::World;
 
 /// A node of the simulated store.
-pub type Node = Process<Texts>;
+pub type Node = Actor;
 
 /// What a step of a play returns.
 pub type Step = Result<(), Failure>;
@@ -73,6 +74,8 @@ pub struct Store {
     asking: Asking,
     /// Where whole groups crash and restart all the time: the dice for it.
     troubles: Option<Rng>,
+    /// Which mutant takes the nodes' steps.
+    mutant: Option<&'static str>,
 }
 
 /// How much longer a client may wait where whole groups crash: they are down, and elect somebody.
@@ -87,7 +90,21 @@ pub fn play(
     shape: Shape,
     script: impl FnOnce(&mut Store) -> Step,
 ) -> Result<Outcome, Box<Failed>> {
+    play_with(stage, shape, None, script)
+}
+
+/// As [`play`]; a mutant takes the nodes' steps.
+///
+/// # Errors
+/// The first thing that went wrong.
+pub fn play_with(
+    stage: &Stage,
+    shape: Shape,
+    mutant: Option<&'static str>,
+    script: impl FnOnce(&mut Store) -> Step,
+) -> Result<Outcome, Box<Failed>> {
     let mut store = Store::new(stage, shape);
+    store.mutant = mutant;
     let result = store.start().and_then(|()| script(&mut store));
     stage.conclude(store.sim, result)
 }
@@ -100,7 +117,7 @@ impl Store {
         let fast_reads = Rng::new(stage.seed).split("fast reads").chance(500);
         let asking = if fast_reads { texts::around_the_log } else { texts::through_the_log };
         let troubles = shape.troubles.then(|| Rng::new(stage.seed).split("troubles"));
-        Store { sim, shape, asking, troubles }
+        Store { sim, shape, asking, troubles, mutant: None }
     }
 
     fn start(&mut self) -> Step {
@@ -108,7 +125,7 @@ impl Store {
         let masters = masters(master_count);
         let settings = Settings::default();
         for id in &masters {
-            self.sim.start(*id, Process::master(*id, &masters, slots, settings))?;
+            self.run_node(*id, Process::master(*id, &masters, slots, settings))?;
         }
         for group in 1..=groups {
             let members = members(group, count);
@@ -122,11 +139,51 @@ impl Store {
                 part_bytes: PART_BYTES,
             };
             for id in &members {
-                self.sim.start(*id, Process::Server(Server::new(*id, &plan)))?;
+                self.run_node(*id, Process::Server(Server::new(*id, &plan)))?;
             }
         }
         let id = NodeId::client(CONTROLLER);
-        self.sim.start(id, Process::controller(id, 0, &masters))
+        self.run_node(id, Process::controller(id, 0, &masters))
+    }
+
+    fn run_node(&mut self, id: NodeId, process: Process<Texts>) -> Step {
+        let node = Actor::new(process, self.mutant);
+        let is_known = self.sim.world().ids().any(|known| known == id);
+        match is_known {
+            true => self.sim.replace(id, node),
+            false => self.sim.start(id, node),
+        }
+    }
+
+    /// The seats of a group, as the configuration service has them, and how many configurations there are.
+    pub fn seats(&self, group: u32) -> (Seats, u64) {
+        let masters = self.sim.world().running().filter_map(|(_, actor)| match actor.node() {
+            Process::Master(master) => master.server(),
+            Process::Server(_) | Process::Client(_) => None,
+        });
+        let newest = masters.max_by_key(|server| server.chosen_through());
+        let history = newest.map_or(&[][..], |server| server.replica().machine().history());
+        (Seats::of(GroupId(group), history), history.len() as u64)
+    }
+
+    /// Starts the member `id` of a group, which has a seat that was another's, or lost its disk so often.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn start_anew(&mut self, group: u32, id: NodeId, disks_lost: u64) -> Step {
+        let (seats, next) = self.seats(group);
+        let plan = GroupPlan {
+            group: GroupId(group),
+            members: &seats.names(),
+            masters: &masters(self.shape.masters),
+            slot_count: self.shape.slots,
+            store: Texts::new(self.shape.slots),
+            settings: Settings::default(),
+            part_bytes: PART_BYTES,
+        };
+        let life = seats.life(id, disks_lost);
+        let server = Server::replacing(id, &plan, (seats.clone(), next), life);
+        self.run_node(id, Process::Server(server))
     }
 
     /// The members of a group.
@@ -164,7 +221,7 @@ impl Store {
         let id = NodeId::client(number);
         if !self.sim.world().is_running(id) {
             let client = Client::new(id, 0, &masters(self.shape.masters), self.shape.slots);
-            self.sim.start(id, Process::Client(client))?;
+            self.run_node(id, Process::Client(client))?;
         }
         Ok(id)
     }
@@ -335,7 +392,7 @@ struct SlotOracle {
 
 impl Oracle<Node> for SlotOracle {
     fn after_step(&mut self, world: &World<Node>, node: NodeId) -> Result<(), String> {
-        let Some(server) = world.node(node).and_then(Process::server) else { return Ok(()) };
+        let Some(server) = world.node(node).and_then(Actor::server) else { return Ok(()) };
         let through = server.paxos().chosen_through();
         if self.newest.get(&server.group()).is_some_and(|(known, _)| *known >= through) {
             return Ok(());

@@ -98,6 +98,7 @@ fn an_operators_words_are_understood_or_say_what_is_wrong() {
         ("SYNOD GROUP JOIN g3", Administration::JoinGroup { group, nodes: Vec::new() }),
         ("synod group join 3 1 2", Administration::JoinGroup { group, nodes: vec![1, 2] }),
         ("SYNOD GROUP LEAVE 3", Administration::LeaveGroup { group }),
+        ("SYNOD MEMBER REPLACE g3 1 4", Administration::ReplaceMember { group, old: 1, new: 4 }),
         ("SYNOD SLOT MOVE 5 7 g3", Administration::MoveSlots { first: slot(5), last: slot(7), group }),
         ("SYNOD REBALANCE", Administration::Rebalance),
         ("SYNOD CONFIG HISTORY", Administration::History),

@@ -24,7 +24,7 @@ const REQUEST_BYTES_MAX: usize = 4096;
 pub struct NodeStatus {
     /// The node's number.
     pub node: u32,
-    /// Leader, follower, candidate or rejoining; starting, while no group has a member here.
+    /// Leader, follower, candidate, rejoining or retired; starting, while no group has a member here.
     pub role: String,
     /// Which node leads, as far as it knows.
     pub leader: Option<u32>,
@@ -57,7 +57,7 @@ pub struct NodeStatus {
 pub struct GroupStatus {
     /// The group's number.
     pub group: u32,
-    /// Leader, follower, candidate or rejoining.
+    /// Leader, follower, candidate or rejoining; retired, once another node has its place.
     pub role: String,
     /// Which node leads, as far as it knows.
     pub leader: Option<u32>,
@@ -146,7 +146,7 @@ fn status(gateway: &Gateway) -> NodeStatus {
         chosen_through: first.map_or(0, |first| first.chosen_through),
         log_end: first.map_or(0, |first| first.log_end),
         log_slots: first.map_or(0, |first| first.log_slots),
-        keys: groups.iter().map(|group| group.keys).sum(),
+        keys: groups.iter().filter(|group| group.role != "retired").map(|group| group.keys).sum(),
         requests_open: gateway.requests().0,
         connected,
         disk_us_max: gateway.counters().disk_us_max,
@@ -162,7 +162,7 @@ fn group_status(server: &Server<Keyspace>) -> GroupStatus {
     GroupStatus {
         group: server.group().0,
         role: paxos.role_name().to_owned(),
-        leader: paxos.leader().map(places::node_of),
+        leader: server.leader().map(places::node_of),
         ballot: paxos.promised().to_string(),
         chosen_through: paxos.chosen_through().0,
         log_end: paxos.log().last().0,

@@ -13,7 +13,8 @@ use synod_host::{Counters, Host};
 use synod_node::RequestId;
 use synod_resp::Reply;
 use synod_shardedstore::{
-    Configuration, ConfigurationCommand, ConfigurationOutput, GroupId, Request, Response, Server, SlotStatus,
+    Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, Request, Response,
+    Server, SlotStatus,
 };
 use synod_store::{Administration, Cluster, Command, Keyspace, Outcome, Progress, SlotRun, Walk};
 use tokio::sync::Notify;
@@ -184,7 +185,25 @@ fn tell(output: &ConfigurationOutput) -> Reply {
     match output {
         ConfigurationOutput::Ok(number) => Reply::Integer(number.cast_signed()),
         ConfigurationOutput::Configuration(configuration) => Reply::bulk(line_of(configuration)),
-        ConfigurationOutput::Error(error) => Reply::Error(format!("ERR {error}").into()),
+        ConfigurationOutput::Error(error) => Reply::Error(format!("ERR {}", words_of(*error)).into()),
+    }
+}
+
+/// Why nothing was changed, in the operators' words: they know nodes, not members.
+fn words_of(error: ConfigurationError) -> String {
+    let node = |id| format!("node {}", places::node_of(id));
+    match error {
+        ConfigurationError::NoMember(id) => {
+            format!("{} is no member of the group; name one that is", node(id))
+        }
+        ConfigurationError::IsMember(id) => {
+            format!("{} is a member of the group already; name another one", node(id))
+        }
+        ConfigurationError::WasMember(id) => format!(
+            "{} was a member of the group before, and cannot come back; name a node that never was",
+            node(id)
+        ),
+        error => error.to_string(),
     }
 }
 
@@ -255,17 +274,16 @@ impl Gateway {
         loop {
             let history = self.configurations();
             let learnt = self.inner.groups.borrow_mut().learn(&history);
-            let new = match learnt {
-                Ok(new) => new,
+            let learnt = match learnt {
+                Ok(learnt) => learnt,
                 Err(problem) => return problem,
             };
-            if !new.is_empty() {
+            if let Some(new) = learnt {
                 let groups = self.inner.groups.borrow();
                 groups.introduce(&self.inner.host);
-                let here = groups.here();
-                for group in new.into_iter().filter(|group| here.contains(group)) {
+                for group in new {
                     let (id, node) = groups.member(group);
-                    tracing::info!(%group, "a member of a new group starts");
+                    tracing::info!(%group, "a member of a group starts here");
                     self.inner.host.start_node(id, node);
                 }
             }
@@ -320,7 +338,7 @@ impl Gateway {
     /// The node that leads a group, as far as this one knows, as an index.
     fn leader_of(&self, group: GroupId) -> Option<usize> {
         let leader = match self.groups_here().contains(&group) {
-            true => self.look(group, |server| server.paxos().leader()),
+            true => self.look(group, Server::leader),
             false => self.inner.host.look(places::gateway(self.inner.nodes.me()), |process| {
                 process.client().and_then(|client| client.leader(group))
             }),
@@ -360,12 +378,18 @@ impl Gateway {
                 members.sort_unstable();
                 members.dedup();
                 // Its members would not agree on who they are.
-                let before = self.configurations().iter().find_map(|known| known.groups.get(group).cloned());
+                let history = self.configurations();
+                let before = history.iter().rev().find_map(|known| known.groups.get(group).cloned());
+                let before = before.map(|mut before| {
+                    before.sort_unstable();
+                    before
+                });
                 if before.is_some_and(|before| before != members) {
                     return Err(format!("{group} was a group of other nodes before; choose a new number"));
                 }
                 ConfigurationCommand::Join { group: *group, members }
             }
+            Administration::ReplaceMember { group, old, new } => self.replacement(*group, *old, *new)?,
             Administration::LeaveGroup { group } => ConfigurationCommand::Leave { group: *group },
             Administration::MoveSlots { first, last, group } => {
                 ConfigurationCommand::Move { first: *first, last: *last, group: *group }
@@ -373,6 +397,30 @@ impl Gateway {
             Administration::Rebalance => ConfigurationCommand::Balance,
             Administration::History => ConfigurationCommand::Query { number: None },
         })
+    }
+}
+
+impl Gateway {
+    /// The replacement of a member, if there is hope that the group can make it: configurations are taken in order, so one
+    /// that waits for nodes that never come back would hold up all that come later.
+    fn replacement(&self, group: GroupId, old: u32, new: u32) -> Result<ConfigurationCommand, String> {
+        let all = &self.inner.nodes.numbers;
+        if let Some(stranger) = [old, new].into_iter().find(|node| !all.contains(node)) {
+            return Err(format!("there is no node {stranger}; name some of {all:?}"));
+        }
+        let newest = self.configurations().last().cloned();
+        let members = newest.and_then(|newest| newest.groups.get(&group).cloned()).unwrap_or_default();
+        let is_here = |node: &u32| *node == self.inner.nodes.me() || self.inner.host.is_connected(*node);
+        let others = members.iter().map(|id| places::node_of(*id)).filter(|node| *node != old);
+        let away: Vec<u32> = others.clone().filter(|node| !is_here(node)).collect();
+        if others.count() - away.len() < members.len() / 2 + 1 && members.len() >= 3 {
+            return Err(format!(
+                "{group} cannot spare node {old} while node {} is away; bring it back first",
+                away.iter().map(u32::to_string).collect::<Vec<_>>().join(" and node ")
+            ));
+        }
+        let (old, new) = (places::member(group, old), places::member(group, new));
+        Ok(ConfigurationCommand::Replace { group, old, new })
     }
 }
 
@@ -475,6 +523,9 @@ impl Backend for Gateway {
         let mut position = Position::default();
         for group in self.groups_here() {
             self.look(group, |server| {
+                if server.paxos().is_retired() {
+                    return;
+                }
                 let keyspace = server.state().store();
                 position.keys += keyspace.len();
                 position.expiring_keys += keyspace.expiring();

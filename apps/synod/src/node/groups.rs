@@ -6,15 +6,19 @@
 //! member that once ran is never taken for a new one. Where the disk was lost, that file is lost too. Then whatever group
 //! is in the first configuration that this life knows had perhaps a member here, which has to rejoin; groups that come
 //! later have not.
+//!
+//! Where this node has the place of another in a group, its member begins anew there (`synod_shardedstore`, `homes.rs`): in a
+//! life that is numbered by the replacements of that place and, within it, by this node's own lives. A member that was
+//! replaced runs on as retired.
 
 use super::{Store, places};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synod_host::{Host, replace_file};
 use synod_node::NodeId;
 use synod_shardedstore::{
-    Configuration, ConfigurationNumber, GroupId, GroupPlan, PART_BYTES, SLOT_COUNT, Server,
+    Configuration, ConfigurationNumber, GroupId, GroupPlan, PART_BYTES, SLOT_COUNT, Seats, Server,
 };
 use synod_store::Keyspace;
 
@@ -23,9 +27,9 @@ const FILE: &str = "groups";
 /// A group as this node knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Group {
-    members: Vec<NodeId>,
-    /// The life in which this node's member has to rejoin; 0 if it began as new.
-    incarnation: u64,
+    seats: Seats,
+    /// The life in which this node's member has to rejoin; 0 if it began as new; none if there is none.
+    life: Option<u64>,
 }
 
 /// The groups that ever were, as far as this node knows.
@@ -62,9 +66,7 @@ impl Groups {
 
     /// Those that have a member here.
     pub(super) fn here(&self) -> Vec<GroupId> {
-        let me = self.nodes.me();
-        let here = self.known.iter().filter(|(id, group)| group.members.contains(&places::member(**id, me)));
-        here.map(|(id, _)| *id).collect()
+        self.known.iter().filter(|(_, group)| group.life.is_some()).map(|(id, _)| *id).collect()
     }
 
     /// This node's member of a group that has one here.
@@ -72,63 +74,82 @@ impl Groups {
         let (me, group) = (places::member(id, self.nodes.me()), &self.known[&id]);
         let plan = GroupPlan {
             group: id,
-            members: &group.members,
+            members: &group.seats.names(),
             masters: &self.nodes.masters(),
             slot_count: SLOT_COUNT,
             store: Keyspace::new(),
             settings: super::settings(),
             part_bytes: PART_BYTES,
         };
-        let server = match group.incarnation {
+        let server = match group.life.unwrap_or(0) {
             // The groups' first leaders are spread over the nodes.
             0 => {
-                let first = group.members[(id.0 as usize - 1) % group.members.len()];
+                let first = plan.members[(id.0 as usize - 1) % plan.members.len()];
                 Server::new(me, &plan).with_first(first)
             }
-            incarnation => Server::rejoining(me, &plan, incarnation),
+            life => {
+                let next = self.seen.map_or(0, |seen| seen + 1);
+                Server::replacing(me, &plan, (group.seats.clone(), next), life)
+            }
         };
         (me, Store::Server(server))
     }
 
     /// Tells the host where the members of every group are.
     pub(super) fn introduce(&self, host: &Host<Store>) {
-        for id in self.known.values().flat_map(|group| &group.members) {
+        for id in self.known.values().flat_map(|group| group.seats.all_homes()).flatten() {
             host.meet(places::node_of(*id), *id);
         }
     }
 
-    /// Takes note of every configuration that there is. Whether there are groups that were not known.
+    /// Takes note of every configuration that there is. If some are new, the groups whose member here begins now.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(super) fn learn(&mut self, history: &[Arc<Configuration>]) -> Result<Vec<GroupId>, String> {
-        let Some(newest) = history.last().map(|newest| newest.number) else { return Ok(Vec::new()) };
+    pub(super) fn learn(&mut self, history: &[Arc<Configuration>]) -> Result<Option<Vec<GroupId>>, String> {
+        let Some(newest) = history.last().map(|newest| newest.number) else { return Ok(None) };
         if self.seen.is_some_and(|seen| seen >= newest) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
+        // What this life has not seen begin may have run before its disk was lost.
         let incarnation = if self.seen.is_none() { self.incarnation } else { 0 };
-        let mut new = Vec::new();
-        for (id, members) in history.iter().flat_map(|configuration| &configuration.groups) {
-            if !self.known.contains_key(id) {
-                self.known.insert(*id, Group { members: members.clone(), incarnation });
-                new.push(*id);
+        let (mut new, mut is_changed) = (Vec::new(), incarnation > 0);
+        let ids: BTreeSet<GroupId> =
+            history.iter().flat_map(|configuration| configuration.groups.keys()).copied().collect();
+        for id in ids {
+            let (seats, me) = (Seats::of(id, history), places::member(id, self.nodes.me()));
+            let known = self.known.get(&id);
+            let life = known.and_then(|known| known.life).or_else(|| {
+                let is_first = seats.names().contains(&me);
+                let disks_lost = if is_first { incarnation } else { self.incarnation };
+                seats.is_home(me).then(|| seats.life(me, disks_lost))
+            });
+            if life.is_some() && known.is_none_or(|known| known.life.is_none()) {
+                new.push(id);
             }
+            let group = Group { seats, life };
+            is_changed |= known != Some(&group);
+            self.known.insert(id, group);
         }
         self.seen = Some(newest);
-        if !new.is_empty() || incarnation > 0 {
+        if is_changed {
             let text = self.to_text();
             replace_file(&self.directory, FILE, &text)
                 .map_err(|error| format!("{}: {error}", self.directory.join(FILE).display()))?;
         }
-        Ok(new)
+        Ok(Some(new))
     }
 
     fn to_text(&self) -> String {
         let mut text =
             format!("seen {}\n", self.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string()));
         for (id, group) in &self.known {
-            let members: Vec<String> = group.members.iter().map(|id| id.to_bits().to_string()).collect();
-            text += &format!("group {} {} {}\n", id.0, group.incarnation, members.join(" "));
+            let homes = |homes: &Vec<NodeId>| {
+                homes.iter().map(|id| id.to_bits().to_string()).collect::<Vec<_>>().join(",")
+            };
+            let seats: Vec<String> = group.seats.all_homes().iter().map(homes).collect();
+            let life = group.life.map_or_else(|| "-".to_owned(), |life| life.to_string());
+            text += &format!("group {} {life} {}\n", id.0, seats.join(" "));
         }
         text
     }
@@ -144,10 +165,14 @@ fn parse(text: &str) -> Option<Parsed> {
             "seen" => seen = words.next()?.parse().ok(),
             "group" => {
                 let id = GroupId(words.next()?.parse().ok()?);
-                let incarnation = words.next()?.parse().ok()?;
-                let members = words.map(|word| word.parse().ok().map(NodeId::from_bits));
-                let members: Vec<NodeId> = members.collect::<Option<_>>()?;
-                if members.is_empty() || known.insert(id, Group { members, incarnation }).is_some() {
+                let life = match words.next()? {
+                    "-" => None,
+                    life => Some(life.parse().ok()?),
+                };
+                let home = |word: &str| word.parse().ok().map(NodeId::from_bits);
+                let seats = words.map(|word| word.split(',').map(home).collect::<Option<_>>());
+                let seats = Seats::of_homes(seats.collect::<Option<_>>()?)?;
+                if known.insert(id, Group { seats, life }).is_some() {
                     return None;
                 }
             }

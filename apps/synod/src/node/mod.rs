@@ -184,7 +184,9 @@ async fn serve_until_told(
 /// Waits until a node that handed over hears who leads now: what it had to say has then been sent. Not for long: where
 /// all nodes stop, there is no heir.
 async fn await_heirs(gateway: &Gateway) {
-    let knows_leader = |group| gateway.look(group, |server| server.paxos().leader().is_some());
+    let knows_leader = |group| {
+        gateway.look(group, |server| server.paxos().leader().is_some() || server.paxos().is_retired())
+    };
     let deadline = Instant::now() + HEIR_MAX;
     while !gateway.groups_here().into_iter().all(knows_leader) && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;

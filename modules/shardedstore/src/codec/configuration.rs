@@ -2,6 +2,7 @@
 
 use crate::{Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, SlotId};
 use std::sync::Arc;
+use synod_node::NodeId;
 use synod_stdx::{Malformed, Reader, Wire};
 
 impl Wire for SlotId {
@@ -39,6 +40,10 @@ impl Wire for ConfigurationCommand {
                 out.push(6);
                 groups.encode(out);
             }
+            ConfigurationCommand::Replace { group, old, new } => {
+                out.push(7);
+                (*group, *old, *new).encode(out);
+            }
         }
     }
 
@@ -53,7 +58,11 @@ impl Wire for ConfigurationCommand {
             4 => ConfigurationCommand::Query { number: Option::decode(input)? },
             5 => ConfigurationCommand::Balance,
             6 => ConfigurationCommand::Found { groups: Vec::decode(input)? },
-            0 | 7.. => return Err(Malformed("no such command")),
+            7 => {
+                let (group, old, new) = Wire::decode(input)?;
+                ConfigurationCommand::Replace { group, old, new }
+            }
+            0 | 8.. => return Err(Malformed("no such command")),
         })
     }
 }
@@ -99,6 +108,10 @@ impl Wire for ConfigurationError {
             ConfigurationError::NoConfiguration => (8, 0),
             ConfigurationError::IsBalanced => (9, 0),
             ConfigurationError::IsFounded => (10, 0),
+            ConfigurationError::NoMember(id) => (11, id.to_bits().into()),
+            ConfigurationError::IsMember(id) => (12, id.to_bits().into()),
+            ConfigurationError::WasMember(id) => (13, id.to_bits().into()),
+            ConfigurationError::TooFewMembers(group) => (14, group.0.into()),
         };
         out.push(tag);
         number.encode(out);
@@ -107,6 +120,7 @@ impl Wire for ConfigurationError {
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let tag = input.u8()?;
         let number = u64::decode(input)?;
+        let id = || u32::try_from(number).map(NodeId::from_bits).map_err(|_| Malformed("no such node"));
         let group = || u32::try_from(number).map(GroupId).map_err(|_| Malformed("no such group"));
         Ok(match tag {
             1 => ConfigurationError::GroupExists(group()?),
@@ -119,7 +133,11 @@ impl Wire for ConfigurationError {
             8 => ConfigurationError::NoConfiguration,
             9 => ConfigurationError::IsBalanced,
             10 => ConfigurationError::IsFounded,
-            0 | 11.. => return Err(Malformed("no such error")),
+            11 => ConfigurationError::NoMember(id()?),
+            12 => ConfigurationError::IsMember(id()?),
+            13 => ConfigurationError::WasMember(id()?),
+            14 => ConfigurationError::TooFewMembers(group()?),
+            0 | 15.. => return Err(Malformed("no such error")),
         })
     }
 }

@@ -3,6 +3,7 @@
 use super::{Fields, tag};
 use crate::{Attempt, Checkpoint, GroupId, Lot, Message, Record, Results, Sharded, SlotId};
 use synod_clientserver::ClientId;
+use synod_node::NodeId;
 use synod_stdx::{Malformed, Reader, Wire};
 
 /// What an application must offer to run on a host.
@@ -61,6 +62,7 @@ impl<S: Shippable> Wire for Message<S> {
             Message::Finished { attempt, group } => tag(15, out).and(attempt).and(group),
             Message::Ready { number, group } => tag(17, out).and(number).and(group),
             Message::Inquire { attempt, group, lock } => tag(16, out).and(attempt).and(group).and(lock),
+            Message::Seated { seat, message } => tag(18, out).and(seat).and(message),
         };
     }
 
@@ -105,7 +107,11 @@ impl<S: Shippable> Wire for Message<S> {
                 Message::Inquire { attempt, group, lock }
             }
             17 => Message::Ready { number: u64::decode(input)?, group: GroupId::decode(input)? },
-            0 | 18.. => return Err(Malformed("no such message")),
+            18 => {
+                let seat = NodeId::decode(input)?;
+                Message::Seated { seat, message: Wire::decode(input)? }
+            }
+            0 | 19.. => return Err(Malformed("no such message")),
         })
     }
 }

@@ -4,7 +4,7 @@ use super::{Fields, tag};
 use crate::group_state::{Held, Prepared, Transaction};
 use crate::slot_table::SlotTable;
 use crate::transfer::{Coming, Leaving, Round};
-use crate::{Attempt, Configuration, GroupId, GroupState, RequestName, Sharded, SlotId, SlotStatus};
+use crate::{Attempt, Configuration, GroupId, GroupState, RequestName, Seats, Sharded, SlotId, SlotStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synod_clientserver::Sessions;
@@ -97,6 +97,7 @@ where
         });
         Fields(out).and(&self.attempts).and(&self.locks);
         encode_map(&self.addresses, out, Wire::encode);
+        self.seats.encode(out);
         store.encode(out);
     }
 
@@ -132,6 +133,7 @@ where
         })?;
         let (attempts, locks) = <(u64, u64)>::decode(input)?;
         let addresses = decode_map(input, Vec::<NodeId>::decode)?;
+        let seats = Seats::decode(input)?;
         Ok(GroupState {
             group,
             slot_count,
@@ -145,6 +147,7 @@ where
             locks,
             prepared,
             addresses,
+            seats,
         })
     }
 }

@@ -1,0 +1,87 @@
+//! A node of the simulated store: the node as it is, or with a mistake at its edge.
+
+use crate::mutants;
+use synod_node::{Context, Durable, Effect, Node, NodeId, RequestId, Stimulus, step};
+use synod_shardedstore::{
+    Checkpoint, Client, Message, Process, Record, Request, Response, Server, TextCommand, TextOutput, Texts,
+    Timer,
+};
+
+/// A node of the store, and the mutant that takes its steps, if one does.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Actor {
+    process: Process<Texts>,
+    mutant: Option<&'static str>,
+}
+
+impl Actor {
+    /// A node whose steps this mutant takes.
+    pub fn new(process: Process<Texts>, mutant: Option<&'static str>) -> Self {
+        Actor { process, mutant }
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Process<Texts> {
+        &self.process
+    }
+
+    /// The member of a group, if it is one.
+    pub fn server(&self) -> Option<&Server<Texts>> {
+        self.process.server()
+    }
+
+    /// The client, if it is one.
+    pub fn client(&self) -> Option<&Client<Texts>> {
+        self.process.client()
+    }
+
+    fn step(&mut self, stimulus: Stimulus<Process<Texts>>, ctx: &mut Context<Actor>) {
+        let process = &mut self.process;
+        let mutant = self.mutant.and_then(mutants::in_runs_of_shardedstore);
+        let run = |ctx: &mut Context<Process<Texts>>| match mutant {
+            Some(mutant) => mutant(process, stimulus, ctx),
+            None => step(process, stimulus, ctx),
+        };
+        ctx.within(run, |effect| match effect {
+            Effect::Send { to, message } => Effect::Send { to, message },
+            Effect::SendEarly { to, message } => Effect::SendEarly { to, message },
+            Effect::SetTimer { timer, after } => Effect::SetTimer { timer, after },
+            Effect::Persist(record) => Effect::Persist(record),
+            Effect::Checkpoint(checkpoint) => Effect::Checkpoint(checkpoint),
+            Effect::Compact(checkpoint) => Effect::Compact(checkpoint),
+            Effect::Reply { id, response } => Effect::Reply { id, response },
+        });
+    }
+}
+
+impl Node for Actor {
+    type Message = Message<Texts>;
+    type Timer = Timer;
+    type Record = Record<Texts>;
+    type Checkpoint = Checkpoint<Texts>;
+    type Request = Request<TextCommand>;
+    type Response = Response<TextOutput>;
+
+    fn on_start(&mut self, ctx: &mut Context<Self>) {
+        self.step(Stimulus::Start, ctx);
+    }
+
+    fn on_message(&mut self, from: NodeId, message: Message<Texts>, ctx: &mut Context<Self>) {
+        self.step(Stimulus::Message { from, message }, ctx);
+    }
+
+    fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
+        self.step(Stimulus::Timer(timer), ctx);
+    }
+
+    fn on_request(&mut self, id: RequestId, request: Request<TextCommand>, ctx: &mut Context<Self>) {
+        self.step(Stimulus::Request { id, request }, ctx);
+    }
+
+    fn on_recover(&mut self, durable: Durable<Self>, ctx: &mut Context<Self>) {
+        let Durable { checkpoint, records } = durable;
+        self.step(Stimulus::Recover(Durable { checkpoint, records }), ctx);
+    }
+
+    // Each step of the process asserts its own.
+}
