@@ -1,6 +1,5 @@
 //! The session table: what makes a request run exactly once. Part of the replicated state wherever there is one.
 
-use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::fmt;
 use synod_node::{NodeId, Rename};
@@ -102,8 +101,8 @@ impl<O> Session<O> {
 /// calls stay equal.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Sessions<O> {
-    /// In the order of their clients. Of the many tables of a sharded store most have one: it stands in the table itself.
-    sessions: SmallVec<[Session<O>; 1]>,
+    /// In the order of their clients. Of the many tables of a sharded store most have one or two.
+    sessions: Vec<Session<O>>,
     clock: u64,
     sessions_max: usize,
     results_max: usize,
@@ -117,7 +116,7 @@ impl<O: Clone> Sessions<O> {
     /// If a bound is zero.
     pub fn new(sessions_max: usize, results_max: usize) -> Self {
         assert!(sessions_max > 0 && results_max > 0, "a session table has room");
-        Sessions { sessions: SmallVec::new(), clock: 0, sessions_max, results_max }
+        Sessions { sessions: Vec::new(), clock: 0, sessions_max, results_max }
     }
 
     /// Where the session of `client` stands, or would.
@@ -163,6 +162,9 @@ impl<O: Clone> Sessions<O> {
             self.forget_oldest();
         }
         let place = self.place(client).unwrap_or_else(|place| {
+            if self.sessions.is_empty() {
+                self.sessions.reserve_exact(1);
+            }
             self.sessions.insert(place, Session { client, executed: 0, results: VecDeque::new(), used: 0 });
             place
         });

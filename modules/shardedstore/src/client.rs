@@ -132,7 +132,7 @@ impl<S: Sharded> Client<S> {
     }
 
     fn busy_lanes(&self) -> impl Iterator<Item = (SlotId, &Lane<S::Command>)> {
-        self.busy.iter().filter_map(|slot| self.lanes.get(*slot).map(|lane| (*slot, lane)))
+        self.busy.iter().filter_map(|slot| self.lanes.find(*slot).map(|lane| (*slot, lane)))
     }
 
     pub(crate) fn on_request(&mut self, id: RequestId, request: Request<S::Command>, ctx: &mut Ctx<S>) {
@@ -164,7 +164,7 @@ impl<S: Sharded> Client<S> {
     fn push(&mut self, id: RequestId, command: S::Command) -> SlotId {
         let home = S::slots(&command, self.slot_count).home();
         let life = self.life;
-        let lane = self.lanes.get_or_insert_with(home, || Lane {
+        let lane = self.lanes.find_or_insert_with(home, || Lane {
             window: Window::default(),
             life,
             lowest_before: 0,
@@ -196,7 +196,7 @@ impl<S: Sharded> Client<S> {
         let mut lots: BTreeMap<GroupId, Vec<Lot<S::Command>>> = BTreeMap::new();
         for slot in slots {
             let Some((group, is_on_its_way)) = self.route(slot) else { continue };
-            let Some(lane) = self.lanes.get_mut(slot) else { continue };
+            let Some(lane) = self.lanes.find_mut(slot) else { continue };
             let client = ClientId::new(self.me, lane.life);
             let acked_below = lane.window.lowest();
             while let Some((first, commands)) =
@@ -281,7 +281,7 @@ impl<S: Sharded> Client<S> {
     /// Sends everything again that has its home in one of these slots.
     fn send_again(&mut self, slots: &BTreeSet<SlotId>, ctx: &mut Ctx<S>) {
         for slot in slots {
-            if let Some(lane) = self.lanes.get_mut(*slot) {
+            if let Some(lane) = self.lanes.find_mut(*slot) {
                 lane.window.rewind();
             }
         }
@@ -292,7 +292,7 @@ impl<S: Sharded> Client<S> {
     fn on_results(&mut self, from: NodeId, lots: Vec<Results<S::Output>>, ctx: &mut Ctx<S>) {
         let mut slots = BTreeSet::new();
         for Results { slot, client, first, outputs } in lots {
-            let Some(lane) = self.lanes.get_mut(slot) else { continue };
+            let Some(lane) = self.lanes.find_mut(slot) else { continue };
             if client != ClientId::new(self.me, lane.life) {
                 continue;
             }
@@ -386,7 +386,7 @@ impl<S: Sharded> Client<S> {
         if self.configuration.as_ref().is_none_or(|known| !known.groups.contains_key(&group)) {
             self.masters.ask(None, ctx);
         }
-        if let Some(lane) = self.lanes.get_mut(slot) {
+        if let Some(lane) = self.lanes.find_mut(slot) {
             lane.window.rewind();
             self.submit(BTreeSet::from([slot]), ctx);
         }
@@ -421,7 +421,7 @@ impl<S: Sharded> Client<S> {
     }
 
     fn on_forgotten(&mut self, slot: SlotId, client: ClientId, ctx: &mut Ctx<S>) {
-        let Some(lane) = self.lanes.get_mut(slot) else { return };
+        let Some(lane) = self.lanes.find_mut(slot) else { return };
         if client != ClientId::new(self.me, lane.life) {
             return;
         }
@@ -461,7 +461,7 @@ impl<S: Sharded> Client<S> {
         self.is_retry_set = true;
         self.reads_before = self.reads_from;
         for slot in &self.busy {
-            if let Some(lane) = self.lanes.get_mut(*slot) {
+            if let Some(lane) = self.lanes.find_mut(*slot) {
                 lane.lowest_before = lane.window.lowest();
             }
         }

@@ -165,7 +165,7 @@ impl<S: Sharded> GroupState<S> {
 
     /// Where `slot` is.
     pub fn whereabouts(&self, slot: SlotId) -> Whereabouts {
-        if let Some(held) = self.held.get(slot) {
+        if let Some(held) = self.held.find(slot) {
             return match (held.status, self.leaving.get(&slot)) {
                 (SlotStatus::Frozen, Some(leaving)) => Whereabouts::SentTo(leaving.owner),
                 (status, _) => Whereabouts::Here(status),
@@ -199,12 +199,12 @@ impl<S: Sharded> GroupState<S> {
 
     /// What becomes of a client's command, if its home slot is here.
     pub(crate) fn admit(&self, name: RequestName) -> Admission<'_, S::Output> {
-        self.held.get(name.slot).map_or(Admission::Early, |held| held.sessions.admit(name.client, name.seq))
+        self.held.find(name.slot).map_or(Admission::Early, |held| held.sessions.admit(name.client, name.seq))
     }
 
     /// The last command of `client` that ran in `slot`, and whether anything is known of the client there.
     pub fn executed(&self, client: ClientId, slot: SlotId) -> (Seq, bool) {
-        let sessions = self.held.get(slot).map(|held| &held.sessions);
+        let sessions = self.held.find(slot).map(|held| &held.sessions);
         sessions.map_or((0, false), |sessions| (sessions.executed(client), sessions.knows(client)))
     }
 
@@ -229,7 +229,7 @@ impl<S: Sharded> GroupState<S> {
     }
 
     pub(crate) fn record(&mut self, name: RequestName, acked_below: Seq, output: S::Output) {
-        let held = self.held.get_mut(name.slot).expect("a command runs where its home slot is");
+        let held = self.held.find_mut(name.slot).expect("a command runs where its home slot is");
         Arc::make_mut(&mut held.sessions).record(name.client, name.seq, acked_below, output);
     }
 
@@ -270,7 +270,7 @@ impl<S: Sharded> GroupState<S> {
         for prepared in self.prepared.values() {
             let attempt = prepared.attempt;
             let is_locked = |slot: &SlotId| {
-                self.held.get(*slot).is_some_and(|held| held.status == SlotStatus::Locked(attempt))
+                self.held.find(*slot).is_some_and(|held| held.status == SlotStatus::Locked(attempt))
             };
             assert!(
                 prepared.slots.iter().all(is_locked),
@@ -348,5 +348,5 @@ impl<S: Sharded> GroupState<S> {
 
 /// Whether a slot is here and in nobody's hands.
 fn is_served<O>(held: &SlotTable<Held<O>>, slot: SlotId) -> bool {
-    held.get(slot).is_some_and(|held| held.status == SlotStatus::Served)
+    held.find(slot).is_some_and(|held| held.status == SlotStatus::Served)
 }

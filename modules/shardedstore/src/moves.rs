@@ -45,7 +45,7 @@ impl<S: Sharded> Server<S> {
         leading.located.clear();
         let is_new = std::mem::replace(&mut leading.number, number) != number;
         let state = state_of(&self.inner);
-        let status = |slot: &SlotId| state.held.get(*slot).map(|held| held.status);
+        let status = |slot: &SlotId| state.held.find(*slot).map(|held| held.status);
         let is_begun = |slot: &SlotId| {
             let known = leading.giving.get(slot).map(|(round, _)| *round);
             state.round_of(*slot).filter(|round| known.is_none_or(|known| known <= *round))
@@ -98,7 +98,7 @@ impl<S: Sharded> Server<S> {
         }
         let mut slots = Vec::new();
         for (slot, is_proposed) in leading.freezing.iter_mut().filter(|(_, is_proposed)| !**is_proposed) {
-            let status = state.held.get(*slot).map(|held| held.status);
+            let status = state.held.find(*slot).map(|held| held.status);
             if status == Some(SlotStatus::Served) && !leading.locking.contains_key(slot) {
                 *is_proposed = true;
                 slots.push(*slot);

@@ -18,15 +18,15 @@ impl<T> SlotTable<T> {
         self.entries.get_mut(usize::from(slot.number())).expect("the store has this slot")
     }
 
-    pub(crate) fn get(&self, slot: SlotId) -> Option<&T> {
+    pub(crate) fn find(&self, slot: SlotId) -> Option<&T> {
         self.entries.get(usize::from(slot.number()))?.as_ref()
     }
 
-    pub(crate) fn get_mut(&mut self, slot: SlotId) -> Option<&mut T> {
+    pub(crate) fn find_mut(&mut self, slot: SlotId) -> Option<&mut T> {
         self.entries.get_mut(usize::from(slot.number()))?.as_mut()
     }
 
-    pub(crate) fn get_or_insert_with(&mut self, slot: SlotId, new: impl FnOnce() -> T) -> &mut T {
+    pub(crate) fn find_or_insert_with(&mut self, slot: SlotId, new: impl FnOnce() -> T) -> &mut T {
         self.place(slot).get_or_insert_with(new)
     }
 
@@ -39,7 +39,7 @@ impl<T> SlotTable<T> {
     }
 
     pub(crate) fn contains(&self, slot: SlotId) -> bool {
-        self.get(slot).is_some()
+        self.find(slot).is_some()
     }
 
     /// The entries, in the order of their slots.

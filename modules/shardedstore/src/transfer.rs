@@ -93,7 +93,7 @@ impl<S: Sharded> GroupState<S> {
         for slot in slots {
             let is_current = self.is_in(number);
             if let Some(leaving) = self.leaving.get_mut(slot)
-                && let Some(held) = self.held.get_mut(*slot)
+                && let Some(held) = self.held.find_mut(*slot)
                 && held.status == SlotStatus::Served
                 && is_current
             {
@@ -112,7 +112,7 @@ impl<S: Sharded> GroupState<S> {
         (round, position): Reached,
         bytes_max: usize,
     ) -> Option<Chunk<S>> {
-        let (leaving, held) = (self.leaving.get(&slot)?, self.held.get(slot)?);
+        let (leaving, held) = (self.leaving.get(&slot)?, self.held.find(slot)?);
         let Round { earlier, later, .. } = leaving.round.as_ref().filter(|known| known.number == round)?;
         let (fragment, next) = self.store.difference(earlier.as_ref(), later, position, bytes_max);
         let is_last = next.is_none() && held.status == SlotStatus::Frozen;
@@ -154,7 +154,7 @@ impl<S: Sharded> GroupState<S> {
     pub(crate) fn release(&mut self, number: ConfigurationNumber, slots: &[SlotId]) -> Stepped<S::Output> {
         let mut news = Stepped::Known;
         for slot in slots {
-            let is_frozen = self.held.get(*slot).is_some_and(|held| held.status == SlotStatus::Frozen);
+            let is_frozen = self.held.find(*slot).is_some_and(|held| held.status == SlotStatus::Frozen);
             if is_frozen && self.is_in(number) {
                 self.held.remove(*slot);
                 self.leaving.remove(slot);

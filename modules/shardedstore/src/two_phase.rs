@@ -55,7 +55,7 @@ impl<S: Sharded> GroupState<S> {
 
     /// Whether a slot is here, perhaps locked.
     pub(crate) fn has(&self, slot: SlotId) -> bool {
-        self.held.get(slot).is_some_and(|held| held.status != SlotStatus::Frozen)
+        self.held.find(slot).is_some_and(|held| held.status != SlotStatus::Frozen)
     }
 
     pub(crate) fn prepare(&mut self, attempt: Attempt, slots: &[SlotId]) -> Stepped<S::Output> {
@@ -212,7 +212,7 @@ impl<S: Sharded> GroupState<S> {
     }
 
     fn set_status(&mut self, slot: SlotId, status: SlotStatus) {
-        let held = self.held.get_mut(slot).expect("only what is here is locked, and what is locked stays");
+        let held = self.held.find_mut(slot).expect("only what is here is locked, and what is locked stays");
         held.status = status;
     }
 }
