@@ -58,6 +58,8 @@ def wait_until(check, what, seconds=30):
 class System:
     """Processes in a temporary directory, ended and removed with it."""
 
+    pipeline = 1
+
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="synod-compare-"))
         self.processes = []
@@ -89,8 +91,9 @@ class System:
                 process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def load_by_synod(self, port, operation, clients, seconds, pipeline=1):
-        command = [SYNOD, "bench", "-p", port, "-c", clients, "--seconds", seconds, "-d", VALUE_BYTES, "-P", pipeline]
+    def load_by_synod(self, port, operation, clients, seconds, pipeline=None):
+        command = [SYNOD, "bench", "-p", port, "-c", clients, "--seconds", seconds, "-d", VALUE_BYTES]
+        command += ["-P", pipeline or self.pipeline]
         command += ["-k", KEYS, "-t", operation, "--json"] + ([] if operation == "get" else ["--no-fill"])
         report = json.loads(subprocess.check_output([str(part) for part in command]))[0]
         latency = report["latency_ms"]
@@ -215,17 +218,23 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--clients", default="64,256")
+    parser.add_argument("--systems", default="synod,etcd,redis", help="which of them; synod is one")
+    parser.add_argument("--pipeline", type=int, default=1, help="requests under way on a connection; not for etcd")
     arguments = parser.parse_args()
-    for program in ("etcd", "redis-server"):
+    systems = [{"synod": Synod, "etcd": Etcd, "redis": Redis}[name] for name in arguments.systems.split(",")]
+    System.pipeline = arguments.pipeline
+    programs = {Etcd: "etcd", Redis: "redis-server"}
+    for program in [programs[kind] for kind in systems if kind in programs]:
         if shutil.which(program) is None:
             sys.exit(f"compare: {program} is missing; install etcd-server and redis-server")
     if not SYNOD.exists():
         sys.exit("compare: build first: cargo build --release")
-    build = ["cargo", "build", "--release", "--quiet", "--manifest-path", str(ROOT / "bench/etcd-load/Cargo.toml")]
-    subprocess.check_call(build, env={**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target/bench")})
+    if Etcd in systems:
+        build = ["cargo", "build", "--release", "--quiet", "--manifest-path", str(ROOT / "bench/etcd-load/Cargo.toml")]
+        subprocess.check_call(build, env={**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target/bench")})
 
-    systems = [Synod, Etcd, Redis]
-    print(f"{os.cpu_count()} cores, {VALUE_BYTES}-byte values, {KEYS} keys, {arguments.rounds} rounds of {arguments.seconds} s")
+    shape = f"{os.cpu_count()} cores, {VALUE_BYTES}-byte values, {KEYS} keys, {arguments.pipeline} in flight a connection"
+    print(f"{shape}, {arguments.rounds} rounds of {arguments.seconds} s")
     head = f"{'op':<4} {'clients':>7}  {'system':<9} {'op/s (least to most)':>26} {'p50 ms':>8} {'p99 ms':>8}"
     print(head + f" {'CPU µs/op':>10} {'load µs/op':>10} {'errors':>6}")
     for operation in ("set", "get"):
@@ -245,7 +254,7 @@ def main():
                     f" {m['cpu']:>10.1f} {m['own']:>10.1f} {sum(of['errors']):>6.0f}",
                     flush=True,
                 )
-            for other in (Etcd, Redis):
+            for other in systems[1:]:
                 ratio = middle[Synod]["rate"] / middle[other]["rate"]
                 print(f"{'':<12}  synod has {ratio:.2f} times the rate of {other.name}", flush=True)
 
