@@ -10,8 +10,9 @@
 //! new owner:  coming ----------Take … Take … Take--> held
 //! ```
 //!
-//! each arrow an entry of that group's log (`transfer.rs` has them). The new owner has every part of a slot only after the old one froze it, and
-//! the old one forgets it only after the new one has it: so at no moment do two serve it, and at every moment one has it.
+//! each arrow an entry of that group's log (`transfer.rs` has them). The new owner has every part of a slot only after the
+//! old one froze it, and the old one forgets it only after the new one has it: so at no moment do two serve it, and at every
+//! moment one has it.
 
 use crate::slot_table::SlotTable;
 use crate::transfer::{Coming, Leaving};

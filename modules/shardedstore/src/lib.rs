@@ -23,9 +23,10 @@
 //! in each slot, and whoever has the slot knows which of them ran; no other memory is needed, and none is left behind. A
 //! command over several slots is numbered in its lowest one, its home.
 //!
-//! **Moving** (`group_state.rs`, `moves.rs`). The old owner serves a slot up to the log entry that freezes it, and the new
-//! owner from the entry that brings its last part. Few slots are frozen at a time, and only for a group that said that it is
-//! ready; so a slot is away for as long as its own parts are on their way, whatever else moves.
+//! **Moving** (`transfer.rs`, `moves.rs`). The old owner serves a slot up to the log entry that freezes it, and the new
+//! owner from the entry that brings its last part. A slot that holds much is copied while it is served, and what is written
+//! meanwhile follows in rounds, until the rest is short. Few slots are on their way at a time, and only to a group that said
+//! that it is ready; so a slot is away for as long as its own last parts are on their way, whatever else moves.
 //!
 //! **Transactions** (`two_phase.rs`, `coordinator.rs`). Two-phase commit between logs. Locks are taken group by group in the
 //! order of the groups' names, so no two transactions wait for each other, and none is aborted to let another pass. Nobody
@@ -45,8 +46,8 @@
 //! smallest (1,101 slots and 975), and has a run for nearly every slot.
 //!
 //! # What is left out
-//! Sending a slot while it is written, with the difference at the end. More or fewer members of a group than it joined with,
-//! and members that come back to it. Weights of groups. Merging of runs across moves: many moves of single slots make many runs, until groups change.
+//! More or fewer members of a group than it joined with, and members that come back to it. Weights of groups. Merging of
+//! runs across moves: many moves of single slots make many runs, until groups change.
 //!
 //! Read more: Gray, "Notes on data base operating systems" (1978), for two-phase commit; Gray and Lamport, "Consensus on
 //! transaction commit" (2006); Corbett et al., "Spanner" (2012), sections 2 and 4, for groups that commit together; Havender,

@@ -109,9 +109,9 @@ fn locks_outlive_crashes(desk: &mut Desk<'_>) -> Staged {
     let way = with_timers_of(only(sound(2, 1), &bench, &[N21]), &bench, &[N21]);
     let asked = bench.must_reach("group 2 asks", &decided, way.calm().goal(inquires()))?;
     let near = only(rest(), &bench, &[C2, MASTER, member(1), member(2)]);
-    bench.explore("every way of the reader", &asked, without_timers(near, &bench).states(BUDGET / 4))?;
+    bench.explore("every way of the reader", &asked, without_timers(near, &bench).states(BUDGET / 2))?;
     let asking = with_timers_of(rest(), &bench, &[member(2)]);
-    bench.explore("every way since the decision", &decided, asking.states(BUDGET / 4))?;
+    bench.explore("every way since the decision", &decided, asking.states(BUDGET / 2))?;
     // Group 2's server crashes, and leads again.
     let way = only(sound(2, 1), &bench, &[MASTER]).goal(Property::is_down(N21));
     let state = bench.must_reach("server 21 crashes", &locked, way)?;
@@ -120,10 +120,10 @@ fn locks_outlive_crashes(desk: &mut Desk<'_>) -> Staged {
     let way = only(sound(2, 1), &bench, &[N21]).calm().goal(leads(2));
     let restarted = bench.must_reach("server 21 leads again", &state, way)?;
     let still = without_timers(rest(), &bench);
-    bench.explore("every way since the crash, without timers", &restarted, still.states(BUDGET / 2))?;
+    bench.explore("every way since the crash, without timers", &restarted, still.states(BUDGET))?;
     let near = with_timers_of(rest(), &bench, &[member(1), member(2), C1]);
-    bench.explore("every way since then", &locked, near.states(BUDGET / 2))?;
-    bench.explore("every way", &moved, rest().states(BUDGET / 2))
+    bench.explore("every way since then", &locked, near.states(BUDGET))?;
+    bench.explore("every way", &moved, rest().states(BUDGET))
 }
 
 /// Client 2 read from the former owner before, and asks it again when client 1 has written at the new one.
