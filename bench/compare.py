@@ -109,7 +109,10 @@ class System:
 
 class Synod(System):
     name = "synod x3"
-    groups = 1
+
+    def __init__(self, groups=1):
+        super().__init__()
+        self.groups = groups
 
     def start(self):
         ports = free_ports(9)

@@ -21,10 +21,6 @@ GROUPS = (1, 2, 4)
 LOADS = (("set", 256, 1), ("get", 256, 1), ("set", 64, 16), ("get", 64, 16))
 
 
-def of(groups):
-    return type("Grouped", (Synod,), {"groups": groups, "name": f"{groups} groups"})
-
-
 def measure(system, operation, clients, pipeline, seconds):
     before = system.cpu_seconds()
     ports = ",".join(str(port) for port in system.ports)
@@ -43,7 +39,7 @@ def main():
     found = {}
     for _ in range(arguments.rounds):
         for groups in GROUPS:
-            with of(groups)() as system:
+            with Synod(groups) as system:
                 # Every group has a leader, and the nodes know it.
                 time.sleep(2)
                 for load in LOADS:

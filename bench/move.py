@@ -172,7 +172,7 @@ def has_moved(system, number):
     statuses = [system.status(node) for node in range(3)]
     groups = [group for status in statuses for group in status["groups"] if group["role"] == "leader"]
     is_done = lambda group: (group["configuration"] or 0) >= number and group["leaving"] + group["coming"] == 0
-    return True if len(groups) == Grouped.groups and all(is_done(group) for group in groups) else None
+    return True if len(groups) == system.groups and all(is_done(group) for group in groups) else None
 
 
 def report(arguments, filled, others, slots, moments):
@@ -210,11 +210,6 @@ def excess(stays, at, took):
     return max(0, took - max(overlapping, default=0))
 
 
-class Grouped(Synod):
-    name = "synod x3"
-    groups = 3
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mebibytes", type=int, default=1024)
@@ -222,7 +217,7 @@ def main():
     arguments = parser.parse_args()
     if not SYNOD.exists():
         sys.exit("move: build first: cargo build --release")
-    with Grouped() as system:
+    with Synod(groups=3) as system:
         time.sleep(2)
         asyncio.run(play(system, arguments))
 

@@ -289,7 +289,7 @@ impl Wire for Fragment {
         let mut sessions = Vec::new();
         for _ in 0..input.length(2)? {
             let slot = SlotId::decode(input)?;
-            let known = if bool::decode(input)? { Some(Arc::new(Sessions::decode(input)?)) } else { None };
+            let known = Option::<Sessions<Reply>>::decode(input)?.map(Arc::new);
             sessions.push((slot, known));
         }
         Ok(Part { clock_ms, version, keys, sessions }.into())
@@ -310,7 +310,7 @@ impl Wire for SlotView {
         let (slot, keys) = <(SlotId, Vec<(Arc<[u8]>, Entry)>)>::decode(input)?;
         let keys: SlotMap =
             keys.into_iter().map(|(key, entry)| (Key::new(&Probe::new(&key)), entry)).collect();
-        let sessions = if bool::decode(input)? { Some(Arc::new(Sessions::decode(input)?)) } else { None };
+        let sessions = Option::<Sessions<Reply>>::decode(input)?.map(Arc::new);
         Ok(SlotView { slot, keys: (!keys.is_empty()).then(|| Arc::new(keys)), sessions })
     }
 }

@@ -67,14 +67,17 @@ impl Space {
 
     /// The keys of a slot, or `None` if there are none.
     pub(crate) fn slot(&self, slot: SlotId) -> Option<&SlotMap> {
-        let number = usize::from(slot.number());
-        self.chunks[number / CHUNK_SLOTS].slots[number % CHUNK_SLOTS].as_deref()
+        self.shared(slot).as_deref()
     }
 
     /// The keys of a slot as they are now, whatever is written later.
     pub(crate) fn share_slot(&self, slot: SlotId) -> Option<Arc<SlotMap>> {
+        self.shared(slot).clone()
+    }
+
+    fn shared(&self, slot: SlotId) -> &Option<Arc<SlotMap>> {
         let number = usize::from(slot.number());
-        self.chunks[number / CHUNK_SLOTS].slots[number % CHUNK_SLOTS].clone()
+        &self.chunks[number / CHUNK_SLOTS].slots[number % CHUNK_SLOTS]
     }
 
     /// What is stored under a key, expired or not.

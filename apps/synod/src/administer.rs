@@ -1,6 +1,6 @@
-//! `synod group`, `synod member`, `synod slot`, `synod rebalance`, `synod config`: sends a node what an operator wants, as the command
-//! `SYNOD` over its port for clients, and shows how slots go where they belong now. Clients go on meanwhile; whoever stops
-//! looking stops nothing.
+//! `synod group`, `synod member`, `synod slot`, `synod rebalance`, `synod config`: sends a node what an operator wants, as the
+//! command `SYNOD` over its port for clients, and shows how slots go where they belong now. Clients go on meanwhile; whoever
+//! stops looking stops nothing.
 
 use crate::cli::{Change, ConfigCommand, GroupCommand, MemberCommand, SlotCommand, Target, usage_error};
 use crate::config::{Config, PASSWORD_VARIABLE};
@@ -208,13 +208,17 @@ pub fn missing(said: &[NodeStatus], number: u64) -> Option<usize> {
     Some(if missing == 0 && !groups.values().all(|status| is_settled(status)) { 1 } else { missing })
 }
 
+/// What the nodes say that answer.
+fn said(places: &Places) -> Vec<NodeStatus> {
+    places.operators.iter().filter_map(|address| status::ask(*address).ok()).collect()
+}
+
 /// Shows how slots move until they are where the configuration has them.
 fn watch(places: &Places, number: u64) -> ExitCode {
     interrupt::listen();
     let mut bar: Option<ProgressBar> = None;
     while !interrupt::is_wanted() {
-        let said: Vec<NodeStatus> =
-            places.operators.iter().filter_map(|address| status::ask(*address).ok()).collect();
+        let said = said(places);
         match missing(&said, number) {
             Some(0) => {
                 if let Some(bar) = &bar {
@@ -248,8 +252,7 @@ fn watch_member(places: &Places, group: &str, node: u32) -> ExitCode {
     interrupt::listen();
     let mut told = String::new();
     while !interrupt::is_wanted() {
-        let said: Vec<NodeStatus> =
-            places.operators.iter().filter_map(|address| status::ask(*address).ok()).collect();
+        let said = said(places);
         let role = role_of(&said, group, node);
         if role.as_ref().is_some_and(|role| ["follower", "candidate", "leader"].contains(&role.as_str())) {
             println!("Node {node} has caught up, and counts.");

@@ -395,14 +395,15 @@ impl<S: Sharded> Client<S> {
 
     fn on_not_leader(&mut self, from: NodeId, group: GroupId, leader: Option<NodeId>, ctx: &mut Ctx<S>) {
         // A member that replaced another, of which no configuration that is known here tells.
-        let is_news = match (leader, self.addresses.get_mut(&group)) {
-            (Some(leader), Some(known)) if known.contains(&from) && !known.contains(&leader) => {
-                mark!("shardedstore.leader_of_a_later_configuration");
-                known.push(leader);
-                true
-            }
-            (Some(_) | None, Some(_) | None) => false,
-        };
+        let mut is_news = false;
+        if let (Some(leader), Some(known)) = (leader, self.addresses.get_mut(&group))
+            && known.contains(&from)
+            && !known.contains(&leader)
+        {
+            mark!("shardedstore.leader_of_a_later_configuration");
+            known.push(leader);
+            is_news = true;
+        }
         if !is_news && self.leaders.get(&group) != Some(&from) {
             return;
         }

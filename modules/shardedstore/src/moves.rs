@@ -186,15 +186,13 @@ impl<S: Sharded> Server<S> {
         let is_over = current.is_some_and(|current| current > number);
         let proposed = self.leading.as_ref().map(|leading| &leading.proposed);
         let is_taken = |chunk: &Chunk<S>| {
-            proposed.is_some_and(|proposed| {
-                proposed.contains(&Asked::Take(chunk.slot, (chunk.round, chunk.position)))
-            })
+            proposed.is_some_and(|proposed| proposed.contains(&Asked::Take(chunk.slot, chunk.reached())))
         };
         let (mut known, mut wanted, mut givers) = (Vec::new(), Vec::new(), Vec::new());
         for chunk in chunks {
             match state.coming.get(&chunk.slot).filter(|_| !is_over) {
                 None => known.push((chunk.slot, None)),
-                Some(coming) if coming.wanted == (chunk.round, chunk.position) => {
+                Some(coming) if coming.wanted == chunk.reached() => {
                     givers.push((chunk.slot, from));
                     wanted.extend((!is_taken(&chunk)).then_some(chunk));
                 }
@@ -203,9 +201,7 @@ impl<S: Sharded> Server<S> {
         }
         if let Some(leading) = &mut self.leading {
             leading.givers.extend(givers);
-            leading
-                .proposed
-                .extend(wanted.iter().map(|chunk| Asked::Take(chunk.slot, (chunk.round, chunk.position))));
+            leading.proposed.extend(wanted.iter().map(|chunk| Asked::Take(chunk.slot, chunk.reached())));
         }
         if !known.is_empty() {
             ctx.send(from, Message::Taken { number, slots: known });

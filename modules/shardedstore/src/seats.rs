@@ -29,8 +29,6 @@ pub(crate) enum Standing {
 pub struct Seats {
     /// In the order of the seats' names: the homes of each, the first of which gave it its name, and the last of which has it.
     homes: Vec<Vec<NodeId>>,
-    /// How often a seat got another home.
-    replaced: u64,
 }
 
 impl Seats {
@@ -46,8 +44,7 @@ impl Seats {
     /// The seats whose homes these are, seat by seat and from the first to the newest; `None` if one has none.
     pub fn of_homes(homes: Vec<Vec<NodeId>>) -> Option<Seats> {
         let is_played = !homes.is_empty() && homes.iter().all(|homes| !homes.is_empty());
-        let replaced = homes.iter().map(|homes| homes.len().saturating_sub(1) as u64).sum();
-        is_played.then_some(Seats { homes, replaced })
+        is_played.then_some(Seats { homes })
     }
 
     /// The homes of each seat, from the first to the newest, in the order of the seats' names.
@@ -71,20 +68,19 @@ impl Seats {
     /// The group's members in the next configuration that it is in.
     pub(crate) fn take(&mut self, members: &[NodeId]) {
         if self.homes.len() != members.len() {
-            *self = Seats { homes: members.iter().map(|member| vec![*member]).collect(), replaced: 0 };
+            self.homes = members.iter().map(|member| vec![*member]).collect();
             return;
         }
         for (homes, member) in self.homes.iter_mut().zip(members) {
             if homes.last() != Some(member) {
                 homes.push(*member);
-                self.replaced += 1;
             }
         }
     }
 
     /// How often a seat got another home, in all.
     pub(crate) fn replaced(&self) -> u64 {
-        self.replaced
+        self.homes.iter().map(|homes| homes.len() as u64 - 1).sum()
     }
 
     /// The seats' names.
@@ -148,7 +144,7 @@ pub(crate) fn life(replacement: u64) -> u64 {
 impl Wire for Seats {
     fn encode(&self, out: &mut Vec<u8>) {
         self.homes.encode(out);
-        self.replaced.encode(out);
+        self.replaced().encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -156,7 +152,11 @@ impl Wire for Seats {
         if homes.iter().any(Vec::is_empty) {
             return Err(Malformed("a seat that nobody ever had"));
         }
-        Ok(Seats { homes, replaced: u64::decode(input)? })
+        let seats = Seats { homes };
+        if u64::decode(input)? != seats.replaced() {
+            return Err(Malformed("seats that were replaced more or less often"));
+        }
+        Ok(seats)
     }
 }
 

@@ -195,6 +195,11 @@ impl<S: Sharded> Step<S> {
 }
 
 impl<S: Sharded> Chunk<S> {
+    /// How far the slot must have come for this part to be the next.
+    pub(crate) fn reached(&self) -> Reached {
+        (self.round, self.position)
+    }
+
     /// About how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
         let results =

@@ -127,7 +127,7 @@ impl<S: Sharded> GroupState<S> {
         let mut news = Stepped::Known;
         for chunk in chunks {
             let Some(coming) = self.coming.get_mut(&chunk.slot) else { continue };
-            if coming.wanted != (chunk.round, chunk.position) {
+            if coming.wanted != chunk.reached() {
                 continue;
             }
             news = Stepped::Moved;

@@ -1,7 +1,7 @@
 //! Mistakes in `shardedstore` that show when members are replaced. Runs find them, in which all takes its time: the searches
 //! of the module have no groups of this size.
 
-use super::shardedstore::heard;
+use super::shardedstore::{heard, mutant};
 use crate::searches::shards::Node;
 use synod_node::{Context, NodeId, Stimulus, step};
 use synod_paxos::Message as Paxos;
@@ -11,10 +11,6 @@ use synod_testkit::Mutant;
 type Inner = Paxos<GroupState<Texts>>;
 type Ctx = Context<Node>;
 type Lie = fn(&mut Node, Stimulus<Node>, &mut Ctx);
-
-const fn mutant(name: &'static str, what: &'static str, caught_by: &'static str) -> Mutant {
-    Mutant { module: "shardedstore", name, what, caught_by }
-}
 
 /// What can be wrong with it, and which scenario shows it.
 pub const MUTANTS: &[Mutant] = &[

@@ -16,7 +16,7 @@ use synod_testkit::Mutant;
 type Said = Message<Texts>;
 type Ctx = Context<Node>;
 
-const fn mutant(name: &'static str, what: &'static str, caught_by: &'static str) -> Mutant {
+pub(super) const fn mutant(name: &'static str, what: &'static str, caught_by: &'static str) -> Mutant {
     Mutant { module: "shardedstore", name, what, caught_by }
 }
 

@@ -112,6 +112,14 @@ fn leader(store: &mut Store, group: u32) -> Result<NodeId, synod_simulator::Fail
     of(&store.sim).ok_or_else(|| store.sim.failure("nobody leads"))
 }
 
+/// After `settle_ms` the clients are served: in the next `watched_ms` none waits longer than `wait_ms_max`.
+fn serves_again(store: &mut Store, settle_ms: u64, (watched_ms, wait_ms_max): (u64, u64)) -> Step {
+    store.run_ms(settle_ms)?;
+    store.sim.take_wait_us_max();
+    store.run_ms(watched_ms)?;
+    store.waited_at_most(wait_ms_max)
+}
+
 /// Another one takes the seat of `old`; the change is made, and the new member runs.
 fn take_seat(store: &mut Store, group: u32, (old, new): (NodeId, NodeId)) -> Step {
     store.change(vec![replace(group, old, new)])?;
@@ -142,10 +150,7 @@ fn under_load(stage: &Stage, mutant: Option<&'static str>) -> Shown {
         store.run_ms(500)?;
         // Now it counts.
         store.sim.crash(members[1])?;
-        store.run_ms(3_000)?;
-        store.sim.take_wait_us_max();
-        store.run_ms(1_000)?;
-        store.waited_at_most(3_000)?;
+        serves_again(store, 3_000, (1_000, 3_000))?;
         store.sim.restart(members[1])?;
         if store.sim.world().is_running(members[0]) {
             await_retired(store, members[0], 5_000)?;
@@ -178,10 +183,7 @@ fn cut_off(stage: &Stage, mutant: Option<&'static str>) -> Shown {
         store.sim.network().heal();
         store.sim.restart(other)?;
         await_retired(store, old, 3_000)?;
-        store.run_ms(2_000)?;
-        store.sim.take_wait_us_max();
-        store.run_ms(1_000)?;
-        store.waited_at_most(3_000)
+        serves_again(store, 2_000, (1_000, 3_000))
     })
 }
 
@@ -206,10 +208,7 @@ fn others_crash(stage: &Stage, mutant: Option<&'static str>) -> Shown {
         }
         await_in(store, new, 20_000)?;
         await_retired(store, old, 10_000)?;
-        store.run_ms(2_000)?;
-        store.sim.take_wait_us_max();
-        store.run_ms(1_000)?;
-        store.waited_at_most(3_000)
+        serves_again(store, 2_000, (1_000, 3_000))
     })
 }
 
@@ -237,10 +236,7 @@ fn one_by_one(stage: &Stage, mutant: Option<&'static str>) -> Shown {
             await_retired(store, *member, 5_000)?;
         }
         store.sim.crash(members[2])?;
-        store.run_ms(3_000)?;
-        store.sim.take_wait_us_max();
-        store.run_ms(1_000)?;
-        store.waited_at_most(3_000)
+        serves_again(store, 3_000, (1_000, 3_000))
     })
 }
 
@@ -263,10 +259,7 @@ fn all_in_turn(stage: &Stage, mutant: Option<&'static str>) -> Shown {
             // It is gone for good.
             store.sim.crash(old)?;
         }
-        store.run_ms(3_000)?;
-        store.sim.take_wait_us_max();
-        store.run_ms(2_000)?;
-        store.waited_at_most(4_000)
+        serves_again(store, 3_000, (2_000, 4_000))
     })
 }
 
@@ -360,10 +353,7 @@ fn two_of_five(stage: &Stage, mutant: Option<&'static str>) -> Shown {
         for id in away {
             await_retired(store, *id, 5_000)?;
         }
-        store.run_ms(2_000)?;
-        store.sim.take_wait_us_max();
-        store.run_ms(1_000)?;
-        store.waited_at_most(3_000)
+        serves_again(store, 2_000, (1_000, 3_000))
     })
 }
 

@@ -68,11 +68,11 @@ impl Session {
         operation: &Operation<'_>,
         environment: &Environment<'_>,
     ) -> Option<Reply> {
-        let looks_at_ms = self.looks_at_ms.filter(|at_ms| *at_ms <= environment.now_ms)?;
+        self.looks_at_ms.filter(|at_ms| *at_ms <= environment.now_ms)?;
         let mut slots = BTreeSet::new();
         operation.for_each_key(&mut |key| _ = slots.insert(SlotId::of(key)));
         let slot = slots.pop_first().filter(|_| slots.is_empty())?.number();
-        self.looks_at_ms = Some(looks_at_ms.max(environment.now_ms) + LOOK_PAUSE_MS);
+        self.looks_at_ms = Some(environment.now_ms + LOOK_PAUSE_MS);
         let cluster = environment.facts.cluster();
         let leader = cluster.runs.iter().find(|run| (run.first..=run.last).contains(&slot))?.leader?;
         let node = cluster.nodes.get(leader).filter(|node| node.is_connected && leader != cluster.myself)?;

@@ -4,28 +4,10 @@ use super::{Fields, tag};
 use crate::group_state::{Held, Prepared, Transaction};
 use crate::slot_table::SlotTable;
 use crate::transfer::{Coming, Leaving, Round};
-use crate::{Attempt, Configuration, GroupId, GroupState, RequestName, Seats, Sharded, SlotId, SlotStatus};
-use std::collections::BTreeMap;
+use crate::{Attempt, Configuration, GroupId, GroupState, Sharded, SlotId, SlotStatus};
 use std::sync::Arc;
 use synod_clientserver::Sessions;
-use synod_node::NodeId;
 use synod_stdx::{Malformed, Reader, Wire, put_varint};
-
-fn encode_map<K: Wire, V>(map: &BTreeMap<K, V>, out: &mut Vec<u8>, mut encode: impl FnMut(&V, &mut Vec<u8>)) {
-    put_varint(out, map.len() as u64);
-    for (key, value) in map {
-        key.encode(out);
-        encode(value, out);
-    }
-}
-
-fn decode_map<K: Wire + Ord, V>(
-    input: &mut Reader<'_>,
-    mut decode: impl FnMut(&mut Reader<'_>) -> Result<V, Malformed>,
-) -> Result<BTreeMap<K, V>, Malformed> {
-    let count = input.length(1)?;
-    (0..count).map(|_| Ok((K::decode(input)?, decode(input)?))).collect()
-}
 
 impl Wire for SlotStatus {
     fn encode(&self, out: &mut Vec<u8>) {
@@ -67,6 +49,41 @@ impl<V: Wire> Wire for Leaving<V> {
     }
 }
 
+impl Wire for Coming {
+    fn encode(&self, out: &mut Vec<u8>) {
+        Fields(out).and(&self.from).and(&self.wanted);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (from, wanted) = Wire::decode(input)?;
+        Ok(Coming { from, wanted })
+    }
+}
+
+impl<S: Sharded<Command: Wire, Fragment: Wire>> Wire for Transaction<S> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        Fields(out).and(&self.acked_below).and(&self.attempt).and(&self.command);
+        self.committed.is_some().encode(out);
+        self.committed.iter().for_each(|left| left.encode(out));
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (acked_below, attempt, command) = Wire::decode(input)?;
+        Ok(Transaction { acked_below, attempt, command, committed: Option::decode(input)? })
+    }
+}
+
+impl Wire for Prepared {
+    fn encode(&self, out: &mut Vec<u8>) {
+        Fields(out).and(&self.attempt).and(&self.lock).and(&self.slots);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (attempt, lock, slots) = Wire::decode(input)?;
+        Ok(Prepared { attempt, lock, slots })
+    }
+}
+
 impl<S> Wire for GroupState<S>
 where
     S: Sharded<Command: Wire, Output: Wire, Fragment: Wire, View: Wire> + Wire,
@@ -81,24 +98,8 @@ where
         for (slot, held) in held.iter() {
             Fields(out).and(&slot).and(&held.status).and(&*held.sessions);
         }
-        encode_map(leaving, out, Wire::encode);
-        encode_map(coming, out, |coming, out| {
-            Fields(out).and(&coming.from).and(&coming.wanted);
-        });
-        encode_map(&self.transactions, out, |open, out| {
-            Fields(out).and(&open.acked_below).and(&open.attempt).and(&open.command);
-            open.committed.is_some().encode(out);
-            if let Some(left) = &open.committed {
-                encode_map(left, out, Wire::encode);
-            }
-        });
-        encode_map(&self.prepared, out, |prepared, out| {
-            Fields(out).and(&prepared.attempt).and(&prepared.lock).and(&prepared.slots);
-        });
-        Fields(out).and(&self.attempts).and(&self.locks);
-        encode_map(&self.addresses, out, Wire::encode);
-        self.seats.encode(out);
-        store.encode(out);
+        Fields(out).and(leaving).and(coming).and(&self.transactions).and(&self.prepared);
+        Fields(out).and(&self.attempts).and(&self.locks).and(&self.addresses).and(&self.seats).and(store);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -113,27 +114,10 @@ where
             }
             held.insert(slot, Held { status, sessions: Arc::new(Sessions::decode(input)?) });
         }
-        let leaving = decode_map(input, Leaving::decode)?;
-        let coming = decode_map(input, |input| {
-            let (from, wanted) = <(GroupId, (u32, u64))>::decode(input)?;
-            Ok(Coming { from, wanted })
-        })?;
-        let transactions = decode_map::<RequestName, _>(input, |input| {
-            let (acked_below, attempt) = <(u64, Attempt)>::decode(input)?;
-            let command = S::Command::decode(input)?;
-            let committed = match bool::decode(input)? {
-                false => None,
-                true => Some(decode_map(input, <(u64, S::Fragment)>::decode)?),
-            };
-            Ok(Transaction { acked_below, command, attempt, committed })
-        })?;
-        let prepared = decode_map(input, |input| {
-            let (attempt, lock, slots) = <(Attempt, u64, Vec<SlotId>)>::decode(input)?;
-            Ok(Prepared { attempt, lock, slots })
-        })?;
-        let (attempts, locks) = <(u64, u64)>::decode(input)?;
-        let addresses = decode_map(input, Vec::<NodeId>::decode)?;
-        let seats = Seats::decode(input)?;
+        let (leaving, coming) = Wire::decode(input)?;
+        let (transactions, prepared) = Wire::decode(input)?;
+        let (attempts, locks) = Wire::decode(input)?;
+        let (addresses, seats) = Wire::decode(input)?;
         Ok(GroupState {
             group,
             slot_count,
