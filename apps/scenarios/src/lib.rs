@@ -8,6 +8,7 @@ mod asks;
 pub mod clientserver;
 pub mod kv;
 pub mod mutants;
+pub mod opened;
 pub mod paxos;
 pub mod pingpong;
 pub mod primarybackup;

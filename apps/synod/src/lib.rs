@@ -9,12 +9,14 @@
 //! * [`status`]: what the nodes say of themselves.
 //! * [`demo`]: a protocol at work on this machine.
 //! * [`modules`]: the modules' scenarios and recorded histories.
+//! * [`debug`]: the visual debugger.
 //! * [`cli`]: the command line.
 
 pub mod administer;
 pub mod bench;
 pub mod cli;
 pub mod config;
+pub mod debug;
 pub mod demo;
 mod interrupt;
 pub mod modules;

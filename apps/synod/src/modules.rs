@@ -65,20 +65,29 @@ pub fn chosen<T: Copy>(
     all: Vec<T>,
     names: fn(&T) -> (&'static str, &'static str, &'static str),
 ) -> Result<Vec<T>, String> {
-    if let Some(module) = &arguments.module
-        && !MODULES.contains(&module.as_str())
+    named((arguments.module.as_deref(), arguments.test.as_deref()), all, names)
+}
+
+/// Those of `all` of this module and of this number or name, if any are told.
+pub fn named<T: Copy>(
+    (module, test): (Option<&str>, Option<&str>),
+    all: Vec<T>,
+    names: fn(&T) -> (&'static str, &'static str, &'static str),
+) -> Result<Vec<T>, String> {
+    if let Some(module) = module
+        && !MODULES.contains(&module)
     {
         return Err(format!("--module {module}: no such module; there are {}", MODULES.join(", ")));
     }
-    let is_of_module = |one: &T| arguments.module.as_ref().is_none_or(|module| names(one).0 == module);
+    let is_of_module = |one: &T| module.is_none_or(|module| names(one).0 == module);
     let all: Vec<T> = all.into_iter().filter(is_of_module).collect();
-    let Some(wanted) = &arguments.test else { return Ok(all) };
+    let Some(wanted) = test else { return Ok(all) };
     let is_meant = |one: &&T| names(one).1 == wanted || names(one).2 == wanted;
     let exact: Vec<T> = all.iter().filter(is_meant).copied().collect();
     if !exact.is_empty() {
         return Ok(exact);
     }
-    let alike: Vec<T> = all.iter().filter(|one| names(one).2.contains(wanted.as_str())).copied().collect();
+    let alike: Vec<T> = all.iter().filter(|one| names(one).2.contains(wanted)).copied().collect();
     if !alike.is_empty() {
         return Ok(alike);
     }

@@ -2,7 +2,7 @@
 
 use crate::cli::{Test, usage_error};
 use crate::words::thousands;
-use crate::{interrupt, modules};
+use crate::{debug, interrupt, modules};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::fs;
@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use synod_checker::{Progress, Stats};
+use synod_scenarios::opened::known_mutant;
 use synod_testkit::{
     Hunted, Mutant, Orders, Replayed, Search, Searched, StageReport, Stop, Watcher, Without, hunt, play_one,
     resident_bytes, search_one,
@@ -220,7 +221,7 @@ pub fn run(arguments: &Test) -> ExitCode {
     if arguments.states == Some(0) {
         return usage_error("--states: see at least one");
     }
-    let mutant = match known_mutant(arguments.mutant.as_deref()) {
+    let mutant = match arguments.mutant.as_deref().map(known_mutant).transpose() {
         Ok(mutant) => mutant,
         Err(problem) => return usage_error(&problem),
     };
@@ -265,17 +266,14 @@ pub fn run(arguments: &Test) -> ExitCode {
     if !arguments.json {
         conclude(shown, &others, left_out, onlooker.seconds());
     }
+    if arguments.debug
+        && let Some((trace, searched)) =
+            others.iter().find_map(|searched| Some((searched.to_open()?, searched)))
+    {
+        let file = format!("{}-{}.trace", searched.module, searched.name);
+        return debug::show_search(trace, arguments, &file);
+    }
     if others.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The name of a seeded mistake, if one is named.
-fn known_mutant(name: Option<&str>) -> Result<Option<&'static str>, String> {
-    let Some(name) = name else { return Ok(None) };
-    let all = synod_scenarios::mutants::all();
-    let known = all.iter().find(|mutant| mutant.name == name).map(|mutant| mutant.name);
-    let list =
-        || all.iter().map(|it| format!("  {:<12} {}", it.module, it.name)).collect::<Vec<_>>().join("\n");
-    known.map(Some).ok_or_else(|| format!("--mutant {name}: no such mistake; there are\n{}", list()))
 }
 
 fn without(arguments: &Test) -> Without {
@@ -409,7 +407,7 @@ fn hunted_json(hunted: &Hunted, seconds: f64) -> serde_json::Value {
 
 /// Runs `synod test --replay`.
 pub fn replay(file: &Path, mutant: Option<&str>) -> ExitCode {
-    match known_mutant(mutant).and_then(|mutant| replayed(file, mutant)) {
+    match mutant.map(known_mutant).transpose().and_then(|mutant| replayed(file, mutant)) {
         Err(problem) => usage_error(&format!("--replay {}: {problem}", file.display())),
         Ok(replayed) => {
             println!("{replayed}");

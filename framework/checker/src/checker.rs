@@ -26,6 +26,8 @@ pub struct CheckSettings<N: Checkable> {
 pub struct Checker<N: Checkable, O: Observer<N>> {
     pub(crate) shared: Shared<N, O>,
     first: State,
+    /// The observer that has seen nothing.
+    blank: O,
 }
 
 impl<N: Checkable, O: Observer<N>> Checker<N, O> {
@@ -49,6 +51,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
     fn build(system: System<N>, observer: O, checks: Option<Checks<N>>) -> Result<Self, String> {
         let shared = Shared::new(system, checks);
         let extras = shared.extras.intern(Extras::at_start(shared.system.budgets.clone())).0;
+        let blank = observer.clone();
         let observer = shared.observers.intern(observer).0;
         let places = shared.names.len();
         let mut vector: Vec<u32> = (0..places).map(|index| shared.blank(index)).collect();
@@ -81,13 +84,23 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
         let first = State { vector: vector.into(), path: [].into(), dropped: [].into() };
         match problem {
             Some(words) => Err(words),
-            None => Ok(Checker { shared, first }),
+            None => Ok(Checker { shared, first, blank }),
         }
     }
 
     /// The first state.
     pub fn start(&self) -> State {
         self.first.clone()
+    }
+
+    /// What is checked.
+    pub fn system(&self) -> &System<N> {
+        &self.shared.system
+    }
+
+    /// Who watches the users, before they ask anything.
+    pub fn observer(&self) -> &O {
+        &self.blank
     }
 
     /// The nodes' names.

@@ -108,7 +108,7 @@ pub use crew::{Alone, Crew, Progress};
 pub use dead::Dead;
 pub use eventually::Fairness;
 pub use observer::{Blind, Observer};
-pub use property::{Property, Reads, View};
+pub use property::{Plain, Property, Reads, View};
 pub use report::{Finding, Report, Spent, Stats, Subject, Verdict};
 pub use settings::{Reductions, Settings, Until};
 pub use state::State;

@@ -106,6 +106,11 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
         Property::new(name, reads, move |view| one(view).and_then(|()| two(view)))
     }
 
+    /// The objection of a state that is no search's, if the property does not hold in it.
+    pub fn objection(&self, plain: &dyn Plain<N>, observer: &O) -> Option<String> {
+        (self.test)(&View::plain(plain, observer, &self.reads)).err()
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -114,10 +119,37 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
 
 /// A state, as a property sees it.
 pub struct View<'a, N: Checkable, O: Observer<N>> {
-    shared: &'a Shared<N, O>,
-    state: &'a [u32],
+    source: Source<'a, N, O>,
     reads: &'a Reads,
     nodes: Vec<(NodeId, Option<&'a N>)>,
+}
+
+/// Where a view looks.
+enum Source<'a, N: Checkable, O: Observer<N>> {
+    /// A state of a search.
+    State(&'a Shared<N, O>, &'a [u32]),
+    /// Any other.
+    Plain(&'a dyn Plain<N>, &'a O),
+}
+
+/// A state of somebody else's, of whom properties can be asked too: a debugger's.
+pub trait Plain<N: Checkable> {
+    /// Every node's name, in the order in which they were added.
+    fn ids(&self) -> Vec<NodeId>;
+    /// A node, if it runs.
+    fn node(&self, id: NodeId) -> Option<&N>;
+    /// How many requests of a node's user were answered.
+    fn answered(&self, id: NodeId) -> u64;
+    /// How many requests a node's user asked.
+    fn asked(&self, id: NodeId) -> u64;
+    /// Whether a node's user has asked and been answered everything.
+    fn is_done(&self, id: NodeId) -> bool;
+    /// The messages in flight, each as often as it is.
+    fn messages(&self) -> Vec<(NodeId, NodeId, N::Message)>;
+    /// The timers of a node that wait.
+    fn timers(&self, id: NodeId) -> Vec<N::Timer>;
+    /// What of a node is durable.
+    fn disk(&self, id: NodeId) -> Option<synod_node::Durable<N>>;
 }
 
 impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
@@ -130,7 +162,16 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
             Reads::Nodes(ids) => ids.iter().filter_map(|id| shared.index(*id)).map(node).collect(),
             Reads::Everything => (0..shared.names.len()).map(node).collect(),
         };
-        View { shared, state, reads, nodes }
+        View { source: Source::State(shared, state), reads, nodes }
+    }
+
+    fn plain(plain: &'a dyn Plain<N>, observer: &'a O, reads: &'a Reads) -> Self {
+        let ids = match reads {
+            Reads::Nodes(ids) => ids.clone(),
+            Reads::Everything => plain.ids(),
+        };
+        let nodes = ids.into_iter().map(|id| (id, plain.node(id))).collect();
+        View { source: Source::Plain(plain, observer), reads, nodes }
     }
 
     /// A node, if it runs.
@@ -150,28 +191,46 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
         self.nodes.iter().filter_map(|(id, node)| Some((*id, (*node)?)))
     }
 
-    fn position(&self, id: NodeId) -> Option<(usize, &crate::user::Position)> {
+    /// The nodes that the property reads, and which of them run, in the order of its declaration.
+    pub fn all_nodes(&self) -> impl Iterator<Item = (NodeId, Option<&N>)> {
+        self.nodes.iter().copied()
+    }
+
+    fn must_read(&self, id: NodeId) {
         assert!(self.nodes.iter().any(|(name, _)| *name == id), "a property reads {id}, undeclared");
-        let index = self.shared.index(id)?;
-        let user = self.shared.places.value(self.state[index]).user?;
-        Some((index, self.shared.users.value(user.0)))
     }
 
     /// How many requests of `id`'s user were answered.
     pub fn answered(&self, id: NodeId) -> u64 {
-        self.position(id).map_or(0, |(_, position)| position.answered)
+        self.must_read(id);
+        match self.source {
+            Source::State(shared, state) => {
+                position(shared, state, id).map_or(0, |(_, position)| position.answered)
+            }
+            Source::Plain(plain, _) => plain.answered(id),
+        }
     }
 
     /// How many requests `id`'s user asked.
     pub fn asked(&self, id: NodeId) -> u64 {
-        self.position(id).map_or(0, |(_, position)| position.asked)
+        self.must_read(id);
+        match self.source {
+            Source::State(shared, state) => {
+                position(shared, state, id).map_or(0, |(_, position)| position.asked)
+            }
+            Source::Plain(plain, _) => plain.asked(id),
+        }
     }
 
     /// Whether `id`'s user has asked and been answered everything.
     pub fn is_done(&self, id: NodeId) -> bool {
-        self.position(id).is_some_and(|(index, position)| {
-            self.shared.system.places[index].user.as_ref().is_some_and(|user| user.is_done(position))
-        })
+        self.must_read(id);
+        match self.source {
+            Source::State(shared, state) => position(shared, state, id).is_some_and(|(index, position)| {
+                shared.system.places[index].user.as_ref().is_some_and(|user| user.is_done(position))
+            }),
+            Source::Plain(plain, _) => plain.is_done(id),
+        }
     }
 
     fn reads_everything(&self) {
@@ -184,13 +243,26 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
     /// If the property did not declare that it reads everything.
     pub fn messages(&self) -> Vec<(NodeId, NodeId, N::Message)> {
         self.reads_everything();
-        let mut ids = self.state[self.shared.names.len() + 2..].to_vec();
-        ids.dedup();
-        let open = |id: u32| {
-            let Envelope { from, to, message } = (*self.shared.envelopes.value(id)).clone();
-            (from, to, message)
-        };
-        ids.into_iter().map(open).collect()
+        match self.source {
+            Source::State(shared, state) => {
+                let mut ids = state[shared.names.len() + 2..].to_vec();
+                ids.dedup();
+                let open = |id: u32| {
+                    let Envelope { from, to, message } = (*shared.envelopes.value(id)).clone();
+                    (from, to, message)
+                };
+                ids.into_iter().map(open).collect()
+            }
+            Source::Plain(plain, _) => {
+                let mut messages: Vec<(NodeId, NodeId, N::Message)> = Vec::new();
+                for message in plain.messages() {
+                    if !messages.contains(&message) {
+                        messages.push(message);
+                    }
+                }
+                messages
+            }
+        }
     }
 
     /// How many messages are in flight, each as often as it is.
@@ -199,7 +271,10 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
     /// If the property did not declare that it reads everything.
     pub fn in_flight(&self) -> usize {
         self.reads_everything();
-        self.state.len() - self.shared.names.len() - 2
+        match self.source {
+            Source::State(shared, state) => state.len() - shared.names.len() - 2,
+            Source::Plain(plain, _) => plain.messages().len(),
+        }
     }
 
     /// The timers of `id` that wait.
@@ -207,8 +282,13 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
     /// # Panics
     /// If the property did not declare that it reads everything.
     pub fn timers(&self, id: NodeId) -> Vec<N::Timer> {
-        self.side(id)
-            .map_or_else(Vec::new, |side| side.timers.iter().map(|waiting| waiting.timer.clone()).collect())
+        self.reads_everything();
+        match self.source {
+            Source::State(shared, state) => side(shared, state, id).map_or_else(Vec::new, |side| {
+                side.timers.iter().map(|waiting| waiting.timer.clone()).collect()
+            }),
+            Source::Plain(plain, _) => plain.timers(id),
+        }
     }
 
     /// What of `id` is durable, in searches with crashes.
@@ -216,13 +296,11 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
     /// # Panics
     /// If the property did not declare that it reads everything.
     pub fn disk(&self, id: NodeId) -> Option<synod_node::Durable<N>> {
-        self.side(id).map(|side| side.disk.clone())
-    }
-
-    fn side(&self, id: NodeId) -> Option<&Side<N>> {
         self.reads_everything();
-        let index = self.shared.index(id)?;
-        Some(self.shared.sides.value(self.shared.places.value(self.state[index]).side.0))
+        match self.source {
+            Source::State(shared, state) => side(shared, state, id).map(|side| side.disk.clone()),
+            Source::Plain(plain, _) => plain.disk(id),
+        }
     }
 
     /// The observer.
@@ -231,6 +309,28 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
     /// If the property did not declare that it reads everything.
     pub fn observer(&self) -> &O {
         self.reads_everything();
-        self.shared.observers.value(self.state[self.shared.names.len()])
+        match self.source {
+            Source::State(shared, state) => shared.observers.value(state[shared.names.len()]),
+            Source::Plain(_, observer) => observer,
+        }
     }
+}
+
+fn position<'a, N: Checkable, O: Observer<N>>(
+    shared: &'a Shared<N, O>,
+    state: &[u32],
+    id: NodeId,
+) -> Option<(usize, &'a crate::user::Position)> {
+    let index = shared.index(id)?;
+    let user = shared.places.value(state[index]).user?;
+    Some((index, shared.users.value(user.0)))
+}
+
+fn side<'a, N: Checkable, O: Observer<N>>(
+    shared: &'a Shared<N, O>,
+    state: &[u32],
+    id: NodeId,
+) -> Option<&'a Side<N>> {
+    let index = shared.index(id)?;
+    Some(shared.sides.value(shared.places.value(state[index]).side.0))
 }

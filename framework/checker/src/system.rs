@@ -39,6 +39,7 @@ pub struct Budgets {
 }
 
 /// The places and rules of one search. Nodes run in the order in which they are added.
+#[derive(Clone)]
 pub struct System<N: Checkable> {
     pub(crate) places: Vec<Seat<N>>,
     /// How the network treats what is sent.
@@ -99,6 +100,11 @@ impl<N: Checkable> System<N> {
         assert!(self.places.iter().all(|other| other.id != seat.id), "two nodes are named {}", seat.id);
         assert!(self.places.len() < 64, "a search has at most 64 nodes");
         self.places.push(seat);
+    }
+
+    /// The nodes as built, with their users, in the order in which they were added: for who shows them.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &N, Option<&User<N>>)> {
+        self.places.iter().map(|seat| (seat.id, &seat.built, seat.user.as_ref()))
     }
 
     /// The nodes' names, in the order in which they were added.

@@ -266,6 +266,9 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
             TraceEvent::Pause { node } => act(node, Act::Pause),
             TraceEvent::Resume { node } => act(node, Act::Resume),
             TraceEvent::Cut { partition } => Ok(vec![Stim::new(Choice::Cut { partition: *partition })]),
+            TraceEvent::CutLink { from, to } | TraceEvent::HealLink { from, to } => {
+                Err(format!("the link from {from} to {to} changes alone, and here whole partitions do"))
+            }
             TraceEvent::Start { node, .. } => Err(format!("{node} starts, and here all have started")),
             TraceEvent::Replace { node, .. } => {
                 Err(format!("the disk of {node} is lost, and here none is ever lost"))
@@ -298,7 +301,7 @@ fn event_of(id: NodeId, detail: &Detail) -> TraceEvent {
     match detail {
         Detail::Durable(writes) => TraceEvent::Durable { at_us: 0, node, writes: *writes },
         Detail::Request(id, request) => {
-            TraceEvent::Request { at_us: 0, node, id: id.0, request: request.clone() }
+            TraceEvent::Request { at_us: 0, node, id: id.0, request: request.clone(), words: None }
         }
     }
 }

@@ -48,7 +48,8 @@ impl<N: Checkable> User<N> {
         self
     }
 
-    pub(crate) fn ask(&self, index: u64) -> Option<Ask<N>> {
+    /// What it asks as its number `index`, from 0; none after the last.
+    pub fn ask(&self, index: u64) -> Option<Ask<N>> {
         (self.script)(index)
     }
 

@@ -17,7 +17,7 @@ use synod_journal::{Disk, Error};
 /// The file that says that the directory is in use.
 const LOCK: &str = "lock";
 /// New files are filled with zeros in pieces of this size.
-const PIECE_BYTES: usize = 1 << 20;
+const PIECE_BYTES: usize = 256 << 10;
 
 /// A [`Disk`] that is a directory of the file system, locked against other programs.
 #[derive(Debug)]

@@ -69,10 +69,12 @@ impl DiskThreads {
         thread::Builder::new()
             .name("journal".into())
             .spawn(move || write_batches(writer, &work_in, &news))?;
-        thread::Builder::new()
-            .name("spares".into())
-            .spawn(move || make_spares(&maker, &spares_in, (&take, &spare_news)))?;
+        thread::Builder::new().name("spares".into()).spawn(move || {
+            give_way();
+            make_spares(&maker, &spares_in, (&take, &spare_news));
+        })?;
         thread::Builder::new().name("checkpoints".into()).spawn(move || {
+            give_way();
             store_checkpoints(&checkpointer, &checkpoints_in, (&release, &checkpoint_news));
         })?;
         Ok(DiskThreads { work, checkpoints, spares })
@@ -90,6 +92,14 @@ impl DiskThreads {
     pub(crate) fn checkpoint(&self, checkpoint: StoreCheckpoint) {
         let _ = self.checkpoints.send(checkpoint);
     }
+}
+
+/// This thread's work can wait: whoever answers somebody goes first.
+fn give_way() {
+    const LESS_URGENT: i32 = 10;
+    // Under Linux it concerns the calling thread alone. Where it is refused, all are as urgent as before.
+    // SAFETY: it takes and returns a number.
+    let _ = unsafe { libc::nice(LESS_URGENT) };
 }
 
 fn write_batches<D: Disk>(

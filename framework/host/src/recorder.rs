@@ -56,7 +56,7 @@ impl Recorder {
             },
             Stimulus::Timer(timer) => TraceEvent::Fire { at_us, node, timer: format!("{timer:?}") },
             Stimulus::Request { id, request } => {
-                TraceEvent::Request { at_us, node, id: id.0, request: format!("{request:?}") }
+                TraceEvent::Request { at_us, node, id: id.0, request: format!("{request:?}"), words: None }
             }
             Stimulus::Recover(_) => TraceEvent::Restart { at_us, node },
         };

@@ -12,7 +12,7 @@ const SEGMENT: &str = "segment-";
 const SPARE: &str = "spare-";
 const CHECKPOINT: &str = "checkpoint-";
 /// Large contents are written in pieces of this size.
-const PIECE_BYTES: usize = 1 << 20;
+const PIECE_BYTES: usize = 256 << 10;
 
 /// What a name stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -12,7 +12,7 @@ use std::fmt::{self, Debug};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_node::{Node, NodeId, RequestId};
 use synod_stdx::Rng;
-use synod_world::{Envelope, EnvelopeId, Event, Happening, TimerId, Trace, World};
+use synod_world::{Envelope, EnvelopeId, Event, Film, Happening, Step, TimerId, Trace, World};
 
 /// How a simulated world behaves where nothing else is said.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,6 +130,7 @@ impl<N: Node> Simulator<N> {
     /// # Errors
     /// If its start fails.
     pub fn start(&mut self, id: NodeId, node: N) -> Result<(), Failure> {
+        self.log.note_node(id, &node, &self.options);
         self.world.add(id, node);
         self.apply(Event::Start(id))
     }
@@ -200,6 +201,11 @@ impl<N: Node> Simulator<N> {
             reason: reason.to_owned(),
         };
         Trace { header, events: self.log.trace() }
+    }
+
+    /// What happened, with its values, if the options asked to record it.
+    pub fn film(&self) -> Film<N> {
+        self.log.film()
     }
 
     /// Runs for `ms` milliseconds of virtual time.
@@ -275,10 +281,12 @@ impl<N: Node> Simulator<N> {
     /// Stops a node's time: nothing reaches it, nothing of it fires, until it is resumed.
     pub fn pause(&mut self, id: NodeId) {
         self.paused.entry(id).or_default();
+        self.log.note_around(self.now_us, Step::Pause(id), &self.options);
     }
 
     /// Resumes a paused node: everything that became due meanwhile happens at once.
     pub fn resume(&mut self, id: NodeId) {
+        self.log.note_around(self.now_us, Step::Resume(id), &self.options);
         for due in self.paused.remove(&id).unwrap_or_default() {
             self.schedule(0, due);
         }

@@ -1,5 +1,6 @@
 //! What differs between two values, told from their pretty `Debug` text: for people who read traces.
 
+use crate::Tree;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -43,91 +44,11 @@ pub fn changes(before: &impl Debug, after: &impl Debug) -> Vec<Change> {
     changes
 }
 
-/// One open bracket of a pretty text.
-struct Open {
-    /// What it adds to the paths of its parts, if anything.
-    name: String,
-    /// The last word that its own path ends with: a type or variant of the same name within it is not told again.
-    last: String,
-    /// Whether its parts have no names and it is no list: a tuple, or a variant like one.
-    is_tuple: bool,
-    /// How many unnamed parts it had so far.
-    parts: usize,
-}
-
-/// Whether a text before `: ` is a field's name or a map's key, and not the beginning of a value on one line.
-fn is_key(text: &str) -> bool {
-    let is_quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
-    is_quoted || (!text.is_empty() && !text.contains([' ', '{', '[', '(', '"']))
-}
-
-/// Whether two words are the same but for case and underscores: a field and its type, often.
-fn is_same_word(one: &str, other: &str) -> bool {
-    let letters = |word: &str| word.replace('_', "").to_lowercase();
-    letters(one) == letters(other)
-}
-
-impl Open {
-    /// What is opened under `key`, a name or a number, by a type or variant `kind`, or by none.
-    fn within(parent: Option<&Open>, key: &str, kind: &str, bracket: &str) -> Open {
-        let is_numbered = key.is_empty() || key.parse::<usize>().is_ok();
-        let is_only = is_numbered && parent.is_none_or(|parent| parent.is_tuple);
-        let mut words = Vec::new();
-        if !is_only {
-            words.push(key);
-        }
-        let before = words.last().copied().or(parent.map(|parent| parent.last.as_str())).unwrap_or("");
-        let is_told = !kind.is_empty() && kind != "Some" && !is_same_word(kind, before);
-        if is_told && parent.is_some() {
-            words.push(kind);
-        }
-        let last = if is_told { kind } else { before };
-        Open { name: words.join("."), last: last.to_owned(), is_tuple: bracket == "(", parts: 0 }
-    }
-}
-
 /// The innermost parts of a value, by their paths. What stands in an enum's variant has the variant in its path, so a
 /// change of variant shows as parts that went and parts that came.
 fn leaves(value: &impl Debug) -> BTreeMap<String, String> {
-    let text = format!("{value:#?}");
-    let mut leaves = BTreeMap::new();
-    let mut open: Vec<Open> = Vec::new();
-    for line in text.lines() {
-        let line = line.trim().trim_end_matches(',');
-        if matches!(line, ")" | "}" | "]") {
-            open.pop();
-            continue;
-        }
-        // The end of a map's key that took several lines.
-        let (line, ended) = match line.strip_prefix([')', '}', ']']) {
-            Some(rest) => (rest, open.pop().map(|open| open.name)),
-            None => (line, None),
-        };
-        let (key, rest) = match line.split_once(": ") {
-            Some((key, rest)) if ended.is_some() || is_key(key) => {
-                (ended.unwrap_or_else(|| key.to_owned()), rest)
-            }
-            Some(_) | None => {
-                let number = open.last_mut().map(|open| {
-                    open.parts += 1;
-                    open.parts - 1
-                });
-                (number.map_or_else(String::new, |number| number.to_string()), line)
-            }
-        };
-        let is_empty = rest.ends_with("()") || rest.ends_with("{}") || rest.ends_with("[]");
-        let opened = ["(", "{", "["].iter().find_map(|bracket| Some((rest.strip_suffix(bracket)?, *bracket)));
-        if let Some((kind, bracket)) = opened.filter(|_| !is_empty) {
-            open.push(Open::within(open.last(), &key, kind.trim(), bracket));
-            continue;
-        }
-        // The one part of something like `Some(…)` needs no number.
-        let is_only = open.last().is_some_and(|open| open.is_tuple && open.parts == 1) && key == "0";
-        let names = open.iter().map(|open| open.name.as_str()).chain((!is_only).then_some(key.as_str()));
-        let path: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
-        leaves.insert(path.join("."), rest.to_owned());
-    }
-    leaves
+    let tree = Tree::of(value);
+    tree.leaves().into_iter().map(|leaf| (leaf.path.clone(), leaf.value.clone())).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! * [`mark!`] and [`marks`]: coverage marks. A rare branch carries a name; a test asserts that it was reached.
 //! * [`FixedHasher`]: the hasher for look-up maps, the same on every machine. Such maps are never iterated.
 //! * [`changes`]: what differs between two values, for people who read traces.
+//! * [`Tree`]: a value as a tree of its named parts, for who shows or compares states.
 //! * [`kind_of`]: the name of a message's or timer's kind.
 //! * [`Digest`]: a 64-bit running digest of bytes, for pinning a run's event log.
 //!
@@ -17,12 +18,14 @@ mod digest;
 mod kind;
 pub mod marks;
 mod rng;
+mod tree;
 mod wire;
 
 pub use changes::{Change, changes};
 pub use digest::Digest;
 pub use kind::kind_of;
 pub use rng::Rng;
+pub use tree::Tree;
 pub use wire::{Malformed, Reader, Wire, put_bytes, put_u32, put_u64, put_varint};
 
 /// A hash map for look-ups alone: fixed hasher, never iterated where order could reach an observer.

@@ -12,6 +12,7 @@
 //! [`Stage::options`] draws a run's weather from its seed: each seed turns some kinds of faults off and others wild, so
 //! that faults meet in ways that an average never shows (Groce et al., "Swarm testing", 2012).
 
+mod bench;
 mod crew;
 mod history;
 #[cfg(test)]
@@ -21,7 +22,9 @@ mod linearizable;
 mod play;
 mod scenario;
 mod search;
+mod shown;
 
+pub use bench::{Bench, Staged};
 pub use crew::{Unwatched, Watcher, resident_bytes};
 pub use history::{HistoryOracle, Translate};
 pub use hunt::{Hunted, Mutant, hunt};
@@ -29,11 +32,12 @@ pub use linearizable::{Linearizable, Translator};
 pub use play::{
     Played, VARIANT_STATES_MAX, Verdict, play_all, play_one, search_main, search_report, test_main,
 };
-pub use scenario::{Failed, Kind, Outcome, Play, Scenario, Stage};
+pub use scenario::{Failed, Kind, Outcome, Play, Reel, Scenario, Stage};
 pub use search::{
-    Bench, Desk, Found, Orders, Pinned, Replayed, Search, Searched, StageReport, Staged, Stop, Without,
+    Desk, Dresser, Found, Orders, Pinned, Replayed, Search, Searched, StageReport, Stop, Without, exhibit,
     search_one,
 };
+pub use shown::Exhibit;
 
 #[cfg(test)]
 mod tests;

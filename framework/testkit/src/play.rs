@@ -54,7 +54,7 @@ pub fn play_one(scenario: &Scenario, seed: u64, record: bool) -> Result<Outcome,
         let what = format!("the play panicked: {}", text.unwrap_or_default());
         let failure =
             Failure { seed, at_us: 0, what, options: format!("{:?}", stage.options()), last: Vec::new() };
-        Err(Box::new(Failed { failure, trace: None }))
+        Err(Box::new(Failed { failure, trace: None, reel: None }))
     })
 }
 

@@ -1,5 +1,9 @@
 //! What a scenario is.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use synod_checker::Checkable;
 use synod_simulator::{Failure, Options, Simulator};
 use synod_stdx::Rng;
 use synod_world::Trace;
@@ -87,6 +91,26 @@ pub struct Outcome {
     pub digest: u64,
     /// What happened, if the stage asked to record it.
     pub trace: Option<Trace>,
+    /// The same with its values.
+    pub reel: Option<Reel>,
+}
+
+/// A [`Film`](synod_world::Film) of nodes of some kind: who knows the kind can have it back.
+#[derive(Clone)]
+pub struct Reel(pub Arc<dyn Any + Send + Sync>);
+
+impl PartialEq for Reel {
+    fn eq(&self, other: &Reel) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Reel {}
+
+impl fmt::Debug for Reel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reel")
+    }
 }
 
 /// A play that did not hold.
@@ -96,6 +120,8 @@ pub struct Failed {
     pub failure: Failure,
     /// What happened, if the stage asked to record it.
     pub trace: Option<Trace>,
+    /// The same with its values.
+    pub reel: Option<Reel>,
 }
 
 impl Stage {
@@ -130,7 +156,7 @@ impl Stage {
         result.map(|()| Outcome { steps, ..Outcome::default() }).map_err(|what| {
             let options = "by direct calls".to_owned();
             let failure = Failure { seed: self.seed, at_us: 0, what, options, last: Vec::new() };
-            Box::new(Failed { failure, trace: None })
+            Box::new(Failed { failure, trace: None, reel: None })
         })
     }
 
@@ -138,7 +164,7 @@ impl Stage {
     ///
     /// # Errors
     /// The first thing that went wrong, now or before.
-    pub fn conclude<N: synod_node::Node>(
+    pub fn conclude<N: Checkable>(
         &self,
         mut simulator: Simulator<N>,
         result: Result<(), Failure>,
@@ -149,10 +175,12 @@ impl Stage {
                 virtual_us: simulator.now_us(),
                 digest: simulator.digest(),
                 trace: self.record.then(|| simulator.trace("", "", "")),
+                reel: self.record.then(|| Reel(Arc::new(simulator.film()))),
             }),
             Err(failure) => {
                 let trace = self.record.then(|| simulator.trace("", "", &failure.what));
-                Err(Box::new(Failed { failure, trace }))
+                let reel = self.record.then(|| Reel(Arc::new(simulator.film())));
+                Err(Box::new(Failed { failure, trace, reel }))
             }
         }
     }

@@ -5,11 +5,11 @@ use synod_simulator::Failure;
 
 fn fails_from_seed_five(stage: &Stage) -> Result<Outcome, Box<Failed>> {
     if stage.seed < 5 {
-        return Ok(Outcome { steps: 1, virtual_us: 2, digest: stage.seed, trace: None });
+        return Ok(Outcome { steps: 1, virtual_us: 2, digest: stage.seed, trace: None, reel: None });
     }
     let options = format!("{:?}", stage.options());
     let failure = Failure { seed: stage.seed, at_us: 7, what: "broken".into(), options, last: Vec::new() };
-    Err(Box::new(Failed { failure, trace: None }))
+    Err(Box::new(Failed { failure, trace: None, reel: None }))
 }
 
 fn scenario(play: fn(&Stage) -> Result<Outcome, Box<Failed>>) -> Scenario {

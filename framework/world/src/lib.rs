@@ -11,12 +11,14 @@
 //! Left out: time (the simulator's), links and partitions (a driver that wants a link cut does not deliver over it).
 
 mod event;
+mod film;
 mod trace;
 mod world;
 
 pub use event::{EnvelopeId, Event, Happening, Misfit, TimerId};
+pub use film::{Film, Step};
 pub use trace::{Header, TRACE_VERSION, Trace, TraceError, TraceEvent, shorten};
-pub use world::{Envelope, PendingTimer, World, Write};
+pub use world::{Envelope, PendingTimer, Taker, World, Write};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::fmt::{self, Debug, Write as _};
 use synod_node::{Node, NodeId};
 
 /// The version of the format that this crate writes. It reads this one and all before.
-pub const TRACE_VERSION: u32 = 2;
+pub const TRACE_VERSION: u32 = 3;
 
 /// The first line of a trace: what ran, and how to run it again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -92,6 +92,9 @@ pub enum TraceEvent {
         id: u64,
         /// What is asked.
         request: String,
+        /// The same in the words of the person who asked it, if a person did; from version 3 on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
     },
     /// See [`Event::Durable`].
     Durable {
@@ -151,6 +154,20 @@ pub enum TraceEvent {
     Cut {
         /// Its number, from 1.
         partition: u32,
+    },
+    /// Nothing is delivered over a link any more. From version 3 on, as the next.
+    CutLink {
+        /// Who sends in vain.
+        from: String,
+        /// Who hears nothing.
+        to: String,
+    },
+    /// A link that was cut works again.
+    HealLink {
+        /// Who sends.
+        from: String,
+        /// Who hears it.
+        to: String,
     },
 }
 
@@ -274,6 +291,7 @@ impl TraceEvent {
                 node: node.to_string(),
                 id: id.0,
                 request: format!("{request:?}"),
+                words: None,
             },
             Event::Durable { node, writes } => {
                 TraceEvent::Durable { at_us, node: node.to_string(), writes: *writes }
@@ -303,7 +321,7 @@ impl fmt::Display for TraceEvent {
                 line(at_us, to, &format!("=- {from:<5} {}", shorten(message)))
             }
             TraceEvent::Fire { at_us, node, timer } => line(at_us, node, &format!("timer    {timer}")),
-            TraceEvent::Request { at_us, node, id, request } => {
+            TraceEvent::Request { at_us, node, id, request, .. } => {
                 line(at_us, node, &format!("asked    r{id} {}", shorten(request)))
             }
             TraceEvent::Durable { at_us, node, writes } => line(at_us, node, &format!("durable  {writes}")),
@@ -318,6 +336,8 @@ impl fmt::Display for TraceEvent {
             TraceEvent::Resume { node } => line(&0, node, "resumes"),
             TraceEvent::Cut { partition: 0 } => line(&0, "", "every link is whole again"),
             TraceEvent::Cut { partition } => line(&0, "", &format!("partition {partition} begins")),
+            TraceEvent::CutLink { from, to } => line(&0, from, &format!("is not heard by {to} any more")),
+            TraceEvent::HealLink { from, to } => line(&0, from, &format!("is heard by {to} again")),
         }
     }
 }
@@ -365,7 +385,9 @@ impl<N: Node> World<N> {
             | TraceEvent::GiveUp { .. }
             | TraceEvent::Pause { .. }
             | TraceEvent::Resume { .. }
-            | TraceEvent::Cut { .. } => return None,
+            | TraceEvent::Cut { .. }
+            | TraceEvent::CutLink { .. }
+            | TraceEvent::HealLink { .. } => return None,
         })
     }
 }

@@ -6,6 +6,9 @@ use synod_node::{
     Context, Departure, Durable, Node, NodeId, Outbox, RequestId, Sink, Stimulus, TimerRange, step,
 };
 
+/// Who takes the nodes' steps: [`step`], or what stands in for it.
+pub type Taker<'a, N> = dyn Fn(&mut N, Stimulus<N>, &mut Context<N>) + Send + Sync + 'a;
+
 /// A message in flight.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Envelope<N: Node> {
@@ -84,6 +87,11 @@ impl<N: Node> World<N> {
         self.places.keys().copied()
     }
 
+    /// A node as it was built, before it ever ran.
+    pub fn built(&self, id: NodeId) -> Option<&N> {
+        self.places.get(&id).map(|place| &place.built)
+    }
+
     /// A running node.
     pub fn node(&self, id: NodeId) -> Option<&N> {
         self.places.get(&id)?.running.as_ref()
@@ -129,6 +137,18 @@ impl<N: Node> World<N> {
         self.timers.iter().map(|(id, timer)| (*id, timer))
     }
 
+    /// How many messages and timers there were so far. Those that come of the next event have the numbers after this one.
+    pub fn numbered(&self) -> u64 {
+        self.next
+    }
+
+    /// Puts a message in flight that nobody sends: one that was lost and is found again.
+    pub fn put(&mut self, envelope: Envelope<N>) -> EnvelopeId {
+        let id = EnvelopeId(self.number());
+        self.flight.insert(id, envelope);
+        id
+    }
+
     /// Lets `event` happen. What came of it is appended to `happenings`; returns the node that took a step, if one did.
     ///
     /// # Errors
@@ -141,6 +161,22 @@ impl<N: Node> World<N> {
         event: Event<N>,
         happenings: &mut Vec<Happening<N>>,
     ) -> Result<Option<NodeId>, Misfit> {
+        self.apply_by(&step, event, happenings)
+    }
+
+    /// As [`apply`](World::apply), where `taker` takes the nodes' steps: a mutant's mistakes are made there.
+    ///
+    /// # Errors
+    /// As [`apply`](World::apply).
+    ///
+    /// # Panics
+    /// As [`apply`](World::apply).
+    pub fn apply_by(
+        &mut self,
+        taker: &Taker<'_, N>,
+        event: Event<N>,
+        happenings: &mut Vec<Happening<N>>,
+    ) -> Result<Option<NodeId>, Misfit> {
         match event {
             Event::Start(id) => {
                 let place = self.place(id)?;
@@ -148,15 +184,14 @@ impl<N: Node> World<N> {
                     return Err(Misfit::Running(id));
                 }
                 place.running = Some(place.built.clone());
-                self.step(id, Stimulus::Start, happenings)
+                self.step((id, taker), Stimulus::Start, happenings)
             }
             Event::Deliver(envelope) => {
                 let to = self.flight.get(&envelope).ok_or(Misfit::NotInFlight(envelope))?.to;
                 self.must_run(to)?;
-                let Some(Envelope { from, message, .. }) = self.flight.remove(&envelope) else {
-                    unreachable!()
-                };
-                self.step(to, Stimulus::Message { from, message }, happenings)
+                let Some(found) = self.flight.remove(&envelope) else { unreachable!() };
+                let Envelope { from, message, .. } = found;
+                self.step((to, taker), Stimulus::Message { from, message }, happenings)
             }
             Event::Drop(envelope) => {
                 self.flight.remove(&envelope).ok_or(Misfit::NotInFlight(envelope))?;
@@ -173,11 +208,11 @@ impl<N: Node> World<N> {
                 let node = self.timers.get(&timer).ok_or(Misfit::NotSet(timer))?.node;
                 self.must_run(node)?;
                 let Some(PendingTimer { timer, .. }) = self.timers.remove(&timer) else { unreachable!() };
-                self.step(node, Stimulus::Timer(timer), happenings)
+                self.step((node, taker), Stimulus::Timer(timer), happenings)
             }
             Event::Request { node, id, request } => {
                 self.must_run(node)?;
-                self.step(node, Stimulus::Request { id, request }, happenings)
+                self.step((node, taker), Stimulus::Request { id, request }, happenings)
             }
             Event::Durable { node, writes } => self.become_durable(node, writes, happenings),
             Event::Crash(node) => {
@@ -192,7 +227,7 @@ impl<N: Node> World<N> {
                 }
                 place.running = Some(place.built.clone());
                 let durable = place.disk.clone();
-                self.step(node, Stimulus::Recover(durable), happenings)
+                self.step((node, taker), Stimulus::Recover(durable), happenings)
             }
             Event::Replace { node, replacement } => {
                 let place = self.place(node)?;
@@ -202,7 +237,7 @@ impl<N: Node> World<N> {
                 place.disk = Durable::default();
                 place.built = replacement;
                 place.running = Some(place.built.clone());
-                self.step(node, Stimulus::Start, happenings)
+                self.step((node, taker), Stimulus::Start, happenings)
             }
         }
     }
@@ -227,13 +262,13 @@ impl<N: Node> World<N> {
     /// The one place where a node of a world takes a step.
     fn step(
         &mut self,
-        id: NodeId,
+        (id, taker): (NodeId, &Taker<'_, N>),
         stimulus: Stimulus<N>,
         happenings: &mut Vec<Happening<N>>,
     ) -> Result<Option<NodeId>, Misfit> {
         let mut ctx = Context::new(id);
         let place = self.places.get_mut(&id).ok_or(Misfit::NoSuchNode(id))?;
-        step(place.running.as_mut().ok_or(Misfit::NotRunning(id))?, stimulus, &mut ctx);
+        taker(place.running.as_mut().ok_or(Misfit::NotRunning(id))?, stimulus, &mut ctx);
         let mut sink = Scene {
             id,
             flight: &mut self.flight,

@@ -1,5 +1,6 @@
 //! What a leader keeps beside the replicated state. All of it may be lost.
 
+use crate::pace::Pace;
 use crate::queue::Queue;
 use crate::{
     Attempt, ConfigurationNumber, GroupId, LockNumber, Message, Reached, RequestName, Results, Sharded,
@@ -142,6 +143,8 @@ pub(crate) struct Leading<S: Sharded> {
     pub(crate) giving: BTreeMap<SlotId, Reached>,
     /// The same a tick ago: what is as it was then is sent again.
     pub(crate) given_before: BTreeMap<SlotId, Reached>,
+    /// How much of that was given lately.
+    pub(crate) pace: Pace,
     /// Slots whose release is on its way into the log.
     pub(crate) releasing: BTreeSet<SlotId>,
     /// Who gives slots that come here.
@@ -174,6 +177,7 @@ impl<S: Sharded> Leading<S> {
             copying: BTreeMap::new(),
             giving: BTreeMap::new(),
             given_before: BTreeMap::new(),
+            pace: Pace::default(),
             releasing: BTreeSet::new(),
             givers: BTreeMap::new(),
             votes: BTreeMap::new(),

@@ -67,6 +67,7 @@ mod leading;
 mod masters;
 mod message;
 mod moves;
+mod pace;
 mod queue;
 mod requests;
 mod roles;

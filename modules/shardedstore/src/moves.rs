@@ -5,7 +5,8 @@
 //! these are gone. A slot with little in it is frozen first. One that holds much is copied while it is served, in rounds
 //! (`transfer.rs`), and frozen for the last, which is short: so each slot is away from its clients only as long as a few
 //! parts are on their way, however many slots there are and however much they hold. The receiver logs each part, and
-//! says which it wants next: so whoever leads either group goes on where the last one stopped.
+//! says which it wants next: so whoever leads either group goes on where the last one stopped. What is not frozen yet has
+//! time (`pace.rs`).
 
 use crate::group_state::SlotStatus;
 use crate::leading::{Asked, Leading};
@@ -85,7 +86,8 @@ impl<S: Sharded> Server<S> {
         }
         // What is durably with its new owner holds up nobody while it is forgotten here.
         let is_given = leading.giving.keys().all(|slot| leading.releasing.contains(slot));
-        if leading.freezing.is_empty() && leading.copying.is_empty() && is_given {
+        let is_idle = leading.freezing.is_empty() && leading.copying.is_empty();
+        if is_idle && is_given && !leading.pace.is_spent() {
             leading.choose(state, number, self.part_bytes);
         }
         let mut copies = Vec::new();
@@ -111,15 +113,22 @@ impl<S: Sharded> Server<S> {
 
     /// Sends the wanted part of each of these slots, which are on their way.
     fn give(&mut self, slots: &[SlotId], ctx: &mut Ctx<S>) {
-        let Some(leading) = &self.leading else { return };
-        let state = self.state();
+        let Some(leading) = &mut self.leading else { return };
+        let state = state_of(&self.inner);
         let Some(number) = state.configuration().map(|configuration| configuration.number) else { return };
         let mut parcels: BTreeMap<GroupId, Vec<Chunk<S>>> = BTreeMap::new();
         for slot in slots {
             let (Some(leaving), Some(wanted)) = (state.leaving.get(slot), leading.giving.get(slot)) else {
                 continue;
             };
+            let is_served = state.held.find(*slot).is_some_and(|held| held.status == SlotStatus::Served);
+            if is_served && leading.pace.is_spent() {
+                mark!("shardedstore.part_postponed");
+                leading.pace.postpone(*slot);
+                continue;
+            }
             let chunk = state.chunk(*slot, *wanted, self.part_bytes);
+            leading.pace.on_given(chunk.as_ref().map_or(0, Chunk::bytes));
             parcels.entry(leaving.owner).or_default().extend(chunk);
         }
         for (to, chunks) in parcels.into_iter().filter(|(_, chunks)| !chunks.is_empty()) {
@@ -163,7 +172,10 @@ impl<S: Sharded> Server<S> {
         leading.copying.values_mut().for_each(|is_proposed| *is_proposed = false);
         leading.freezing.values_mut().for_each(|is_proposed| *is_proposed = false);
         let before = std::mem::replace(&mut leading.given_before, leading.giving.clone());
-        let is_stuck = |(slot, wanted): &(&SlotId, &Reached)| before.get(slot) == Some(wanted);
+        let postponed = leading.pace.on_tick();
+        let is_stuck = |(slot, wanted): &(&SlotId, &Reached)| {
+            postponed.contains(slot) || before.get(slot) == Some(wanted)
+        };
         let slots: Vec<SlotId> = leading.giving.iter().filter(is_stuck).map(|(slot, _)| *slot).collect();
         self.give(&slots, ctx);
         self.advance_moves();

@@ -28,7 +28,7 @@ pub(crate) fn state_of<S: Sharded>(inner: &Inner<S>) -> &GroupState<S> {
 
 /// About how many bytes one part of a slot that moves has: few enough that others hardly wait for it in a log or on a
 /// wire, and enough that a large slot is soon gone.
-pub const PART_BYTES: usize = 256 << 10;
+pub const PART_BYTES: usize = 64 << 10;
 
 /// A member of a group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -10,7 +10,8 @@ use synod_testkit::{Bench, Desk, Linearizable, Pinned, Search, Staged, Stop, Tra
 
 /// A node of this module, as the searches have it.
 pub type Node = Process<KvStore>;
-type Judge = Linearizable<Kv>;
+/// Who judges what clients are told.
+pub type Judge = Linearizable<Kv>;
 
 const SERVER: NodeId = NodeId::server(1);
 /// So many states a stage sees, where there is no end.
@@ -78,15 +79,16 @@ fn get(key: &str) -> (KvCommand, Option<KvOutput>) {
     (KvCommand::get(key), None)
 }
 
-fn user(list: List) -> User<Node> {
+/// A user who asks these one after the other.
+pub fn user(list: List) -> User<Node> {
     let done = |(command, output): (KvCommand, Option<KvOutput>)| (command, output.map(Outcome::Done));
     User::asks(list.into_iter().map(done).collect())
 }
 
 /// One server, and a client for each user.
-fn system(desk: &Desk<'_>, network: Network, users: Vec<User<Node>>) -> System<Node> {
+pub fn system(mutant: Option<&'static str>, network: Network, users: Vec<User<Node>>) -> System<Node> {
     let mut system = System::new(network);
-    system.mutant = desk.mutant().and_then(crate::mutants::of_clientserver);
+    system.mutant = mutant.and_then(crate::mutants::of_clientserver);
     system.add(SERVER, Process::Server(Server::new(KvStore::default())));
     for (number, user) in (1..).zip(users) {
         let id = NodeId::client(number);
@@ -98,7 +100,7 @@ fn system(desk: &Desk<'_>, network: Network, users: Vec<User<Node>>) -> System<N
 type Stand<'d, 'a> = Bench<'d, 'a, Node, Judge>;
 
 fn bench<'d, 'a>(desk: &'d mut Desk<'a>, users: Vec<User<Node>>) -> Staged<Stand<'d, 'a>> {
-    let system = system(desk, Network::Set, users);
+    let system = system(desk.mutant(), Network::Set, users);
     desk.bench(system, Judge::default())
 }
 
@@ -159,7 +161,7 @@ fn windows(desk: &mut Desk<'_>) -> Staged {
 
 fn give_ups(desk: &mut Desk<'_>) -> Staged {
     let users = vec![user(kv::shared_appends("k", 1, 2)).with_window(2), user(kv::shared_appends("k", 2, 2))];
-    let mut system = system(desk, Network::Set, users);
+    let mut system = system(desk.mutant(), Network::Set, users);
     system.budgets.give_ups = 2;
     let mut bench = desk.bench(system, Judge::default())?;
     let start = bench.start();
@@ -168,7 +170,7 @@ fn give_ups(desk: &mut Desk<'_>) -> Staged {
 
 /// Liveness: where each message is delivered once at most, and some are lost, asking again is what saves the day.
 fn lost_messages(desk: &mut Desk<'_>) -> Staged {
-    let mut system = system(desk, Network::Bag, vec![user(kv::own_appends("k", 2))]);
+    let mut system = system(desk.mutant(), Network::Bag, vec![user(kv::own_appends("k", 2))]);
     system.budgets.drops = 2;
     let mut bench = desk.bench(system, Judge::default())?;
     let done = Property::users_are_done(&clients(1));
@@ -181,7 +183,7 @@ fn lost_messages(desk: &mut Desk<'_>) -> Staged {
 /// Two clients that differ in their names alone.
 fn alike(desk: &mut Desk<'_>) -> Staged {
     let one = || user(vec![append("k", "x"), append("k", "x")]);
-    let system = system(desk, Network::Set, vec![one(), one()]);
+    let system = system(desk.mutant(), Network::Set, vec![one(), one()]);
     let symmetry = Symmetry::new(&system, &[clients(2)]).map_err(Stop::Failed)?;
     let mut bench = desk.bench(system, Judge::default())?;
     let start = bench.start();

@@ -100,7 +100,7 @@ impl Group {
     /// # Errors
     /// If the nodes cannot start.
     pub fn bench<'d, 'a>(self, desk: &'d mut Desk<'a>) -> Staged<Stand<'d, 'a>> {
-        let system = self.system(desk);
+        let system = self.system(desk.mutant());
         desk.bench(system, Judge::default())
     }
 
@@ -113,15 +113,16 @@ impl Group {
         desk: &'d mut Desk<'a>,
     ) -> Staged<(Stand<'d, 'a>, Arc<Symmetry<Node>>)> {
         let clients = NodeId::clients(self.callers.len() as u32);
-        let system = self.system(desk);
+        let system = self.system(desk.mutant());
         let symmetry = Symmetry::new(&system, &[clients]).map_err(Stop::Failed)?;
         Ok((desk.bench(system, Judge::default())?, Arc::new(symmetry)))
     }
 
-    fn system(self, desk: &Desk<'_>) -> System<Node> {
+    /// Its nodes and users; a mutant of this name takes the steps, if there is one.
+    pub fn system(self, mutant: Option<&'static str>) -> System<Node> {
         let mut system = System::new(Network::Set);
         system.budgets = self.budgets;
-        system.mutant = desk.mutant().and_then(crate::mutants::of_paxos);
+        system.mutant = mutant.and_then(crate::mutants::of_paxos);
         let servers = NodeId::servers(self.servers);
         for id in &servers {
             let server = Server::new(*id, &servers, KvStore::default(), self.settings);

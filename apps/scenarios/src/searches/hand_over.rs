@@ -155,7 +155,7 @@ fn former_owner(desk: &mut Desk<'_>) -> Staged {
     let late = rest().cut(member(2), member(1));
     bench.explore("every way of the reader", &again, without_timers(late, &bench).states(BUDGET))?;
     let still = with_timers_of(rest(), &bench, &[]);
-    bench.exhaust("every way on without timers", &again, still, Pinned::new(45_840, 29))?;
+    bench.exhaust("every way on without timers", &again, still, Pinned::new(45_360, 29))?;
     bench.explore("every way on", &again, rest().states(BUDGET / 2))
 }
 

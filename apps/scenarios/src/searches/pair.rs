@@ -57,9 +57,15 @@ impl Service {
     /// # Errors
     /// If the nodes cannot start.
     pub fn bench<'d, 'a>(self, desk: &'d mut Desk<'a>) -> Staged<Stand<'d, 'a>> {
+        let system = self.system(desk.mutant());
+        desk.bench(system, Judge::default())
+    }
+
+    /// Its nodes and users; a mutant of this name takes the steps, if there is one.
+    pub fn system(self, mutant: Option<&'static str>) -> System<Node> {
         let mut system = System::new(self.network);
         system.budgets = self.budgets;
-        system.mutant = desk.mutant().and_then(crate::mutants::of_primarybackup);
+        system.mutant = mutant.and_then(crate::mutants::of_primarybackup);
         system.add(VIEW_SERVER, Process::ViewServer(ViewServer::default()));
         for id in NodeId::servers(self.servers) {
             let server = Server::new(id, VIEW_SERVER, KvStore::default(), self.settings);
@@ -72,7 +78,7 @@ impl Service {
             let user = User::asks(asks.into_iter().map(done).collect());
             system.add_with_user(id, Process::Client(Client::new(id, VIEW_SERVER)), user);
         }
-        desk.bench(system, Judge::default())
+        system
     }
 }
 

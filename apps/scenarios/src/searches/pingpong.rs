@@ -30,13 +30,18 @@ const fn search(
 
 /// One server, and clients whose users ask `pings` times each.
 fn system(desk: &Desk<'_>, network: Network, clients: u32, pings: u64) -> System<Process> {
+    let values = |id: NodeId| (0..pings).map(move |n| u64::from(id.number()) * 1000 + n).collect();
+    of_users(desk.mutant(), network, NodeId::clients(clients).into_iter().map(values).collect())
+}
+
+/// One server, and a client for each list of values; a mutant of this name takes the steps, if there is one.
+pub fn of_users(mutant: Option<&'static str>, network: Network, users: Vec<Vec<u64>>) -> System<Process> {
     let mut system = System::new(network);
-    system.mutant = desk.mutant().and_then(crate::mutants::of_pingpong);
+    system.mutant = mutant.and_then(crate::mutants::of_pingpong);
     system.add(SERVER, Process::Server(Server));
-    for id in NodeId::clients(clients) {
-        let values = (0..pings).map(|n| u64::from(id.number()) * 1000 + n);
-        let asks = values.map(|value| (value, Some(value))).collect();
-        system.add_with_user(id, Process::Client(Client::new(SERVER)), User::asks(asks));
+    for (number, values) in (1..).zip(users) {
+        let asks = values.into_iter().map(|value| (value, Some(value))).collect();
+        system.add_with_user(NodeId::client(number), Process::Client(Client::new(SERVER)), User::asks(asks));
     }
     system
 }

@@ -90,9 +90,26 @@ impl Shards {
     /// # Errors
     /// If the nodes cannot start.
     pub fn bench<'d, 'a>(self, desk: &'d mut Desk<'a>) -> Staged<Stand<'d, 'a>> {
+        let judge = self.judge();
+        let system = self.system(desk.mutant());
+        desk.bench(system, judge)
+    }
+
+    /// Who judges its clients' history: key by key, unless somebody asks for several at once.
+    pub fn judge(&self) -> Judge {
+        let has_one_key = |(command, _): &(TextCommand, _)| {
+            let op = texts::op(&Request::Commands(vec![command.clone()]));
+            op.is_some_and(|op| KeyValue::key(&op).is_some())
+        };
+        let is_split = self.users.iter().flatten().all(has_one_key);
+        if is_split { Judge::default() } else { Judge::whole() }
+    }
+
+    /// Its nodes and users; a mutant of this name takes the steps, if there is one.
+    pub fn system(self, mutant: Option<&'static str>) -> System<Node> {
         let mut system = System::new(self.network);
         system.budgets = self.budgets.clone();
-        system.mutant = desk.mutant().and_then(crate::mutants::of_shardedstore);
+        system.mutant = mutant.and_then(crate::mutants::of_shardedstore);
         let masters = masters(1);
         let settings = synod_paxos::Settings { missed_ticks_max: 1, ..synod_paxos::Settings::default() };
         system.add(MASTER, Process::master(MASTER, &masters, self.slots, settings));
@@ -116,11 +133,6 @@ impl Shards {
         let changes = changes.map(|(number, change)| (Request::Configure(change), Some(done(number))));
         let controller = Process::controller(CONTROLLER, 0, &masters);
         system.add_with_user(CONTROLLER, controller, User::asks(changes.collect()));
-        let has_one_key = |(command, _): &(TextCommand, _)| {
-            let op = texts::op(&Request::Commands(vec![command.clone()]));
-            op.is_some_and(|op| KeyValue::key(&op).is_some())
-        };
-        let is_split = self.users.iter().flatten().all(has_one_key);
         for (number, user) in (1..).zip(self.users) {
             let id = NodeId::client(number);
             let asks = user.into_iter().map(|(command, output)| {
@@ -129,7 +141,7 @@ impl Shards {
             let client = Process::Client(Client::new(id, 0, &masters, self.slots));
             system.add_with_user(id, client, User::asks(asks.collect()));
         }
-        desk.bench(system, if is_split { Judge::default() } else { Judge::whole() })
+        system
     }
 }
 

@@ -3,9 +3,9 @@
 use super::Options;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use synod_node::Node;
+use synod_node::{Node, NodeId};
 use synod_stdx::Digest;
-use synod_world::{Envelope, Event, PendingTimer, TraceEvent, World};
+use synod_world::{Envelope, Event, Film, PendingTimer, Step, TraceEvent, World};
 
 /// What is shown of an event; made into text only when a person will see it.
 enum Kept<N: Node> {
@@ -20,12 +20,20 @@ enum Kept<N: Node> {
 pub(super) struct Log<N: Node> {
     last: VecDeque<Kept<N>>,
     trace: Vec<TraceEvent>,
+    film: Vec<(u64, Step<N>)>,
+    first: World<N>,
     digest: Digest,
 }
 
 impl<N: Node> Default for Log<N> {
     fn default() -> Self {
-        Log { last: VecDeque::new(), trace: Vec::new(), digest: Digest::default() }
+        Log {
+            last: VecDeque::new(),
+            trace: Vec::new(),
+            film: Vec::new(),
+            first: World::default(),
+            digest: Digest::default(),
+        }
     }
 }
 
@@ -34,6 +42,7 @@ impl<N: Node> Log<N> {
     pub(super) fn note(&mut self, at_us: u64, event: &Event<N>, world: &World<N>, options: &Options) {
         if options.record {
             self.trace.push(TraceEvent::of(at_us, event, world));
+            self.film.push((at_us, Step::World(event.clone())));
         }
         if let Some(kept) = self.digest(at_us, event, world) {
             if self.last.len() >= options.last_events {
@@ -86,6 +95,25 @@ impl<N: Node> Log<N> {
     /// Everything that was recorded.
     pub(super) fn trace(&self) -> Vec<TraceEvent> {
         self.trace.clone()
+    }
+
+    /// A node is there from now on.
+    pub(super) fn note_node(&mut self, id: NodeId, node: &N, options: &Options) {
+        if options.record {
+            self.first.add(id, node.clone());
+        }
+    }
+
+    /// Something happened around the world.
+    pub(super) fn note_around(&mut self, at_us: u64, step: Step<N>, options: &Options) {
+        if options.record {
+            self.film.push((at_us, step));
+        }
+    }
+
+    /// Everything that was recorded, with its values.
+    pub(super) fn film(&self) -> Film<N> {
+        Film { first: self.first.clone(), steps: self.film.clone() }
     }
 
     /// What happened last.

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("journal", &["stdx"]),
     // The host knows the world for the format of traces alone.
     ("host", &["stdx", "node", "world", "journal"]),
-    ("testkit", &["stdx", "node", "world", "history", "simulator", "checker", "script"]),
+    ("testkit", &["stdx", "node", "world", "history", "simulator", "checker", "debugger", "script"]),
     ("resp", &["stdx"]),
     ("pingpong", &["stdx", "node"]),
     ("clientserver", &["stdx", "node"]),
@@ -36,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "history",
             "simulator",
             "checker",
+            "debugger",
             "testkit",
             "pingpong",
             "clientserver",

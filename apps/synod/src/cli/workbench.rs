@@ -1,0 +1,125 @@
+//! The arguments of the workbench: scenarios, histories, the debugger.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// `synod test`.
+#[derive(Args, Debug)]
+pub struct Test {
+    /// The module; all of them if none is named.
+    #[arg(long, alias = "lab")]
+    pub module: Option<String>,
+    /// One scenario, by its number or by a part of its name.
+    #[arg(long)]
+    pub test: Option<String>,
+    /// How many seeds each scenario is played with.
+    #[arg(long, conflicts_with = "seed")]
+    pub seeds: Option<u64>,
+    /// Play this one seed.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Search every ordering with the model checker.
+    #[arg(long)]
+    pub search: bool,
+    /// With --search: timers too, where a scenario leaves them out.
+    #[arg(long)]
+    pub timers: bool,
+    /// With --search: check each state's determinism, equality and byte form.
+    #[arg(long)]
+    pub checks: bool,
+    /// With --search: the long searches too.
+    #[arg(long, requires = "search")]
+    pub full: bool,
+    /// With --search: on so many threads; as many as there are cores if not given.
+    #[arg(long, requires = "search", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// With --search: end a search when the process uses so much memory, as 8G.
+    #[arg(long, requires = "search", value_parser = parse_bytes)]
+    pub memory: Option<u64>,
+    /// With --search: end a search after so many states.
+    #[arg(long, requires = "search")]
+    pub states: Option<u64>,
+    /// With --search: compare whole states instead of fingerprints.
+    #[arg(long, requires = "search")]
+    pub exact: bool,
+    /// With --search: switch these reductions off: no-ops, commuting, symmetry, or all.
+    #[arg(long, requires = "search", value_delimiter = ',', value_name = "REDUCTIONS")]
+    #[arg(value_parser = ["no-ops", "commuting", "symmetry", "all"])]
+    pub without: Vec<String>,
+    /// Let the searches find the seeded mistakes of the modules, and print which found what.
+    #[arg(long, conflicts_with_all = ["search", "replay", "seed", "seeds"])]
+    pub mutants: bool,
+    /// With --search or --replay: let this one of the seeded mistakes take the nodes' steps.
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Option<String>,
+    /// Take the steps of a saved trace again, and say whether it still fails.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["search", "module", "test", "seed", "seeds"])]
+    pub replay: Option<PathBuf>,
+    /// With --seed: print every event. With --search: print every step of what was found.
+    #[arg(long)]
+    pub verbose: bool,
+    /// With --search: open the debugger on a violation, or where a search began that did not find its goal.
+    #[arg(long, requires = "search", conflicts_with = "json")]
+    pub debug: bool,
+    /// Machine-readable output of searches and mutants.
+    #[arg(long)]
+    pub json: bool,
+    /// Write each played trace to this directory; of a search, that of each violation.
+    #[arg(long)]
+    pub save_traces: Option<PathBuf>,
+}
+
+/// A number of bytes, as `8G`, `512M` or `1000000`.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        Some(_) | None => (text, 1u64),
+    };
+    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
+    let bytes = number.and_then(|number| number.checked_mul(unit));
+    bytes.ok_or_else(|| "write it as 8G, 512M or a number of bytes".to_owned())
+}
+
+/// `synod check-history`.
+#[derive(Args, Debug)]
+pub struct CheckHistory {
+    /// A register's or a key-value store's history as Jepsen and Porcupine write it; `-` for standard input.
+    pub file: PathBuf,
+}
+
+/// `synod debug`.
+#[derive(Args, Debug)]
+pub struct DebugCommand {
+    /// The module.
+    #[arg(long, alias = "lab", required_unless_present = "trace")]
+    pub module: Option<String>,
+    /// How many servers; in a sharded store, in each group.
+    #[arg(long, conflicts_with_all = ["trace", "test"])]
+    pub servers: Option<u32>,
+    /// How many clients.
+    #[arg(long, conflicts_with_all = ["trace", "test"])]
+    pub clients: Option<u32>,
+    /// How many groups, in a sharded store.
+    #[arg(long, conflicts_with_all = ["trace", "test"])]
+    pub groups: Option<u32>,
+    /// What every client's user asks, as 'PUT:a:1,GET:a'; lists for one user each are joined by semicolons.
+    #[arg(long, conflicts_with_all = ["trace", "test"])]
+    pub workload: Option<String>,
+    /// A run of this scenario, by its number or by a part of its name.
+    #[arg(long, requires = "module")]
+    pub test: Option<String>,
+    /// With --test: the run of this seed.
+    #[arg(long, requires = "test", default_value_t = 1)]
+    pub seed: u64,
+    /// A trace: what a search found, a run that was saved, a session of the debugger.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["module", "test"])]
+    pub trace: Option<PathBuf>,
+    /// Let this one of the modules' seeded mistakes take the nodes' steps.
+    #[arg(long, value_name = "NAME", conflicts_with = "test")]
+    pub mutant: Option<String>,
+    /// The port on 127.0.0.1; any that is free if not given.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+}

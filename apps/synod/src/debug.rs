@@ -1,0 +1,97 @@
+//! `synod debug`: the visual debugger's half of the command line.
+
+use crate::cli::{DebugCommand, Test, usage_error};
+use crate::{interrupt, modules};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use synod_debugger::serve;
+use synod_scenarios::opened::{self, Opened, Shape, known_mutant};
+use synod_testkit::Scenario;
+use synod_world::Trace;
+
+/// So often it is looked whether somebody wants it to end.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs `synod debug`.
+pub fn run(arguments: &DebugCommand) -> ExitCode {
+    match chosen(arguments) {
+        Ok(opened) => show(opened, arguments.port),
+        Err(problem) => usage_error(&problem),
+    }
+}
+
+fn chosen(arguments: &DebugCommand) -> Result<Opened, String> {
+    let mutant = arguments.mutant.as_deref().map(known_mutant).transpose()?;
+    if let Some(file) = &arguments.trace {
+        return read(file).and_then(|trace| {
+            let opened = opened::trace(&trace, mutant, &file.display().to_string());
+            opened.map_err(|error| format!("--trace {}: {error}", file.display()))
+        });
+    }
+    let module = arguments.module.as_deref().unwrap_or_default();
+    if let Some(test) = &arguments.test {
+        return opened::run(&scenario(module, test)?, arguments.seed);
+    }
+    let usual = Shape::usual(module);
+    let shape = Shape {
+        servers: arguments.servers.unwrap_or(usual.servers),
+        clients: arguments.clients.unwrap_or(usual.clients),
+        groups: arguments.groups.unwrap_or(usual.groups),
+        workload: arguments.workload.clone().unwrap_or_default(),
+        mutant,
+    };
+    opened::by_hand(module, &shape)
+}
+
+fn read(file: &Path) -> Result<Trace, String> {
+    let text = std::fs::read_to_string(file);
+    let text =
+        text.map_err(|error| format!("--trace {}: {error}; give a readable trace file", file.display()))?;
+    Trace::from_text(&text).map_err(|error| format!("--trace {}: {error}", file.display()))
+}
+
+fn scenario(module: &str, test: &str) -> Result<Scenario, String> {
+    let names = |scenario: &Scenario| (scenario.module, scenario.number, scenario.name);
+    let found = modules::named((Some(module), Some(test)), synod_scenarios::all(), names)?;
+    match &found[..] {
+        [one] => Ok(*one),
+        several => {
+            let list: Vec<String> =
+                several.iter().map(|one| format!("  {:<5} {}", one.number, one.name)).collect();
+            Err(format!("--test {test}: which of these?\n{}", list.join("\n")))
+        }
+    }
+}
+
+/// Opens the debugger on the first thing of a search that is wrong: a violation, or where a stage began.
+pub fn show_search(trace: &Trace, arguments: &Test, file: &str) -> ExitCode {
+    let mutant = match arguments.mutant.as_deref().map(known_mutant).transpose() {
+        Ok(mutant) => mutant,
+        Err(problem) => return usage_error(&problem),
+    };
+    match opened::trace(trace, mutant, file) {
+        Ok(opened) => show(opened, 0),
+        Err(problem) => usage_error(&format!("what was found cannot be opened: {problem}")),
+    }
+}
+
+/// Serves what was opened until somebody interrupts it.
+fn show(opened: Opened, port: u16) -> ExitCode {
+    interrupt::listen();
+    let until = async {
+        while !interrupt::is_wanted() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let served = serve(
+        opened,
+        port,
+        |address| println!("the debugger is at\n\n    {address}\n\nCtrl-C ends it"),
+        until,
+    );
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => usage_error(&format!("--port {port}: {error}; choose another one")),
+    }
+}

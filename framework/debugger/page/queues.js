@@ -1,0 +1,83 @@
+// @ts-check
+// What waits at a node: the messages in its inbox and its timers, each with what can be done to it.
+
+import { element, patch, setAttribute, setReason, setText, setTip } from "./dom.js";
+import { button } from "./icons.js";
+
+const SHOWN_MAX = 24;
+
+/**
+ * @typedef {{ id: number, from: string, name: string, text: string, sent_at: number, blocked: string | null }} Waiting
+ * @typedef {{ id: number, name: string, text: string, range: string, set_at: number, blocked: string | null }} Timer
+ */
+
+/** @param {HTMLElement} place
+ *  @param {Waiting[]} inbox
+ *  @param {import("./session.js").Session} session
+ *  @param {boolean} isAll */
+export function showInbox(place, inbox, session, isAll) {
+  patch(place, isAll ? inbox : inbox.slice(0, SHOWN_MAX), (message) => message.id, (message) => createMessage(message, session), (row, message) => {
+    const [swatch, from, name, text, deliver, drop, duplicate] = row.children;
+    const tone = session.info.names.indexOf(message.name);
+    setAttribute(swatch, "class", `swatch kind-deliver ${tone < 0 ? "" : "tone-" + (tone % 8)}`);
+    setText(from, message.from, 30);
+    setText(name, message.name, 40);
+    // The text begins with the name, which stands there already.
+    setText(text, message.text?.startsWith(message.name) ? message.text.slice(message.name.length).trim() : message.text ?? "", 160);
+    setTip(text, `from ${message.from}, sent at ${message.sent_at}\n${message.text}`);
+    setAttribute(row, "data-blocked", message.blocked ? "true" : null);
+    setReason(deliver, message.blocked ?? session.source.refusal);
+    setReason(drop, session.source.refusal);
+    setReason(duplicate, session.source.refusal);
+  });
+}
+
+/** How many of a queue are not shown.
+ *  @param {number} length
+ *  @param {boolean} isAll */
+export function hiddenOf(length, isAll) {
+  return isAll ? 0 : Math.max(0, length - SHOWN_MAX);
+}
+
+/** @param {Waiting} message
+ *  @param {import("./session.js").Session} session */
+function createMessage(message, session) {
+  const { id } = message;
+  const text = element("button", { type: "button", class: "text link-quiet", testid: "message-" + id, on: { click: () => session.travel(message.sent_at) } });
+  return element("div", { class: "queued", testid: "queued-" + id },
+    element("i", { class: "swatch", "aria-hidden": "true" }),
+    element("span", { class: "from" }),
+    element("b", { class: "name" }),
+    text,
+    button({ testid: "deliver-" + id, icon: "deliver", label: `Deliver ${message.name} from ${message.from}`, class: "quiet small strong", run: () => session.act({ do: "deliver", id }) }),
+    button({ testid: "drop-" + id, icon: "drop", label: `Lose ${message.name} from ${message.from}`, class: "quiet small", run: () => session.act({ do: "drop", id }) }),
+    button({ testid: "duplicate-" + id, icon: "duplicate", label: `Double ${message.name} from ${message.from}`, class: "quiet small", run: () => session.act({ do: "duplicate", id }) }));
+}
+
+/** @param {HTMLElement} place
+ *  @param {Timer[]} timers
+ *  @param {import("./session.js").Session} session
+ *  @param {boolean} isAll */
+export function showTimers(place, timers, session, isAll) {
+  patch(place, isAll ? timers : timers.slice(0, SHOWN_MAX), (timer) => timer.id, (timer) => createTimer(timer, session), (row, timer) => {
+    const [swatch, name, text, fire] = row.children;
+    const tone = session.info.names.indexOf(timer.name);
+    setAttribute(swatch, "class", `swatch kind-fire ${tone < 0 ? "" : "tone-" + (tone % 8)}`);
+    setText(name, timer.text && timer.text.length < 60 ? timer.text : timer.name, 60);
+    setText(text, timer.range ?? "", 60);
+    setTip(text, `${timer.text}\nset at ${timer.set_at}, ${timer.range}`);
+    setAttribute(row, "data-blocked", timer.blocked ? "true" : null);
+    setReason(fire, timer.blocked ?? session.source.refusal);
+  });
+}
+
+/** @param {Timer} timer
+ *  @param {import("./session.js").Session} session */
+function createTimer(timer, session) {
+  const { id } = timer;
+  return element("div", { class: "queued timer", testid: "timer-" + id },
+    element("i", { class: "swatch", "aria-hidden": "true" }),
+    element("b", { class: "name" }),
+    element("button", { type: "button", class: "text link-quiet", on: { click: () => session.travel(timer.set_at) } }),
+    button({ testid: "fire-" + id, icon: "fire", label: `Fire ${timer.name}`, class: "quiet small strong", run: () => session.act({ do: "fire", id }) }));
+}

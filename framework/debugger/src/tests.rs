@@ -1,0 +1,6 @@
+//! The debugger on a protocol that it has never heard of.
+
+mod answers;
+mod predicates;
+mod sessions;
+mod toy;
