@@ -21,6 +21,7 @@ export async function showShare(session) {
   try {
     const answer = await source.share(moment);
     setText(shown[0], answer.command, 100_000);
+    if (answer.needs_file) command.append(element("p", { class: "quiet-words", text: `It reads ${answer.needs_file}: Save writes it.` }));
     setText(shown[1], answer.rust, 100_000);
   } catch (error) {
     for (const part of [command, rust]) {

@@ -158,6 +158,8 @@ struct Table<N: Shown> {
 
 /// At most so many titles are told at a time.
 const TITLES_MAX: usize = 2_000;
+/// So many violations are listed: whoever comes after one is often one too.
+const VIOLATIONS_MAX: usize = 1_000;
 /// At most so many random steps are taken at a time.
 const STEPS_MAX: u64 = 100_000;
 
@@ -296,11 +298,12 @@ impl<N: Shown> Session<N> {
         let violations = self
             .violations
             .iter()
+            .take(VIOLATIONS_MAX)
             .map(|(moment, (name, words))| json!({"moment": moment, "name": name, "words": cut(words)}));
-        let branches = self.leaves().into_iter().map(|leaf| {
-            let label = self.labels.get(&leaf);
+        let branches = self.leaves.iter().map(|leaf| {
+            let label = self.labels.get(leaf);
             let name = label.cloned().unwrap_or_else(|| format!("to {leaf}"));
-            let violated = self.first_violation(leaf).and_then(|moment| self.violations.get(&moment));
+            let violated = self.first_violation(*leaf).and_then(|moment| self.violations.get(&moment));
             json!({
                 "leaf": leaf, "name": name, "is_named": label.is_some(),
                 "violation": violated.map(|(name, _)| name),

@@ -6,16 +6,16 @@ use crate::columns::{self, FLAGGED, Kind, LEADS, MADE, NO_NAME, NONE, Names, OPE
 use crate::setup::{Past, Setup, Violation};
 use crate::stage::{Stage, Taken};
 use crate::words;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use synod_node::NodeId;
 use synod_stdx::kind_of;
 use synod_world::{Event, Step, TraceEvent};
 
 /// A whole moment is kept every so many steps.
-const KEPT_EVERY: u32 = 256;
+const KEPT_EVERY: u32 = 64;
 /// There are no more of them than this: then they stand further apart.
-const KEPT_MAX: usize = 400;
+const KEPT_MAX: usize = 512;
 /// So many moments that somebody just looked at are kept whole.
 const RECENT_MAX: usize = 6;
 
@@ -40,6 +40,10 @@ pub(crate) struct Session<N: Shown> {
     /// How moments differ from what was recorded.
     pub(crate) flagged: BTreeMap<u32, String>,
     pub(crate) children: BTreeMap<u32, Vec<u32>>,
+    /// The ends of branches.
+    pub(crate) leaves: BTreeSet<u32>,
+    /// By moment: the first on the way to it in which something is violated, or [`NONE`].
+    fallen: Vec<u32>,
     /// In which moments what was sent or set in a moment arrived, was lost or fired.
     pub(crate) later: BTreeMap<u32, Vec<u32>>,
     /// Requests in the words of the persons who made them, by moment.
@@ -108,6 +112,8 @@ impl<N: Shown> Session<N> {
             violations: BTreeMap::new(),
             flagged: BTreeMap::new(),
             children: BTreeMap::new(),
+            leaves: BTreeSet::from([0]),
+            fallen: vec![NONE],
             later: BTreeMap::new(),
             spoken: BTreeMap::new(),
             head: 0,
@@ -142,8 +148,9 @@ impl<N: Shown> Session<N> {
         Ok(())
     }
 
-    pub(crate) fn first_violation(&self, leaf: u32) -> Option<u32> {
-        self.path(leaf).into_iter().find(|moment| self.violations.contains_key(moment))
+    /// The first moment on the way to this one in which something is violated.
+    pub(crate) fn first_violation(&self, moment: u32) -> Option<u32> {
+        Some(self.fallen[moment as usize]).filter(|first| *first != NONE)
     }
 
     /// The moments on the way to this one, itself included, the beginning left out.
@@ -270,6 +277,9 @@ impl<N: Shown> Session<N> {
             self.later.entry(row.cause).or_default().push(moment);
         }
         self.children.entry(at).or_default().push(moment);
+        self.leaves.remove(&at);
+        self.leaves.insert(moment);
+        self.fallen.push(self.fallen[at as usize]);
         self.judge(&stage, moment, taken);
         self.keep(stage, moment);
         Ok(moment)
@@ -298,6 +308,9 @@ impl<N: Shown> Session<N> {
     fn violate(&mut self, moment: u32, violation: Violation) {
         self.rows[moment as usize].flags |= VIOLATION;
         self.violations.insert(moment, violation);
+        // Nothing has come of a moment yet when it is judged.
+        let fallen = &mut self.fallen[moment as usize];
+        *fallen = (*fallen).min(moment);
     }
 
     pub(crate) fn flag(&mut self, moment: u32, words: String) {
@@ -404,11 +417,6 @@ impl<N: Shown> Session<N> {
             see(self, &stage, *moment);
             self.retake(&mut stage, *moment);
         }
-    }
-
-    /// The ends of branches, in order.
-    pub(crate) fn leaves(&self) -> Vec<u32> {
-        (0..self.moments.len() as u32).filter(|moment| !self.children.contains_key(moment)).collect()
     }
 
     /// The lines of the way to a moment.

@@ -14,7 +14,7 @@ use synod_world::{Envelope, EnvelopeId, Happening, TimerId, Write};
 
 /// So many of a node's durable records are shown: the last ones.
 const RECORDS_MAX: usize = 8;
-/// So many causes are told.
+/// So many causes are told, the nearest first.
 const CAUSES_MAX: usize = 24;
 /// So many changes are told of one node.
 const CHANGES_MAX: usize = 400;
@@ -24,6 +24,10 @@ impl<N: Shown> Session<N> {
     pub(crate) fn show(&mut self, moment: u32, base: Option<u32>) -> Value {
         let parent = self.moments[moment as usize].parent;
         let base = base.or((parent != NONE).then_some(parent));
+        // The parent first: from there it is one step to the moment.
+        if parent != NONE {
+            self.stage(parent);
+        }
         let now = self.stage(moment);
         let before = base.map(|base| self.stage(base));
         let title = self.title(moment);
@@ -211,14 +215,15 @@ impl<N: Shown> Session<N> {
     fn causes(&mut self, moment: u32) -> Vec<Value> {
         let chain = self.cause_chain(moment);
         let tell = |moment: u32| json!({"moment": moment, "title": cut(&self.title(moment))});
-        chain.into_iter().take(CAUSES_MAX).map(tell).collect()
+        chain.into_iter().map(tell).collect()
     }
 
     /// The moments that led to this one: its cause, that one's, and so on.
     pub(crate) fn cause_chain(&self, moment: u32) -> Vec<u32> {
         let mut chain = Vec::new();
         let mut at = self.rows[moment as usize].cause;
-        while at != NONE {
+        // A timer that is set again and again has a chain as long as the run.
+        while at != NONE && chain.len() < CAUSES_MAX {
             chain.push(at);
             at = self.rows[at as usize].cause;
         }
