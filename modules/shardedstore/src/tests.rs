@@ -92,6 +92,23 @@ fn balance_is_within_one_and_moves_as_little_as_it_can_whatever_was_before() {
     }
 }
 
+/// A mutant of the balancer: balanced, and then two slots change places for nothing.
+#[test]
+fn a_balancer_that_moves_more_than_it_must_is_caught() {
+    let before = Assignment::whole(12, G1).balanced(&groups(2));
+    let members = groups(3);
+    let right = before.balanced(&members);
+    let stays = |number: u16, owner| {
+        right.owner(slot(number)) == Some(owner) && before.owner(slot(number)) == Some(owner)
+    };
+    let stayed = |owner| (0..12).find(|number| stays(*number, owner)).expect("each group keeps some");
+    let (one, two) = (stayed(G1), stayed(G2));
+    let mutant = right.moved((one, one), G2).moved((two, two), G1);
+    assert_eq!(extremes(&mutant, &members), extremes(&right, &members), "it is balanced all the same");
+    assert_eq!(right.distance(&before), least_movement(&before, &members));
+    assert_ne!(mutant.distance(&before), least_movement(&before, &members));
+}
+
 /// The highest of the hashes of slot and group wins: consistent hashing without a ring.
 fn rendezvous(slot_count: u16, groups: &[GroupId]) -> Vec<GroupId> {
     let weight = |slot: u16, group: GroupId| Rng::new(u64::from(slot) << 32 | u64::from(group.0)).next_u64();

@@ -10,7 +10,7 @@ use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Message, WebSocket};
 
 /// A page waits for what a person would wait for; a test that waits longer has found that it never comes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one page. It ends with the test.
 pub struct Browser {
@@ -36,7 +36,12 @@ impl Browser {
         let profile = tempfile::tempdir().expect("a directory");
         let mut child = Command::new("chromium")
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"])
-            .args(["--disable-background-networking", "--disable-extensions", "--remote-debugging-port=0"])
+            .args([
+                "--disable-background-networking",
+                "--disable-extensions",
+                "--disable-dev-shm-usage",
+                "--remote-debugging-port=0",
+            ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdout(Stdio::null())
