@@ -1,8 +1,8 @@
 //! `synod debug`: the visual debugger's half of the command line.
 
-use crate::cli::{DebugCommand, Test, usage_error};
+use crate::cli::{DebugCommand, usage_error};
+use crate::search::read_trace;
 use crate::{interrupt, modules};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use synod_debugger::serve;
@@ -24,10 +24,10 @@ pub fn run(arguments: &DebugCommand) -> ExitCode {
 fn chosen(arguments: &DebugCommand) -> Result<Opened, String> {
     let mutant = arguments.mutant.as_deref().map(known_mutant).transpose()?;
     if let Some(file) = &arguments.trace {
-        return read(file).and_then(|trace| {
-            let opened = opened::trace(&trace, mutant, &file.display().to_string());
-            opened.map_err(|error| format!("--trace {}: {error}", file.display()))
-        });
+        let place = file.display().to_string();
+        let trace = read_trace(file, "give a readable trace file");
+        let opened = trace.and_then(|trace| opened::trace(&trace, mutant, &place));
+        return opened.map_err(|error| format!("--trace {place}: {error}"));
     }
     let module = arguments.module.as_deref().unwrap_or_default();
     if let Some(test) = &arguments.test {
@@ -44,13 +44,6 @@ fn chosen(arguments: &DebugCommand) -> Result<Opened, String> {
     opened::by_hand(module, &shape)
 }
 
-fn read(file: &Path) -> Result<Trace, String> {
-    let text = std::fs::read_to_string(file);
-    let text =
-        text.map_err(|error| format!("--trace {}: {error}; give a readable trace file", file.display()))?;
-    Trace::from_text(&text).map_err(|error| format!("--trace {}: {error}", file.display()))
-}
-
 fn scenario(module: &str, test: &str) -> Result<Scenario, String> {
     let names = |scenario: &Scenario| (scenario.module, scenario.number, scenario.name);
     let found = modules::named((Some(module), Some(test)), synod_scenarios::all(), names)?;
@@ -65,11 +58,7 @@ fn scenario(module: &str, test: &str) -> Result<Scenario, String> {
 }
 
 /// Opens the debugger on the first thing of a search that is wrong: a violation, or where a stage began.
-pub fn show_search(trace: &Trace, arguments: &Test, file: &str) -> ExitCode {
-    let mutant = match arguments.mutant.as_deref().map(known_mutant).transpose() {
-        Ok(mutant) => mutant,
-        Err(problem) => return usage_error(&problem),
-    };
+pub fn show_search(trace: &Trace, mutant: Option<&'static str>, file: &str) -> ExitCode {
     match opened::trace(trace, mutant, file) {
         Ok(opened) => show(opened, 0),
         Err(problem) => usage_error(&format!("what was found cannot be opened: {problem}")),

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use synod_checker::{Progress, Stats};
-use synod_scenarios::opened::known_mutant;
+use synod_scenarios::opened::{self, known_mutant};
 use synod_testkit::{
     Hunted, Mutant, Orders, Replayed, Search, Searched, StageReport, Stop, Watcher, Without, hunt, play_one,
     resident_bytes, search_one,
@@ -271,7 +271,7 @@ pub fn run(arguments: &Test) -> ExitCode {
             others.iter().find_map(|searched| Some((searched.to_open()?, searched)))
     {
         let file = format!("{}-{}.trace", searched.module, searched.name);
-        return debug::show_search(trace, arguments, &file);
+        return debug::show_search(trace, mutant, &file);
     }
     if others.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -293,7 +293,7 @@ fn conclude(shown: usize, others: &[Searched], left_out: usize, seconds: f64) {
         match stop {
             Some(Stop::Failed(words)) => println!("\nFAILED: {module} {number} {name}: {words}"),
             Some(Stop::CutShort(spent)) => println!("\nCUT SHORT: {module} {number} {name}: {spent}"),
-            Some(Stop::Replayed(_)) | None => {}
+            Some(Stop::Replayed(_) | Stop::Opened) | None => {}
         }
         if searched.found().is_some() {
             println!("keep it: synod test --search --module {module} --test {name} --save-traces DIRECTORY");
@@ -419,35 +419,33 @@ pub fn replay(file: &Path, mutant: Option<&str>) -> ExitCode {
     }
 }
 
+/// The trace in a file; `advice` is for who named another one.
+pub fn read_trace(file: &Path, advice: &str) -> Result<Trace, String> {
+    let text = fs::read(file).map_err(|error| format!("{error}; {advice}"))?;
+    let text = String::from_utf8(text).map_err(|_| format!("it is no text: {advice}"))?;
+    Trace::from_text(&text).map_err(|error| error.to_string())
+}
+
 fn replayed(file: &Path, mutant: Option<&'static str>) -> Result<Replayed, String> {
-    let text = fs::read(file).map_err(|error| format!("{error}; give a file that --save-traces wrote"))?;
-    let text = String::from_utf8(text).map_err(|_| "it is no text: give a file that --save-traces wrote")?;
-    let trace = Trace::from_text(&text).map_err(|error| error.to_string())?;
+    let trace = read_trace(file, "give a file that --save-traces wrote")?;
     let header = &trace.header;
     if !synod_scenarios::MODULES.contains(&header.module.as_str()) {
         let modules = synod_scenarios::MODULES.join(", ");
         return Err(format!("it is of module `{}`, and there are {modules}", header.module));
     }
-    let unknown = || format!("module {} has no scenario `{}` any more", header.module, header.scenario);
     if let Some(seed) = header.seed {
-        let is_meant =
-            |one: &&synod_testkit::Scenario| one.module == header.module && one.name == header.scenario;
-        let all = synod_scenarios::all();
-        let scenario = all.iter().find(is_meant).ok_or_else(unknown)?;
-        return Ok(match play_one(scenario, seed, false) {
+        return Ok(match play_one(&opened::scenario_of(header)?, seed, false) {
             Ok(_) => Replayed::NoLongerFails,
             Err(failed) => Replayed::StillFails(failed.failure.what),
         });
     }
-    let all = synod_scenarios::searches::all();
-    let is_meant = |one: &&Search| one.module == header.module && one.name == header.scenario;
-    let search = all.iter().find(is_meant).ok_or_else(unknown)?;
+    let search = opened::search_of(header)?;
     let stage = header.stage.clone().ok_or("it says neither a seed nor which stage of a search it is of")?;
     let orders = Orders { replay: Some(trace), mutant, ..Orders::default() };
-    match search_one(search, &orders, &synod_testkit::Unwatched).stop {
+    match search_one(&search, &orders, &synod_testkit::Unwatched).stop {
         Some(Stop::Replayed(replayed)) => Ok(replayed),
         Some(Stop::Failed(words)) => Ok(Replayed::StillFails(words)),
-        Some(Stop::CutShort(_)) | None => {
+        Some(Stop::CutShort(_) | Stop::Opened) | None => {
             Err(format!("scenario `{}` has no stage `{stage}` any more", search.name))
         }
     }

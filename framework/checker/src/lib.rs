@@ -118,31 +118,5 @@ pub use trace::Unfit;
 pub use user::{Ask, User};
 pub use walks::Walks;
 
-use synod_node::Node;
-
-/// A node that a search can check on several threads: any whose parts are plain data.
-pub trait Checkable:
-    Node<
-        Message: Send + Sync,
-        Timer: Send + Sync,
-        Record: Send + Sync,
-        Checkpoint: Send + Sync,
-        Request: Send + Sync,
-        Response: Send + Sync,
-    > + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<N> Checkable for N
-where
-    N: Node + Send + Sync + 'static,
-    N::Message: Send + Sync,
-    N::Timer: Send + Sync,
-    N::Record: Send + Sync,
-    N::Checkpoint: Send + Sync,
-    N::Request: Send + Sync,
-    N::Response: Send + Sync,
-{
-}
+/// A node that a search can check on several threads.
+pub use synod_node::SharedNode as Checkable;

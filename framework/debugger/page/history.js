@@ -1,7 +1,7 @@
 // @ts-check
 // The branches as a tree: where each leaves another one, how long it is, whether it ends in a violation. A click goes there.
 
-import { element, setAttribute, setText, setTip } from "./dom.js";
+import { element, setAttribute, setReason, setText, setTip } from "./dom.js";
 import { button } from "./icons.js";
 import { VirtualList } from "./virtual_list.js";
 import { branchRows } from "./branch_tree.js";
@@ -87,8 +87,7 @@ export class HistoryPane {
     jump.hidden = branch.fork === NONE;
     setAttribute(jump, "data-testid", "fork-" + branch.leaf);
     setAttribute(rename, "data-testid", "rename-branch" + (isHere ? "" : "-" + branch.leaf));
-    setAttribute(rename, "aria-disabled", session.source.refusal ? "true" : null);
-    setAttribute(rename, "data-reason", session.source.refusal);
+    setReason(rename, session.source.refusal);
   }
 
   /** @param {import("./branch_tree.js").BranchRow} branch */

@@ -1,7 +1,7 @@
 // @ts-check
 // Predicates that are kept in sight: evaluated again at each moment that is focused.
 
-import { element, patch, setAttribute, setText } from "./dom.js";
+import { element, patch, setAttribute, setReason, setText } from "./dom.js";
 import { button, icon } from "./icons.js";
 
 const WATCHES_MAX = 20;
@@ -26,10 +26,7 @@ export class Watches {
     }));
     this.input.disabled = refusal !== null;
     this.button = button({ testid: "claim-evaluate", text: "Evaluate", label: "Evaluate it here, and at each moment gone to", class: "firm", run: () => this.add(this.input.value) });
-    if (refusal) {
-      this.button.setAttribute("aria-disabled", "true");
-      this.button.dataset.reason = refusal;
-    }
+    setReason(this.button, refusal);
     this.list = element("div", { class: "claims-list", "aria-live": "polite" });
     place.append(element("div", { class: "row" }, this.input, this.button), this.list);
   }

@@ -2,11 +2,12 @@
 
 use crate::Shown;
 use crate::session::Session;
-use crate::stage::Stage;
+use crate::setup::Setup;
+use crate::stage::{Stage, possible};
 use crate::words;
 use serde::Deserialize;
 use synod_node::{NodeId, RequestId};
-use synod_world::{EnvelopeId, Event, Step, TimerId};
+use synod_world::{Envelope, EnvelopeId, Event, Step, TimerId};
 
 /// A choice, as the page sends it.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -85,13 +86,12 @@ impl<N: Shown> Session<N> {
         let event = |event: Event<N>| Ok((vec![Step::World(event)], None));
         match act {
             Act::Deliver { id } => {
-                let id = flying(stage, *id)?;
-                let envelope = stage.world.envelope(id).ok_or("it is not in flight")?;
+                let (id, envelope) = flying(stage, *id)?;
                 possible(stage.delivery_blocked(envelope))?;
                 event(Event::Deliver(id))
             }
-            Act::Drop { id } => event(Event::Drop(flying(stage, *id)?)),
-            Act::Duplicate { id } => event(Event::Duplicate(flying(stage, *id)?)),
+            Act::Drop { id } => event(Event::Drop(flying(stage, *id)?.0)),
+            Act::Duplicate { id } => event(Event::Duplicate(flying(stage, *id)?.0)),
             Act::Fire { id } => {
                 possible(stage.timer_blocked(TimerId(*id)))?;
                 event(Event::Fire(TimerId(*id)))
@@ -121,14 +121,8 @@ impl<N: Shown> Session<N> {
             }
             Act::GiveUp { node: of } => one(Step::GiveUp(node(of)?)),
             Act::Request { node: of, text } => self.asked(stage, node(of)?, text.as_deref()),
-            Act::Cut { from, to } => {
-                possible(stage.cut_blocked(node(from)?, node(to)?))?;
-                one(Step::Cut { from: node(from)?, to: node(to)? })
-            }
-            Act::Heal { from, to } => {
-                possible(stage.heal_blocked(node(from)?, node(to)?))?;
-                one(Step::Heal { from: node(from)?, to: node(to)? })
-            }
+            Act::Cut { from, to } => one(Step::Cut { from: node(from)?, to: node(to)? }),
+            Act::Heal { from, to } => one(Step::Heal { from: node(from)?, to: node(to)? }),
         }
     }
 
@@ -161,30 +155,29 @@ impl<N: Shown> Session<N> {
 
 /// What of a node follows by itself.
 fn follower<N: Shown>(stage: &Stage<N>, session: &Session<N>, node: NodeId) -> Option<Step<N>> {
-    if stage.durable_blocked(node).is_none() {
-        return Some(durable(stage, node));
-    }
+    becomes_durable(stage, node).or_else(|| asks_next(stage, &session.setup, node))
+}
+
+/// Everything that a node writes becomes durable, if it writes something.
+pub(crate) fn becomes_durable<N: Shown>(stage: &Stage<N>, node: NodeId) -> Option<Step<N>> {
+    stage.durable_blocked(node).is_none().then(|| durable(stage, node))
+}
+
+/// A node's user asks what it has next, if it has something and may.
+pub(crate) fn asks_next<N: Shown>(stage: &Stage<N>, setup: &Setup<N>, node: NodeId) -> Option<Step<N>> {
     if stage.request_blocked(node).is_some() {
         return None;
     }
-    let (id, request) = stage.next_request(&session.setup, node)?;
+    let (id, request) = stage.next_request(setup, node)?;
     Some(Step::World(Event::Request { node, id, request }))
 }
 
-/// Everything that a node writes becomes durable.
-pub(crate) fn durable<N: Shown>(stage: &Stage<N>, node: NodeId) -> Step<N> {
+fn durable<N: Shown>(stage: &Stage<N>, node: NodeId) -> Step<N> {
     Step::World(Event::Durable { node, writes: stage.world.writing(node).count() })
 }
 
-fn flying<N: Shown>(stage: &Stage<N>, id: u64) -> Result<EnvelopeId, String> {
+fn flying<N: Shown>(stage: &Stage<N>, id: u64) -> Result<(EnvelopeId, &Envelope<N>), String> {
     let id = EnvelopeId(id);
-    stage
-        .world
-        .envelope(id)
-        .map(|_| id)
-        .ok_or_else(|| "this message is not in flight at this moment".to_owned())
-}
-
-fn possible(blocked: Option<String>) -> Result<(), String> {
-    blocked.map_or(Ok(()), Err)
+    let found = stage.world.envelope(id).map(|envelope| (id, envelope));
+    found.ok_or_else(|| "this message is not in flight at this moment".to_owned())
 }

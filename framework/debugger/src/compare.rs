@@ -6,7 +6,7 @@ use crate::session::Session;
 use crate::words::cut;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use synod_stdx::changes;
+use synod_stdx::{Change, changes};
 
 impl<N: Shown> Session<N> {
     /// The common ancestor of two moments, the first steps apart, and what is different.
@@ -18,18 +18,8 @@ impl<N: Shown> Session<N> {
         let (one, other) = (self.stage(a), self.stage(b));
         let mut nodes = Vec::new();
         for id in &self.nodes {
-            let differing: Vec<Value> = match (one.world.node(*id), other.world.node(*id)) {
-                (Some(at_a), Some(at_b)) if at_a != at_b => changes(at_a, at_b)
-                    .into_iter()
-                    .map(|change| {
-                        let text = |text: Option<String>| text.map(|text| cut(&text));
-                        json!({"path": change.path, "before": text(change.before), "after": text(change.after)})
-                    })
-                    .collect(),
-                (Some(_), None) => vec![json!({"path": "", "before": "running", "after": "down"})],
-                (None, Some(_)) => vec![json!({"path": "", "before": "down", "after": "running"})],
-                (Some(_), Some(_)) | (None, None) => Vec::new(),
-            };
+            let differing = differences(one.world.node(*id), other.world.node(*id));
+            let differing: Vec<Value> = differing.into_iter().map(told).collect();
             nodes.push(json!({"name": id.to_string(), "changes": differing}));
         }
         let flight = |stage: &crate::Stage<N>| {
@@ -52,4 +42,25 @@ impl<N: Shown> Session<N> {
             "flight": {"only_a": only(&flight_a, &flight_b), "only_b": only(&flight_b, &flight_a)},
         })
     }
+}
+
+/// What differs between two states of a node, which need not run.
+pub(crate) fn differences<N: Shown>(before: Option<&N>, after: Option<&N>) -> Vec<Change> {
+    let status = |before: &str, after: &str| Change {
+        path: String::new(),
+        before: Some(before.to_owned()),
+        after: Some(after.to_owned()),
+    };
+    match (before, after) {
+        (Some(before), Some(after)) if before != after => changes(before, after),
+        (Some(_), None) => vec![status("running", "down")],
+        (None, Some(_)) => vec![status("down", "running")],
+        (Some(_), Some(_)) | (None, None) => Vec::new(),
+    }
+}
+
+/// A change, for the page.
+pub(crate) fn told(change: Change) -> Value {
+    let text = |text: Option<String>| text.map(|text| cut(&text));
+    json!({"path": change.path, "before": text(change.before), "after": text(change.after)})
 }

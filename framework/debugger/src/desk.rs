@@ -5,9 +5,9 @@ use crate::act::Act;
 use crate::columns::{KINDS, to_bytes};
 use crate::job::{self, Job, Wish};
 use crate::predicate::{Misread, Predicate};
-use crate::session::Session;
+use crate::session::{BEGINNING, Session};
 use crate::setup::Setup;
-use crate::show::sight;
+use crate::watch::Watch;
 use crate::words::cut;
 use crate::{export, share};
 use serde::Deserialize;
@@ -168,7 +168,7 @@ impl<N: Shown> Desk for Table<N> {
         match ask {
             Ask::Start(wish) => {
                 let job = job::start(&self.session, wish)?;
-                let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut jobs = locked(&self.jobs);
                 jobs.push(job);
                 Ok(Answer::Json(json!({"job": jobs.len()})))
             }
@@ -177,19 +177,14 @@ impl<N: Shown> Desk for Table<N> {
                 self.job(job)?.errand.is_cancelled.store(true, Ordering::Relaxed);
                 Ok(Answer::Json(json!({})))
             }
-            ask => answer(&mut self.session(), ask),
+            ask => answer(&mut locked(&self.session), ask),
         }
     }
 }
 
 impl<N: Shown> Table<N> {
-    /// A session survives a panic of who had it: it is changed only by whole steps.
-    fn session(&self) -> MutexGuard<'_, Session<N>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn job(&self, number: usize) -> Result<Arc<Job>, Refusal> {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = locked(&self.jobs);
         let job = number.checked_sub(1).and_then(|at| jobs.get(at)).cloned();
         job.ok_or_else(|| Refusal::from(format!("there is no job {number}")))
     }
@@ -216,7 +211,7 @@ fn answer<N: Shown>(session: &mut Session<N>, ask: Ask) -> Result<Answer, Refusa
         Ask::Predicate { predicate, at } => {
             let predicate = Predicate::read(&predicate)?;
             let at = session.known(at)?;
-            let holds = predicate.holds(&sight(session.peek(at), predicate.reads_messages()));
+            let holds = predicate.holds(&Watch::default().sight(session.peek(at), &predicate));
             json!({ "holds": holds })
         }
         Ask::Compare { a, b } => {
@@ -346,22 +341,8 @@ impl<N: Shown> Session<N> {
 
     /// One line about each of these moments.
     pub(crate) fn titles(&mut self, moments: &[u32]) -> Vec<String> {
-        let mut titles: Vec<String> = Vec::with_capacity(moments.len());
-        let mut from = 0;
-        while from < moments.len() {
-            let mut to = from + 1;
-            while to < moments.len() && self.moments[moments[to] as usize].parent == moments[to - 1] {
-                to += 1;
-            }
-            if moments[from] == 0 {
-                titles.push("the beginning".to_owned());
-            }
-            self.walk(&moments[from..to], |session, before, moment| {
-                let line = session.line(before, moment);
-                titles.push(line.map_or_else(String::new, |line| crate::words::title(&line)));
-            });
-            from = to;
-        }
+        let mut titles = Vec::with_capacity(moments.len());
+        self.each_title(moments, |_, title| titles.push(title));
         titles
     }
 
@@ -370,25 +351,34 @@ impl<N: Shown> Session<N> {
         let wanted = text.to_lowercase();
         let mut moments = Vec::new();
         let mut seen = 0;
-        // Runs of moments each of which is the child of the one before.
-        let mut from = 1;
-        while from < self.moments.len() {
-            let mut to = from + 1;
-            while to < self.moments.len() && self.moments[to].parent as usize == to - 1 {
-                to += 1;
+        let all: Vec<u32> = (1..self.moments.len() as u32).collect();
+        self.each_title(&all, |moment, title| {
+            let is_meant = title.to_lowercase().contains(&wanted);
+            seen += usize::from(is_meant);
+            if is_meant && moments.len() < limit {
+                moments.push(moment);
             }
-            let run: Vec<u32> = (from as u32..to as u32).collect();
-            self.walk(&run, |session, before, moment| {
-                let line = session.line(before, moment);
-                let is_meant =
-                    line.is_some_and(|line| crate::words::title(&line).to_lowercase().contains(&wanted));
-                seen += usize::from(is_meant);
-                if is_meant && moments.len() < limit {
-                    moments.push(moment);
-                }
-            });
-            from = to;
-        }
+        });
         (moments, seen <= limit)
     }
+
+    /// Calls `see` with each of these moments and its title. Moments that follow one another are gone through together.
+    fn each_title(&mut self, moments: &[u32], mut see: impl FnMut(u32, String)) {
+        let is_next = |one: &u32, next: &u32| self.moments[*next as usize].parent == *one;
+        let runs: Vec<&[u32]> = moments.chunk_by(is_next).collect();
+        for run in runs {
+            if run[0] == 0 {
+                see(0, BEGINNING.to_owned());
+            }
+            self.walk(run, |session, before, moment| {
+                let line = session.line(before, moment);
+                see(moment, line.map_or_else(String::new, |line| crate::words::title(&line)));
+            });
+        }
+    }
+}
+
+/// What a lock guards, also after a panic of who had it: a session is changed only by whole steps, and a job by whole words.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

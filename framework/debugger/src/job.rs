@@ -1,18 +1,17 @@
 //! What takes long, beside the session: random runs until something holds, searches, smaller branches.
 
 use crate::Shown;
+use crate::desk::locked;
 use crate::minimise::minimise;
-use crate::predicate::{Predicate, Sight};
+use crate::predicate::Predicate;
 use crate::random::choose;
 use crate::session::Session;
 use crate::setup::{Errand, Sought};
-use crate::stage::Stage;
+use crate::watch::Watch;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use synod_node::NodeId;
-use synod_stdx::{Rng, Tree, kind_of};
+use std::sync::{Arc, Mutex};
+use synod_stdx::Rng;
 use synod_world::Step;
 
 /// What the page wants done.
@@ -72,7 +71,7 @@ type End = Result<(&'static str, String, Option<u32>), String>;
 
 impl Job {
     pub(crate) fn told(&self) -> Told {
-        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let end = locked(&self.end).clone();
         let depth = self.errand.depth.load(Ordering::Relaxed);
         let words = if depth > 0 { format!("{depth} steps deep") } else { String::new() };
         let running = Told { state: "running", done: self.done(), words, moment: None };
@@ -93,7 +92,7 @@ impl Job {
             Err(words) => ("failed", words, None),
         };
         let told = Told { state, done: self.done(), words, moment };
-        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        *locked(&self.end) = Some(told);
     }
 }
 
@@ -118,7 +117,7 @@ pub(crate) fn start<N: Shown>(
     let at = match &wish {
         Wish::RunUntil { at, .. } | Wish::Search { at, .. } | Wish::Minimise { at } => *at,
     };
-    session.lock().unwrap_or_else(PoisonError::into_inner).known(at)?;
+    locked(session).known(at)?;
     let job = Arc::new(Job { errand: Errand { states_max, ..Errand::default() }, end: Mutex::new(None) });
     let (session, doing) = (Arc::clone(session), Arc::clone(&job));
     let work = move || {
@@ -136,30 +135,6 @@ pub(crate) fn start<N: Shown>(
     spawned.map(|_| job).map_err(|error| crate::Refusal::from(format!("no thread could be started: {error}")))
 }
 
-/// Sees a moment after the other, and reads anew only what changed.
-struct Watch<N: Shown> {
-    known: BTreeMap<NodeId, (N, Arc<Tree>)>,
-}
-
-impl<N: Shown> Watch<N> {
-    fn sight(&mut self, stage: &Stage<N>, predicate: &Predicate) -> Sight {
-        let mut nodes = Vec::new();
-        for id in stage.world.ids() {
-            let tree = stage.world.node(id).map(|node| match self.known.get(&id) {
-                Some((known, tree)) if known == node => Arc::clone(tree),
-                Some(_) | None => {
-                    let tree = Arc::new(Tree::of(node));
-                    self.known.insert(id, (node.clone(), Arc::clone(&tree)));
-                    tree
-                }
-            });
-            nodes.push((id, tree));
-        }
-        let flight = stage.world.flight().filter(|_| predicate.reads_messages());
-        Sight { nodes, sent: flight.map(|(_, envelope)| kind_of(&envelope.message)).collect() }
-    }
-}
-
 fn run_until<N: Shown>(
     session: &Mutex<Session<N>>,
     job: &Job,
@@ -167,13 +142,13 @@ fn run_until<N: Shown>(
     predicate: &Predicate,
 ) -> End {
     let (mut stage, setup, first) = {
-        let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = locked(session);
         let first = session.moments.len() as u32;
         ((*session.stage(at)).clone(), Arc::clone(&session.setup), first)
     };
     let mut rng = Rng::new(seed);
     let mut steps: Vec<Step<N>> = Vec::new();
-    let mut watch = Watch { known: BTreeMap::new() };
+    let mut watch = Watch::default();
     let words = loop {
         if job.is_cancelled() {
             return Ok(("cancelled", format!("after {} steps", steps.len()), None));
@@ -191,17 +166,14 @@ fn run_until<N: Shown>(
         let taken = stage.take(&setup, step.clone(), first + steps.len() as u32)?;
         steps.push(step);
         job.errand.done.store(steps.len() as u64, Ordering::Relaxed);
-        if let Some(objection) = taken
-            .objection
-            .or_else(|| setup.objection(&stage).map(|(name, words)| format!("{name}: {words}")))
-        {
-            break format!("violated after {} steps: {objection}", steps.len());
+        if let Some((name, words)) = taken.violation.or_else(|| setup.objection(&stage)) {
+            break format!("violated after {} steps: {name}: {words}", steps.len());
         }
         if predicate.holds(&watch.sight(&stage, predicate)) {
             break format!("after {} steps", steps.len());
         }
     };
-    let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut session = locked(session);
     let (mut moment, at_us) = (at, session.rows[at as usize].at_us);
     for step in steps {
         moment = session.add(moment, step, at_us)?;
@@ -211,13 +183,13 @@ fn run_until<N: Shown>(
 
 fn search<N: Shown>(session: &Mutex<Session<N>>, job: &Job, at: u32, predicate: &Predicate) -> End {
     let (way, stage, seeker) = {
-        let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = locked(session);
         (session.lines(at), session.stage(at), session.setup.seeker.clone())
     };
     let seeker = seeker.ok_or("there is no checker for what is opened here")?;
     match seeker.seek((&way, &stage), predicate, &job.errand)? {
         Sought::Found(lines, words) => {
-            let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut session = locked(session);
             let moment = session.replay(0, &lines)?;
             Ok(("found", words, Some(moment)))
         }
@@ -229,7 +201,7 @@ fn search<N: Shown>(session: &Mutex<Session<N>>, job: &Job, at: u32, predicate: 
 
 fn smaller<N: Shown>(session: &Mutex<Session<N>>, job: &Job, at: u32) -> End {
     let (lines, reading, violation) = {
-        let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = locked(session);
         let violation = session.violations.get(&at).cloned();
         let violation = violation.ok_or("nothing is violated here: go to a moment with a violation first")?;
         (session.lines(at), session.reading(), violation)
@@ -243,7 +215,7 @@ fn smaller<N: Shown>(session: &Mutex<Session<N>>, job: &Job, at: u32) -> End {
     if job.is_cancelled() {
         return Ok(("cancelled", String::new(), None));
     }
-    let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut session = locked(session);
     let moment = session.replay(0, &kept)?;
     let (before, after) = (lines.len(), kept.len());
     session.labels.insert(moment, format!("minimised: {after} steps of {before}"));

@@ -2,7 +2,7 @@
 //!
 //! A simulation throws dice and a checker takes every choice. Here a person chooses: what arrives next, what is lost, who
 //! crashes. Each choice leads from one moment to another, and all of them are kept, so that one can go back, choose
-//! otherwise, and compare. It needs nothing of a protocol but what a [`Node`] is: states and messages are read by their
+//! otherwise, and compare. It needs nothing of a protocol but what a [`Node`](synod_node::Node) is: states and messages are read by their
 //! `Debug` form.
 //!
 //! ```text
@@ -45,6 +45,7 @@ mod setup;
 mod share;
 mod show;
 mod stage;
+mod watch;
 mod why;
 mod words;
 
@@ -59,33 +60,5 @@ pub use stage::{Heard, Position, Stage, Waiting};
 #[cfg(test)]
 mod tests;
 
-use synod_node::Node;
-
 /// What can be shown: every node whose parts threads may share, which is what the checker asks for too.
-pub trait Shown:
-    Node<
-        Message: Send + Sync,
-        Timer: Send + Sync,
-        Record: Send + Sync,
-        Checkpoint: Send + Sync,
-        Request: Send + Sync,
-        Response: Send + Sync,
-    > + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<N> Shown for N where
-    N: Node<
-            Message: Send + Sync,
-            Timer: Send + Sync,
-            Record: Send + Sync,
-            Checkpoint: Send + Sync,
-            Request: Send + Sync,
-            Response: Send + Sync,
-        > + Send
-        + Sync
-        + 'static
-{
-}
+pub use synod_node::SharedNode as Shown;

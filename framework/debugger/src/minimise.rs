@@ -4,7 +4,6 @@ use crate::Shown;
 use crate::replay::Reading;
 use crate::setup::Errand;
 use crate::stage::Stage;
-use crate::words::{PANIC, WRONG_ANSWER};
 use std::sync::atomic::Ordering;
 use synod_world::TraceEvent;
 
@@ -65,11 +64,7 @@ fn still_fails<N: Shown>(
                 is_done = false;
                 break;
             };
-            let violated = match taken.objection {
-                Some(words) => Some(if words.starts_with(PANIC) { PANIC } else { WRONG_ANSWER }.to_owned()),
-                None => setup.objection(&stage).map(|(name, _)| name),
-            };
-            if let Some(violated) = violated {
+            if let Some((violated, _)) = taken.violation.or_else(|| setup.objection(&stage)) {
                 done.push(line);
                 return (violated == name).then_some(done);
             }

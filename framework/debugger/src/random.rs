@@ -1,7 +1,7 @@
 //! Steps that dice choose.
 
 use crate::Shown;
-use crate::act::durable;
+use crate::act::{asks_next, becomes_durable};
 use crate::session::Session;
 use crate::setup::Setup;
 use crate::stage::Stage;
@@ -41,22 +41,15 @@ impl<N: Shown> Session<N> {
 /// One of the steps that a system takes when nothing goes wrong; none if there is none.
 pub(crate) fn choose<N: Shown>(stage: &Stage<N>, setup: &Setup<N>, rng: &mut Rng) -> Option<Step<N>> {
     let nodes: Vec<NodeId> = stage.world.ids().collect();
-    let starts = nodes.iter().filter(|node| stage.start_blocked(**node).is_none());
-    if let Some(node) = starts.clone().next() {
+    if let Some(node) = nodes.iter().find(|node| stage.start_blocked(**node).is_none()) {
         return Some(Step::World(Event::Start(*node)));
     }
     let mut steps = Vec::new();
     let flight = stage.world.flight().filter(|(_, envelope)| stage.delivery_blocked(envelope).is_none());
     steps.extend(flight.map(|(id, _)| Step::World(Event::Deliver(id))));
     for node in &nodes {
-        if stage.durable_blocked(*node).is_none() {
-            steps.push(durable(stage, *node));
-        }
-        if stage.request_blocked(*node).is_none()
-            && let Some((id, request)) = stage.next_request(setup, *node)
-        {
-            steps.push(Step::World(Event::Request { node: *node, id, request }));
-        }
+        steps.extend(becomes_durable(stage, *node));
+        steps.extend(asks_next(stage, setup, *node));
     }
     if steps.is_empty() || rng.below(TIMER_ODDS) == 0 {
         let timers: Vec<Step<N>> = stage

@@ -46,7 +46,7 @@ impl<N: Shown> Session<N> {
 
     fn replay_line(&mut self, at: u32, line: &TraceEvent, reading: &mut Reading<N>) -> Result<u32, String> {
         let steps = reading.steps(self.peek(at), line)?;
-        let at_us = (line_us(line) as f64).max(self.rows[at as usize].at_us);
+        let at_us = (line.at_us() as f64).max(self.rows[at as usize].at_us);
         let mut at = at;
         for step in steps {
             at = self.add(at, step, at_us)?;
@@ -160,28 +160,5 @@ fn not_there(line: &TraceEvent) -> String {
         }
         TraceEvent::Fire { node, .. } => format!("no such timer waits at {node}"),
         _ => "it cannot happen here".to_owned(),
-    }
-}
-
-/// The moment that a line tells, in microseconds; 0 if it tells none.
-fn line_us(line: &TraceEvent) -> u64 {
-    match line {
-        TraceEvent::Start { at_us, .. }
-        | TraceEvent::Deliver { at_us, .. }
-        | TraceEvent::Drop { at_us, .. }
-        | TraceEvent::Duplicate { at_us, .. }
-        | TraceEvent::Fire { at_us, .. }
-        | TraceEvent::Request { at_us, .. }
-        | TraceEvent::Durable { at_us, .. }
-        | TraceEvent::Crash { at_us, .. }
-        | TraceEvent::Restart { at_us, .. }
-        | TraceEvent::Replace { at_us, .. } => *at_us,
-        TraceEvent::Undrop { .. }
-        | TraceEvent::GiveUp { .. }
-        | TraceEvent::Pause { .. }
-        | TraceEvent::Resume { .. }
-        | TraceEvent::Cut { .. }
-        | TraceEvent::CutLink { .. }
-        | TraceEvent::HealLink { .. } => 0,
     }
 }

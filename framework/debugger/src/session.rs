@@ -2,7 +2,7 @@
 //! taken again in between.
 
 use crate::Shown;
-use crate::columns::{self, FLAGGED, Kind, LEADS, MADE, NO_NAME, NONE, Names, OPENED, Row, VIOLATION};
+use crate::columns::{self, Kind, LEADS, MADE, NO_NAME, NONE, Names, OPENED, Row, VIOLATION};
 use crate::setup::{Past, Setup, Violation};
 use crate::stage::{Stage, Taken};
 use crate::words;
@@ -18,6 +18,9 @@ const KEPT_EVERY: u32 = 64;
 const KEPT_MAX: usize = 512;
 /// So many moments that somebody just looked at are kept whole.
 const RECENT_MAX: usize = 6;
+
+/// The title of the moment before anything happened.
+pub(crate) const BEGINNING: &str = "the beginning";
 
 /// One moment: how it came about.
 pub(crate) struct Moment<N: Shown> {
@@ -37,8 +40,6 @@ pub(crate) struct Session<N: Shown> {
     /// What persons call the branches that end in these moments.
     pub(crate) labels: BTreeMap<u32, String>,
     pub(crate) violations: BTreeMap<u32, Violation>,
-    /// How moments differ from what was recorded.
-    pub(crate) flagged: BTreeMap<u32, String>,
     pub(crate) children: BTreeMap<u32, Vec<u32>>,
     /// The ends of branches.
     pub(crate) leaves: BTreeSet<u32>,
@@ -84,9 +85,6 @@ impl<N: Shown> Session<N> {
             if let Some(spoken) = self.spoken.get(&known) {
                 way.spoken.insert(at, spoken.clone());
             }
-            if let Some(words) = self.flagged.get(&known) {
-                way.flag(at, words.clone());
-            }
             if let Some(violation) = self.violations.get(&known) {
                 way.violate(at, violation.clone());
             }
@@ -110,7 +108,6 @@ impl<N: Shown> Session<N> {
             terms: Names::default(),
             labels: BTreeMap::new(),
             violations: BTreeMap::new(),
-            flagged: BTreeMap::new(),
             children: BTreeMap::new(),
             leaves: BTreeSet::from([0]),
             fallen: vec![NONE],
@@ -229,8 +226,7 @@ impl<N: Shown> Session<N> {
     /// Goes on from a moment's parent to it.
     pub(crate) fn retake(&self, stage: &mut Stage<N>, moment: u32) {
         let Some(step) = self.moments[moment as usize].step.clone() else { return };
-        let is_panic = self.violations.get(&moment).is_some_and(|(name, _)| name == words::PANIC);
-        if is_panic {
+        if self.has_panicked(moment) {
             // A half-done step is no state: the node stays as it was.
             return;
         }
@@ -247,7 +243,7 @@ impl<N: Shown> Session<N> {
         if let Some(child) = children.iter().find(is_same) {
             return Ok(*child);
         }
-        if self.violations.get(&at).is_some_and(|(name, _)| name == words::PANIC) {
+        if self.has_panicked(at) {
             return Err("a handler panicked here: nothing comes after it; step back first".to_owned());
         }
         let moment = self.moments.len() as u32;
@@ -285,10 +281,13 @@ impl<N: Shown> Session<N> {
         Ok(moment)
     }
 
+    fn has_panicked(&self, moment: u32) -> bool {
+        self.violations.get(&moment).is_some_and(|(name, _)| name == words::PANIC)
+    }
+
     fn judge(&mut self, stage: &Stage<N>, moment: u32, taken: Taken<N>) {
-        if let Some(words) = taken.objection {
-            let name = if words.starts_with(words::PANIC) { words::PANIC } else { words::WRONG_ANSWER };
-            self.violate(moment, (name.to_owned(), words));
+        if let Some(violation) = taken.violation {
+            self.violate(moment, violation);
             return;
         }
         let row = self.rows[moment as usize];
@@ -313,14 +312,8 @@ impl<N: Shown> Session<N> {
         *fallen = (*fallen).min(moment);
     }
 
-    pub(crate) fn flag(&mut self, moment: u32, words: String) {
-        self.rows[moment as usize].flags |= FLAGGED;
-        self.flagged.insert(moment, words);
-    }
-
     fn keep(&mut self, stage: Stage<N>, moment: u32) {
-        let is_panic = self.violations.get(&moment).is_some_and(|(name, _)| name == words::PANIC);
-        if is_panic {
+        if self.has_panicked(moment) {
             self.tip = None;
             return;
         }
@@ -338,9 +331,7 @@ impl<N: Shown> Session<N> {
     /// The numbers of a step, told before it is taken.
     fn row(&mut self, stage: &Stage<N>, step: &Step<N>, parent: u32) -> Row {
         let row = Row { flags: MADE, ..Row::of(Kind::Beginning, parent) };
-        let node = |id: &NodeId| {
-            self.nodes.iter().position(|other| other == id).map_or(columns::NOBODY, |at| at as u8)
-        };
+        let node = |id: &NodeId| self.number_of(*id);
         let simple = |kind: Kind, id: &NodeId| Row { kind, node: node(id), ..row };
         let (row, name) = match step {
             Step::World(event) => return self.row_of_event(stage, event, row),
@@ -429,11 +420,16 @@ impl<N: Shown> Session<N> {
 
     /// One line about a moment, for people.
     pub(crate) fn title(&mut self, moment: u32) -> String {
+        self.line_of(moment).map_or_else(|| BEGINNING.to_owned(), |line| words::title(&line))
+    }
+
+    /// The line of a moment in a trace; the beginning has none.
+    pub(crate) fn line_of(&mut self, moment: u32) -> Option<TraceEvent> {
         let parent = self.moments[moment as usize].parent;
         if parent == NONE {
-            return "the beginning".to_owned();
+            return None;
         }
         let before = self.stage(parent);
-        self.line(&before, moment).map_or_else(String::new, |line| words::title(&line))
+        self.line(&before, moment)
     }
 }

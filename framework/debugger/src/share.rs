@@ -4,7 +4,7 @@ use crate::desk::Answer;
 use crate::session::Session;
 use crate::{Shown, words};
 use serde_json::{Value, json};
-use synod_world::{Header, TRACE_VERSION, Trace};
+use synod_world::{Header, Trace};
 
 /// The way to a moment, as a trace.
 pub(crate) fn trace<N: Shown>(session: &mut Session<N>, moment: u32) -> Trace {
@@ -14,13 +14,9 @@ pub(crate) fn trace<N: Shown>(session: &mut Session<N>, moment: u32) -> Trace {
     let reason =
         violation.map_or_else(|| "kept by hand".to_owned(), |(name, words)| format!("{name}: {words}"));
     let header = Header {
-        format: "synod-trace".to_owned(),
-        version: TRACE_VERSION,
-        module: setup.module.clone(),
-        scenario: setup.scenario.clone(),
         stage: setup.stage.clone(),
         seed: setup.seed,
-        reason,
+        ..Header::of(setup.module.as_str(), setup.scenario.as_str(), reason)
     };
     Trace { header, events }
 }

@@ -2,15 +2,15 @@
 
 use crate::Shown;
 use crate::columns::{NO_NAME, NONE};
-use crate::session::Session;
+use crate::compare::{differences, told};
+use crate::session::{BEGINNING, Session};
 use crate::setup::Claim;
 use crate::stage::Stage;
 use crate::words::{self, cut};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use synod_node::NodeId;
-use synod_stdx::{Tree, changes, kind_of};
-use synod_world::{Envelope, EnvelopeId, Happening, TimerId, Write};
+use synod_stdx::{Tree, kind_of};
+use synod_world::{Envelope, EnvelopeId, Happening, TimerId, TraceEvent, Write};
 
 /// So many of a node's durable records are shown: the last ones.
 const RECORDS_MAX: usize = 8;
@@ -30,7 +30,8 @@ impl<N: Shown> Session<N> {
         }
         let now = self.stage(moment);
         let before = base.map(|base| self.stage(base));
-        let title = self.title(moment);
+        let line = self.line_of(moment);
+        let title = line.as_ref().map_or_else(|| BEGINNING.to_owned(), words::title);
         let nodes: Vec<Value> =
             self.nodes.iter().map(|id| self.show_node(&now, before.as_deref(), *id)).collect();
         let cuts = now.cuts.iter().map(|(from, to)| json!({"from": from.to_string(), "to": to.to_string()}));
@@ -49,7 +50,7 @@ impl<N: Shown> Session<N> {
             "base": base,
             "children": self.children.get(&moment).cloned().unwrap_or_default(),
             "title": cut(&title),
-            "told": self.told(moment),
+            "told": self.sentence(moment, line.as_ref()),
             "at_us": self.rows[moment as usize].at_us,
             "violation": violation,
             "nodes": nodes,
@@ -59,19 +60,13 @@ impl<N: Shown> Session<N> {
             "effects": self.effects(moment),
             "causes": self.causes(moment),
             "changes": before.as_deref().map_or_else(Vec::new, |before| self.changes(before, &now)),
-            "flagged": self.flagged.get(&moment),
+            "flagged": null,
         })
     }
 
-    fn told(&mut self, moment: u32) -> String {
+    fn sentence(&self, moment: u32, line: Option<&TraceEvent>) -> String {
         let last = self.moments.len() - 1;
-        let parent = self.moments[moment as usize].parent;
-        let what = if parent == NONE {
-            "Nothing has happened yet.".to_owned()
-        } else {
-            let before = self.stage(parent);
-            self.line(&before, moment).map_or_else(String::new, |line| words::sentence(&line))
-        };
+        let what = line.map_or_else(|| "Nothing has happened yet.".to_owned(), words::sentence);
         let violated = self.violations.get(&moment);
         let violated =
             violated.map_or_else(String::new, |(name, words)| format!(" Violated: {name}: {}", cut(words)));
@@ -233,22 +228,12 @@ impl<N: Shown> Session<N> {
     fn changes(&self, before: &Stage<N>, now: &Stage<N>) -> Vec<Value> {
         let mut all = Vec::new();
         for id in &self.nodes {
-            let name = id.to_string();
-            match (before.world.node(*id), now.world.node(*id)) {
-                (Some(old), Some(new)) if old != new => {
-                    all.extend(changes(old, new).into_iter().take(CHANGES_MAX).map(|change| {
-                        let text = |text: Option<String>| text.map(|text| cut(&text));
-                        json!({"node": name, "path": change.path, "before": text(change.before), "after": text(change.after)})
-                    }));
-                }
-                (Some(_), None) => {
-                    all.push(json!({"node": name, "path": "", "before": "running", "after": "down"}));
-                }
-                (None, Some(_)) => {
-                    all.push(json!({"node": name, "path": "", "before": "down", "after": "running"}));
-                }
-                (Some(_), Some(_)) | (None, None) => {}
-            }
+            let changes = differences(before.world.node(*id), now.world.node(*id));
+            all.extend(changes.into_iter().take(CHANGES_MAX).map(|change| {
+                let mut told = told(change);
+                told["node"] = json!(id.to_string());
+                told
+            }));
         }
         all
     }
@@ -338,13 +323,4 @@ fn marked(tree: &Tree, old: Option<&Tree>, compares: bool) -> Value {
 fn removed(tree: &Tree) -> Value {
     let parts: Vec<Value> = tree.parts.iter().map(removed).collect();
     json!({"path": tree.path, "name": tree.name, "value": cut(&tree.value), "mark": "-", "children": parts})
-}
-
-/// The whole of a moment, for predicates.
-pub(crate) fn sight<N: Shown>(stage: &Stage<N>, reads_messages: bool) -> crate::Sight {
-    let ids: Vec<NodeId> = stage.world.ids().collect();
-    let tree = |id: NodeId| stage.world.node(id).map(|node| Arc::new(Tree::of(node)));
-    let sent =
-        stage.world.flight().filter(|_| reads_messages).map(|(_, envelope)| kind_of(&envelope.message));
-    crate::Sight { nodes: ids.into_iter().map(|id| (id, tree(id))).collect(), sent: sent.collect() }
 }

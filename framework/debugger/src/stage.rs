@@ -1,8 +1,8 @@
 //! A moment as it is: the world, and what the world does not know of: links, pauses and users.
 
 use crate::Shown;
-use crate::setup::Setup;
-use crate::words::PANIC;
+use crate::setup::{Setup, Violation};
+use crate::words::{PANIC, WRONG_ANSWER};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_node::{Node, NodeId, RequestId};
@@ -69,8 +69,8 @@ pub(crate) struct Taken<N: Node> {
     pub(crate) happenings: Vec<Happening<N>>,
     /// Whose request was answered first: the moment in which it was asked.
     pub(crate) answers: Option<u32>,
-    /// What went wrong: a panic of a handler, or a wrong answer.
-    pub(crate) objection: Option<String>,
+    /// What went wrong in the step itself: a panic of a handler, or a wrong answer.
+    pub(crate) violation: Option<Violation>,
 }
 
 impl<N: Shown> Stage<N> {
@@ -89,7 +89,7 @@ impl<N: Shown> Stage<N> {
 
     /// Takes a step, which becomes moment `moment`. A stage whose handler panicked is no more: take another one.
     pub(crate) fn take(&mut self, setup: &Setup<N>, step: Step<N>, moment: u32) -> Result<Taken<N>, String> {
-        let mut taken = Taken { happenings: Vec::new(), answers: None, objection: None };
+        let mut taken = Taken { happenings: Vec::new(), answers: None, violation: None };
         match step {
             Step::World(event) => return self.take_event(setup, event, moment),
             Step::Undrop(envelope) => {
@@ -98,35 +98,30 @@ impl<N: Shown> Stage<N> {
                 taken.happenings.push(Happening::Sent(id));
             }
             Step::GiveUp(node) => {
-                self.no_objection(self.give_up_blocked(node))?;
+                possible(self.give_up_blocked(node))?;
                 let waiting = self.users.entry(node).or_default().waiting.remove(0);
                 if setup.hears {
                     self.heard.push(Heard::GaveUp(node, waiting.id));
                 }
             }
             Step::Pause(node) => {
-                self.no_objection(self.pause_blocked(node))?;
+                possible(self.pause_blocked(node))?;
                 self.paused.insert(node);
             }
             Step::Resume(node) => {
-                if !self.paused.remove(&node) {
-                    return Err(format!("{node} is not paused"));
-                }
+                possible(self.resume_blocked(node))?;
+                self.paused.remove(&node);
             }
             Step::Cut { from, to } => {
-                self.no_objection(self.cut_blocked(from, to))?;
+                possible(self.cut_blocked(from, to))?;
                 self.cuts.insert((from, to));
             }
             Step::Heal { from, to } => {
-                self.no_objection(self.heal_blocked(from, to))?;
+                possible(self.heal_blocked(from, to))?;
                 self.cuts.remove(&(from, to));
             }
         }
         Ok(taken)
-    }
-
-    fn no_objection(&self, blocked: Option<String>) -> Result<(), String> {
-        blocked.map_or(Ok(()), Err)
     }
 
     fn take_event(&mut self, setup: &Setup<N>, event: Event<N>, moment: u32) -> Result<Taken<N>, String> {
@@ -134,10 +129,10 @@ impl<N: Shown> Stage<N> {
         let mut happenings = Vec::new();
         let world = &mut self.world;
         let taken = catch_unwind(AssertUnwindSafe(|| world.apply_by(setup.taker(), event, &mut happenings)));
-        let mut objection = match taken {
+        let mut violation = match taken {
             Ok(Ok(_)) => None,
             Ok(Err(misfit)) => return Err(misfit.to_string()),
-            Err(panic) => Some(format!("{PANIC}: {}", panic_text(&*panic))),
+            Err(panic) => Some((PANIC.to_owned(), panic_text(&*panic))),
         };
         let mut answers = None;
         for happening in &happenings {
@@ -148,7 +143,7 @@ impl<N: Shown> Stage<N> {
                 Happening::Replied { node, id, response } => {
                     let Some(waiting) = self.on_reply(*node, *id) else { continue };
                     answers = answers.or(Some(waiting.asked_at));
-                    objection = objection.or_else(|| wrong_answer(setup, *node, &waiting, response));
+                    violation = violation.or_else(|| wrong_answer(setup, *node, &waiting, response));
                     if setup.hears {
                         self.heard.push(Heard::Told(*node, *id, response.clone()));
                     }
@@ -156,7 +151,7 @@ impl<N: Shown> Stage<N> {
                 Happening::Wrote(node) => self.written.entry(*node).or_default().push_back(moment),
             }
         }
-        Ok(Taken { happenings, answers, objection })
+        Ok(Taken { happenings, answers, violation })
     }
 
     /// Notes what the world does not know of an event that is about to happen.
@@ -303,16 +298,22 @@ impl<N: Shown> Stage<N> {
     }
 }
 
+/// Why something cannot be done, as an error.
+pub(crate) fn possible(blocked: Option<String>) -> Result<(), String> {
+    blocked.map_or(Ok(()), Err)
+}
+
 /// What is wrong with an answer, if only another one is right.
 fn wrong_answer<N: Shown>(
     setup: &Setup<N>,
     node: NodeId,
     waiting: &Waiting,
     response: &N::Response,
-) -> Option<String> {
+) -> Option<Violation> {
     let (request, expected) = setup.users.get(&node)?(waiting.scripted?)?;
     let expected = expected.filter(|expected| expected != response)?;
-    Some(format!("{node}: {request:?} was answered {response:?} where only {expected:?} is right"))
+    let words = format!("{node}: {request:?} was answered {response:?} where only {expected:?} is right");
+    Some((WRONG_ANSWER.to_owned(), words))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,7 +1,6 @@
 //! Why a value is what it is: the step that wrote it, what caused that, and so back.
 
 use crate::Shown;
-use crate::columns::NONE;
 use crate::session::Session;
 use crate::words::{self, cut};
 use serde_json::{Value, json};
@@ -78,7 +77,7 @@ impl<N: Shown> Session<N> {
                 return found;
             }
         }
-        let first = way.into_iter().find(|at| self.rows[*at as usize].node == number && *at != NONE)?;
+        let first = way.into_iter().find(|at| self.rows[*at as usize].node == number)?;
         here.map(|_| (first, None))
     }
 }

@@ -5,7 +5,7 @@ use crate::stage::Stage;
 use synod_node::NodeId;
 use synod_world::{Step, TraceEvent};
 
-/// The name of what is violated when a handler panics; the objection begins with it.
+/// The name of what is violated when a handler panics.
 pub(crate) const PANIC: &str = "a handler panicked";
 /// The name of what is violated when only another answer is right.
 pub(crate) const WRONG_ANSWER: &str = "answers are right";

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use synod_node::{Node, NodeId, Stimulus};
-use synod_world::{Header, TRACE_VERSION, Trace, TraceEvent};
+use synod_world::{Header, Trace, TraceEvent};
 
 /// Writes every stimulus to a file; when it is full it becomes `….old`, in the place of the one before, and a new one
 /// begins. So at least the last `bytes_max` bytes of a start are there, and at most twice as many. A new start begins a
@@ -30,15 +30,7 @@ impl Recorder {
     }
 
     fn begin(&mut self) -> std::io::Result<()> {
-        let header = Header {
-            format: "synod-trace".to_owned(),
-            version: TRACE_VERSION,
-            module: "host".to_owned(),
-            scenario: "recording".to_owned(),
-            stage: None,
-            seed: None,
-            reason: String::new(),
-        };
+        let header = Header::of("host", "recording", "");
         self.bytes = 0;
         self.file.write_all(Trace { header, events: Vec::new() }.to_text().as_bytes())
     }

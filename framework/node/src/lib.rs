@@ -91,3 +91,30 @@ pub trait Node: Value {
     /// Panics if the state is one that must not be. Called after every handler, in every driver.
     fn assert_invariants(&self) {}
 }
+
+/// A node whose parts threads may share: any whose parts are plain data. Who works on several threads asks for it.
+pub trait SharedNode:
+    Node<
+        Message: Send + Sync,
+        Timer: Send + Sync,
+        Record: Send + Sync,
+        Checkpoint: Send + Sync,
+        Request: Send + Sync,
+        Response: Send + Sync,
+    > + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<N> SharedNode for N
+where
+    N: Node + Send + Sync + 'static,
+    N::Message: Send + Sync,
+    N::Timer: Send + Sync,
+    N::Record: Send + Sync,
+    N::Checkpoint: Send + Sync,
+    N::Request: Send + Sync,
+    N::Response: Send + Sync,
+{
+}

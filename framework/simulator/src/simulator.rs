@@ -12,7 +12,7 @@ use std::fmt::{self, Debug};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_node::{Node, NodeId, RequestId};
 use synod_stdx::Rng;
-use synod_world::{Envelope, EnvelopeId, Event, Film, Happening, Step, TimerId, Trace, World};
+use synod_world::{Envelope, EnvelopeId, Event, Film, Happening, Header, Step, TimerId, Trace, World};
 
 /// How a simulated world behaves where nothing else is said.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -191,15 +191,7 @@ impl<N: Node> Simulator<N> {
 
     /// What happened, if the options asked to record it.
     pub fn trace(&self, module: &str, scenario: &str, reason: &str) -> Trace {
-        let header = synod_world::Header {
-            format: "synod-trace".to_owned(),
-            version: synod_world::TRACE_VERSION,
-            module: module.to_owned(),
-            scenario: scenario.to_owned(),
-            stage: None,
-            seed: Some(self.seed),
-            reason: reason.to_owned(),
-        };
+        let header = Header { seed: Some(self.seed), ..Header::of(module, scenario, reason) };
         Trace { header, events: self.log.trace() }
     }
 

@@ -8,7 +8,7 @@ use synod_checker::{
     Checkable, Checker, Fairness, Finding, Observer, Property, Report, Settings, Spent, State, Until,
     Verdict, Walks,
 };
-use synod_world::{Header, TRACE_VERSION, Trace};
+use synod_world::{Header, Trace};
 
 /// What a stage must come to.
 enum Wanted {
@@ -181,7 +181,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
             if let Some(showing) = &self.desk.exhibit {
                 let opened = self.opened(trace, &settings, showing);
                 self.desk.exhibit.as_mut().expect("it is there").opened = Some(opened);
-                return Err(Stop::Replayed(Replayed::NoLongerFails));
+                return Err(Stop::Opened);
             }
             return Err(Stop::Replayed(self.replay(trace, &settings)));
         }
@@ -245,15 +245,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
 
     fn header(&self, stage: &str, reason: String) -> Header {
         let Search { module, name, .. } = self.desk.search;
-        Header {
-            format: "synod-trace".to_owned(),
-            version: TRACE_VERSION,
-            module: module.to_owned(),
-            scenario: name.to_owned(),
-            stage: Some(stage.to_owned()),
-            seed: None,
-            reason,
-        }
+        Header { stage: Some(stage.to_owned()), ..Header::of(module, name, reason) }
     }
 
     fn missed(&self, stage: &str, from: &State, is_right: bool) -> Option<Trace> {
@@ -284,12 +276,10 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         setup.stage.clone_from(&trace.header.stage);
         showing.command.clone_into(&mut setup.command);
         setup.past = synod_debugger::Past::Lines(trace.events.clone());
-        let reason = trace.header.reason.split_once(": ");
-        let wrong = self.checker.retraced(&trace.events).ok();
-        let wrong = wrong.and_then(|state| self.checker.found_on_the_way(&state, settings));
-        setup.ending = reason
-            .filter(|_| wrong.is_some_and(|finding| finding.is_violation()))
-            .map(|(name, words)| (name.to_owned(), words.to_owned()));
+        if matches!(self.replay(trace, settings), Replayed::StillFails(_)) {
+            let reason = trace.header.reason.split_once(": ");
+            setup.ending = reason.map(|(name, words)| (name.to_owned(), words.to_owned()));
+        }
         (showing.dress)(&mut setup);
         synod_debugger::open(setup)
     }

@@ -188,6 +188,7 @@ pub fn search_report(searched: &Searched) -> String {
         Some(Stop::Failed(words)) => text.push_str(&format!("{words}\n")),
         Some(Stop::CutShort(spent)) => text.push_str(&format!("cut short: {spent}\n")),
         Some(Stop::Replayed(replayed)) => text.push_str(&format!("{replayed}\n")),
+        Some(Stop::Opened) => {}
     }
     for found in reports.iter().filter_map(|report| report.found.as_ref()) {
         text.push_str(&found.told);

@@ -94,6 +94,8 @@ pub enum Stop {
     CutShort(Spent),
     /// The trace was replayed.
     Replayed(Replayed),
+    /// The trace was opened in a debugger.
+    Opened,
 }
 
 /// What a replay comes to.

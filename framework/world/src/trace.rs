@@ -9,6 +9,9 @@ use synod_node::{Node, NodeId};
 /// The version of the format that this crate writes. It reads this one and all before.
 pub const TRACE_VERSION: u32 = 3;
 
+/// What a trace says that it is.
+const FORMAT: &str = "synod-trace";
+
 /// The first line of a trace: what ran, and how to run it again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Header {
@@ -27,6 +30,21 @@ pub struct Header {
     pub seed: Option<u64>,
     /// Why the trace was kept: the violation's words, if it ends in one.
     pub reason: String,
+}
+
+impl Header {
+    /// Of a scenario of a module, by no seed and in no stage of a search.
+    pub fn of(module: impl Into<String>, scenario: impl Into<String>, reason: impl Into<String>) -> Header {
+        Header {
+            format: FORMAT.to_owned(),
+            version: TRACE_VERSION,
+            module: module.into(),
+            scenario: scenario.into(),
+            stage: None,
+            seed: None,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// One later line of a trace. Messages, timers and requests are in their `Debug` form, by which a replay knows them.
@@ -235,7 +253,7 @@ impl Trace {
         let bad = |index: usize, error: serde_json::Error| TraceError::BadLine(index + 1, error.to_string());
         let value: serde_json::Value = serde_json::from_str(first).map_err(|error| bad(0, error))?;
         let format = value.get("format").and_then(serde_json::Value::as_str).unwrap_or("nothing known");
-        if format != "synod-trace" {
+        if format != FORMAT {
             return Err(TraceError::NotATrace(format.to_owned()));
         }
         // The version is looked at before the rest: a later one may have other fields.
@@ -252,6 +270,29 @@ impl Trace {
 }
 
 impl TraceEvent {
+    /// The moment that it tells, in microseconds; 0 if it tells none.
+    pub fn at_us(&self) -> u64 {
+        match self {
+            TraceEvent::Start { at_us, .. }
+            | TraceEvent::Deliver { at_us, .. }
+            | TraceEvent::Drop { at_us, .. }
+            | TraceEvent::Duplicate { at_us, .. }
+            | TraceEvent::Fire { at_us, .. }
+            | TraceEvent::Request { at_us, .. }
+            | TraceEvent::Durable { at_us, .. }
+            | TraceEvent::Crash { at_us, .. }
+            | TraceEvent::Restart { at_us, .. }
+            | TraceEvent::Replace { at_us, .. } => *at_us,
+            TraceEvent::Undrop { .. }
+            | TraceEvent::GiveUp { .. }
+            | TraceEvent::Pause { .. }
+            | TraceEvent::Resume { .. }
+            | TraceEvent::Cut { .. }
+            | TraceEvent::CutLink { .. }
+            | TraceEvent::HealLink { .. } => 0,
+        }
+    }
+
     /// The event's line of a trace, with the line's end.
     pub fn to_line(&self) -> String {
         let mut line = serde_json::to_string(self).expect("an event is plain data");

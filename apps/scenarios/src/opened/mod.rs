@@ -11,8 +11,8 @@ use portraits::{Actors, Ballots, Shards, Views};
 use std::any::Any;
 use std::sync::Arc;
 use synod_debugger::{Answer, Ask, Desk, Portrait, Setup, Shown, open};
-use synod_testkit::{Orders, Scenario, exhibit, play_one};
-use synod_world::{Film, Trace};
+use synod_testkit::{Orders, Scenario, Search, exhibit, play_one};
+use synod_world::{Film, Header, Trace};
 
 /// What the traces of systems by hand call their scenario.
 pub(crate) const BY_HAND: &str = "by_hand";
@@ -48,23 +48,37 @@ pub fn trace(trace: &Trace, mutant: Option<&'static str>, file: &str) -> Result<
         load(&opened, trace)?;
         return Ok(opened);
     }
-    let is_meant = |module: &str, name: &str| header.module == module && header.scenario == name;
     if header.stage.is_some() {
-        let all = searches::all();
-        let search = all.iter().find(|search| is_meant(search.module, search.name));
-        let search =
-            search.ok_or_else(|| format!("there is no search {} of {}", header.scenario, header.module))?;
         let orders = Orders { mutant, replay: Some(trace.clone()), ..Orders::default() };
-        return exhibit(search, &orders, (&format!("synod debug --trace {file}"), dress));
+        return exhibit(&search_of(header)?, &orders, (&format!("synod debug --trace {file}"), dress));
     }
-    let all = crate::all();
-    let scenario = all.iter().find(|scenario| is_meant(scenario.module, scenario.name));
-    let scenario =
-        scenario.ok_or_else(|| format!("there is no scenario {} of {}", header.scenario, header.module))?;
+    let scenario = scenario_of(header)?;
     let seed = header.seed.ok_or("the trace of a run must say its seed")?;
-    let opened = run(scenario, seed)?;
+    let opened = run(&scenario, seed)?;
     load(&opened, trace)?;
     Ok(opened)
+}
+
+/// The search that a trace is of.
+///
+/// # Errors
+/// If there is none.
+pub fn search_of(header: &Header) -> Result<Search, String> {
+    let is_meant = |one: &Search| (one.module, one.name) == (&*header.module, &*header.scenario);
+    searches::all().into_iter().find(is_meant).ok_or_else(|| gone(header))
+}
+
+/// The scenario that a trace is of.
+///
+/// # Errors
+/// If there is none.
+pub fn scenario_of(header: &Header) -> Result<Scenario, String> {
+    let is_meant = |one: &Scenario| (one.module, one.name) == (&*header.module, &*header.scenario);
+    crate::all().into_iter().find(is_meant).ok_or_else(|| gone(header))
+}
+
+fn gone(header: &Header) -> String {
+    format!("module {} has no scenario `{}` any more", header.module, header.scenario)
 }
 
 /// A run of a scenario, by its seed.

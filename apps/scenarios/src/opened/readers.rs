@@ -52,13 +52,10 @@ pub fn paxos(text: &str) -> Result<synod_paxos::Request<KvCommand>, String> {
 pub const SHARDED_HELP: &str = "PUT:key:value, GET:key, APPEND:key:value, MGET:key:key, MPUT:key:value:key:value, SWAP:key:key, \
                                 READ:key around the log, or at the controller JOIN:group, LEAVE:group, MOVE:slot:group";
 
-/// Members of a group that is added by hand.
-pub type Members = u32;
-
 /// A request to a sharded store, whose groups have so many members.
 pub fn sharded(
     (node, controller): (NodeId, NodeId),
-    members: Members,
+    members: u32,
     text: &str,
 ) -> Result<synod_shardedstore::Request<TextCommand>, String> {
     use synod_shardedstore::Request;

@@ -93,6 +93,11 @@ impl Shape {
     }
 }
 
+/// Requests whose right answers are not known beforehand.
+fn open_ended<R, A>(asks: Vec<R>) -> Vec<(R, Option<A>)> {
+    asks.into_iter().map(|ask| (ask, None)).collect()
+}
+
 /// What is the same in all of them.
 fn dressed<N: Shown + Checkable, O: Observer<N>>(
     exhibit: Exhibit<N, O>,
@@ -118,9 +123,7 @@ pub fn pingpong(shape: &Shape) -> Result<Setup<synod_pingpong::Process>, String>
 
 /// Of `clientserver`.
 pub fn clientserver(shape: &Shape) -> Result<Setup<clientserver::Node>, String> {
-    let users = shape.asks(readers::kv)?;
-    let users =
-        users.into_iter().map(|asks| clientserver::user(asks.into_iter().map(|ask| (ask, None)).collect()));
+    let users = shape.asks(readers::kv)?.into_iter().map(|asks| clientserver::user(open_ended(asks)));
     let system = clientserver::system(shape.mutant, Network::Bag, users.collect());
     let observer = clientserver::Judge::default();
     let exhibit = Exhibit { system, observer, invariants: Vec::new(), goals: Vec::new() };
@@ -131,8 +134,7 @@ pub fn clientserver(shape: &Shape) -> Result<Setup<clientserver::Node>, String> 
 
 /// Of `primarybackup`.
 pub fn primarybackup(shape: &Shape) -> Result<Setup<pair::Node>, String> {
-    let users = shape.asks(readers::kv)?;
-    let users = users.into_iter().map(|asks| asks.into_iter().map(|ask| (ask, None)).collect());
+    let users = shape.asks(readers::kv)?.into_iter().map(open_ended);
     let service = Service { network: Network::Bag, ..Service::new(shape.servers, users.collect()) };
     let system = service.system(shape.mutant);
     let Settings { invariants, .. } = pair::sound(shape.servers);
@@ -145,8 +147,7 @@ pub fn primarybackup(shape: &Shape) -> Result<Setup<pair::Node>, String> {
 /// Of `paxos`.
 pub fn paxos(shape: &Shape) -> Result<Setup<group::Node>, String> {
     let users = shape.asks(readers::kv)?;
-    let caller =
-        |asks: Vec<KvCommand>| Caller::new(1, &asks.into_iter().map(|ask| (ask, None)).collect::<Vec<_>>());
+    let caller = |asks: Vec<KvCommand>| Caller::new(1, &open_ended(asks));
     let system = Group::new(shape.servers, users.into_iter().map(caller).collect()).system(shape.mutant);
     let Settings { invariants, .. } = group::sound(shape.servers);
     let exhibit = Exhibit { system, observer: group::Judge::default(), invariants, goals: Vec::new() };
@@ -163,8 +164,7 @@ pub fn shardedstore(shape: &Shape) -> Result<Setup<shards::Node>, String> {
         Request::Commands(commands) if commands.len() == 1 => Ok(commands[0].clone()),
         _ => Err(format!("`{text}` can be asked by hand alone")),
     };
-    let users = shape.asks(read)?;
-    let users = users.into_iter().map(|asks| asks.into_iter().map(|ask| (ask, None)).collect()).collect();
+    let users = shape.asks(read)?.into_iter().map(open_ended).collect();
     let changes = shards::joins(shape.groups, members);
     let store = Shards {
         members,

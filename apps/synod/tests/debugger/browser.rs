@@ -153,9 +153,40 @@ impl Browser {
         }
     }
 
+    /// Waits until what has this test id is seen.
+    pub fn wait_seen(&mut self, id: &str) {
+        self.wait(&format!("{}.checkVisibility()", found(id)), &format!("{id} is seen"));
+    }
+
+    /// Waits until the text of what has this test id is this one.
+    pub fn wait_text(&mut self, id: &str, text: &str) {
+        self.wait(&format!("{}.textContent === {}", found(id), json!(text)), &format!("{id} says {text}"));
+    }
+
+    /// Waits until the text of what has this test id has this in it.
+    pub fn wait_words(&mut self, id: &str, words: &str) {
+        self.wait(
+            &format!("{}.textContent.includes({})", found(id), json!(words)),
+            &format!("{id} says {words}"),
+        );
+    }
+
+    /// Waits until the panes show a moment.
+    pub fn wait_focus(&mut self, moment: u64) {
+        let shown = format!("document.documentElement.dataset.focus === '{moment}'");
+        self.wait(&shown, &format!("moment {moment} is shown"));
+    }
+
+    /// Goes to a moment by its number.
+    pub fn go_to(&mut self, moment: u64) {
+        self.write("goto", &moment.to_string());
+        self.press("Enter");
+        self.wait_focus(moment);
+    }
+
     /// Waits until something with this test id is there and can be used, and clicks it.
     pub fn click(&mut self, id: &str) {
-        let found = format!("document.querySelector('[data-testid=\"{id}\"]')");
+        let found = found(id);
         let usable = format!(
             "{found} && {found}.getAttribute('aria-disabled') !== 'true' && {found}.checkVisibility()"
         );
@@ -177,7 +208,7 @@ impl Browser {
 
     /// Replaces the text of a field.
     pub fn write(&mut self, id: &str, text: &str) {
-        let found = format!("document.querySelector('[data-testid=\"{id}\"]')");
+        let found = found(id);
         self.wait(&format!("{found} && {found}.checkVisibility()"), &format!("{id} is there"));
         self.evaluate(&format!("{found}.focus(); {found}.select()"));
         self.command("Input.insertText", &json!({"text": text}));
@@ -205,7 +236,7 @@ impl Browser {
 
     /// The text of what has this test id, once it is there.
     pub fn text(&mut self, id: &str) -> String {
-        let found = format!("document.querySelector('[data-testid=\"{id}\"]')");
+        let found = found(id);
         self.wait(&format!("{found} !== null"), &format!("{id} is there"));
         self.evaluate(&format!("{found}.textContent")).as_str().unwrap_or_default().to_owned()
     }
@@ -235,4 +266,9 @@ impl Browser {
         let bytes = data_encoding::BASE64.decode(text.as_bytes()).expect("base64");
         std::fs::File::create(file).and_then(|mut file| file.write_all(&bytes)).expect("it can be written");
     }
+}
+
+/// The element with this test id, as an expression.
+fn found(id: &str) -> String {
+    format!("document.querySelector('[data-testid=\"{id}\"]')")
 }

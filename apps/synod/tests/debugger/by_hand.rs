@@ -130,9 +130,7 @@ fn nodes_crash_restart_and_pause_and_links_are_cut_one_way() {
     let kept = hand.step("crash_keeping-n3");
     assert_eq!(node(&kept, "n3")["disk"]["records"], 1);
     let at = wants["moment"].as_u64().expect("a moment");
-    hand.browser.write("goto", &at.to_string());
-    hand.browser.press("Enter");
-    hand.browser.wait(&format!("document.documentElement.dataset.focus === '{at}'"), "it goes there");
+    hand.browser.go_to(at);
     let lost = hand.step("crash-n3");
     assert_eq!(node(&lost, "n3")["disk"]["records"], 0);
     hand.done();
@@ -164,9 +162,7 @@ fn time_goes_back_and_on_and_branches_have_names() {
     hand.browser.click("play");
     // Another branch from the middle, with a name.
     let middle = end / 2 + 3;
-    hand.browser.write("goto", &middle.to_string());
-    hand.browser.press("Enter");
-    hand.browser.wait(&format!("document.documentElement.dataset.focus === '{middle}'"), "it goes there");
+    hand.browser.go_to(middle);
     let crashed = hand.step("crash-n2")["moment"].as_u64().expect("a moment");
     hand.browser.click("tab-history");
     hand.browser
@@ -174,10 +170,7 @@ fn time_goes_back_and_on_and_branches_have_names() {
     hand.browser.click("rename-branch");
     hand.browser.write("rename-input", "without n2");
     hand.browser.click("rename-save");
-    hand.browser.wait(
-        "document.querySelector('[data-testid=history]').textContent.includes('without n2')",
-        "it has a name",
-    );
+    hand.browser.wait_words("history", "without n2");
     hand.browser.click(&format!("branch-{end}"));
     assert_eq!(hand.browser.focus_after(crashed), end);
     // The address says which moment it is, and leads back to another.
@@ -200,26 +193,15 @@ fn predicates_run_and_search_and_moments_are_compared() {
     let mut hand = Hand::begin(&["--workload", "PUT:a:1,GET:a"]);
     let begin = hand.browser.focus();
     hand.browser.write("predicate", "role is Leader");
-    hand.browser.wait(
-        "document.querySelector('[data-testid=predicate-error]').textContent.includes('of which node')",
-        "the mistake is told while it is written",
-    );
+    hand.browser.wait_words("predicate-error", "of which node");
     assert!(hand.reason("run-until").contains("mistake"));
     hand.browser.write("predicate", "count(nodes where role is Leader) > 0");
-    hand.browser.wait(
-        "document.querySelector('[data-testid=predicate-verdict]').textContent === 'not here'",
-        "it does not hold",
-    );
+    hand.browser.wait_text("predicate-verdict", "not here");
     hand.browser.click("run-until");
     let by_chance = hand.browser.focus_after(begin);
-    hand.browser.wait(
-        "document.querySelector('[data-testid=predicate-verdict]').textContent === 'holds here'",
-        "it holds",
-    );
+    hand.browser.wait_text("predicate-verdict", "holds here");
     hand.browser.click("compare-mark");
-    hand.browser.write("goto", &begin.to_string());
-    hand.browser.press("Enter");
-    hand.browser.wait(&format!("document.documentElement.dataset.focus === '{begin}'"), "it goes back");
+    hand.browser.go_to(begin);
     hand.browser.click("search");
     let nearest = hand.browser.focus_after(begin);
     let steps = |hand: &mut Hand, moment: u64| {
@@ -233,24 +215,15 @@ fn predicates_run_and_search_and_moments_are_compared() {
         Some(1)
     );
     hand.browser.click("compare-show");
-    hand.browser.wait(
-        "document.querySelector('[data-testid=compare-panel]').checkVisibility()",
-        "the panel is there",
-    );
-    hand.browser.wait(
-        "document.querySelector('[data-testid=compare-sides]').textContent.includes('n1')",
-        "the states are there",
-    );
+    hand.browser.wait_seen("compare-panel");
+    hand.browser.wait_words("compare-sides", "n1");
     hand.browser.click("compare-ancestor");
     let ancestor = hand.browser.focus_after(nearest);
     assert!(ancestor < nearest && ancestor < by_chance);
     hand.browser.click("compare-close");
     // What can never be is looked for until all is seen or the budget is spent, or somebody has enough.
     hand.browser.write("predicate", "n1.promised > b99");
-    hand.browser.wait(
-        "document.querySelector('[data-testid=predicate-verdict]').textContent === 'not here'",
-        "it is read",
-    );
+    hand.browser.wait_text("predicate-verdict", "not here");
     hand.browser.write("job-limit", "100000000");
     hand.browser.click("search");
     hand.browser.click("job-cancel");
@@ -266,17 +239,13 @@ fn values_are_traced_to_who_wrote_them_and_moments_are_shared() {
     let mut hand = Hand::begin(&["--workload", "PUT:a:1"]);
     let begin = hand.browser.focus();
     hand.browser.write("predicate", "n1.promised >= b1 and n2.promised >= b1");
-    hand.browser.wait(
-        "document.querySelector('[data-testid=predicate-verdict]').textContent === 'not here'",
-        "it is read",
-    );
+    hand.browser.wait_text("predicate-verdict", "not here");
     hand.browser.click("search");
     let promised = hand.browser.focus_after(begin);
     hand.browser.click("tab-nodes");
     hand.browser.click("state-open-n2");
     hand.browser.click("why-n2-promised");
-    hand.browser
-        .wait("document.querySelector('[data-testid=why-chain]').checkVisibility()", "the chain is shown");
+    hand.browser.wait_seen("why-chain");
     let chain = hand.browser.text("why-chain");
     assert!(chain.contains("wrote it: b0.n0 -> b1"), "{chain}");
     hand.browser.click("why-clear");
@@ -287,10 +256,7 @@ fn values_are_traced_to_who_wrote_them_and_moments_are_shared() {
     assert!(hand.browser.text("invariants").contains("a ballot has one leader"));
     hand.browser.write("claim-predicate", "n1.promised >= b1");
     hand.browser.click("claim-evaluate");
-    hand.browser.wait(
-        "document.querySelector('[data-testid=watch]').textContent.includes('n1.promised')",
-        "it is kept",
-    );
+    hand.browser.wait_words("watch", "n1.promised");
     // A link, a command, a test.
     hand.browser.click("share");
     assert!(hand.browser.text("share-link").contains(&format!("#m={promised}")));
@@ -301,8 +267,7 @@ fn values_are_traced_to_who_wrote_them_and_moments_are_shared() {
     // Everything by its name, and the keys.
     hand.browser.evaluate("document.activeElement.blur()");
     hand.browser.press("?");
-    hand.browser
-        .wait("document.querySelector('[data-testid=help]').checkVisibility()", "the keys are listed");
+    hand.browser.wait_seen("help");
     assert!(hand.browser.text("help").contains("Step forward"));
     hand.browser.press("Escape");
     hand.browser.click("palette-open");
@@ -313,10 +278,7 @@ fn values_are_traced_to_who_wrote_them_and_moments_are_shared() {
     let crashed = hand.browser.focus_after(promised);
     assert_eq!(hand.moment(crashed)["title"], "n3 crashes");
     // Who cannot see it is told it.
-    hand.browser.wait(
-        "document.querySelector('[data-testid=told]').textContent.includes('n3 crashes')",
-        "it is told",
-    );
+    hand.browser.wait_words("told", "n3 crashes");
     hand.done();
 }
 

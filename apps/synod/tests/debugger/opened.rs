@@ -27,12 +27,9 @@ fn a_counterexample_is_opened_minimised_exported_and_opened_again_without_a_serv
     let session = served.api("GET /api/session", "");
     let violation = session["violations"][0]["moment"].as_u64().expect("it ends in a violation");
     let mut browser = Browser::open(&served.address, (1440, 900), false);
-    browser.wait(
-        &format!("document.documentElement.dataset.focus === '{violation}'"),
-        "it opens at the violation",
-    );
+    browser.wait_focus(violation);
     browser.click("first");
-    browser.wait("document.documentElement.dataset.focus === '0'", "the beginning is shown");
+    browser.wait_focus(0);
     browser.click("first-violation");
     assert_eq!(browser.focus_after(0), violation);
     browser.click("tab-inspector");
@@ -41,10 +38,7 @@ fn a_counterexample_is_opened_minimised_exported_and_opened_again_without_a_serv
     let smaller = browser.focus_after(violation);
     let steps = |moment: u64| served.api(&format!("GET /api/share?m={moment}"), "")["steps"].as_u64();
     assert!(steps(smaller) <= steps(violation));
-    browser.wait(
-        "document.querySelector('[data-testid=inspector-violation]').checkVisibility()",
-        "it is violated still",
-    );
+    browser.wait_seen("inspector-violation");
 
     let headers = [("Host", served.host()), ("X-Synod-Token", served.token())];
     let (status, _, page) = served.ask(&format!("GET /api/export?m={smaller}"), &headers, "");

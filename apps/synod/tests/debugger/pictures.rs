@@ -52,10 +52,7 @@ fn the_tutorial_finds_the_forgotten_promise() {
     let mut browser = Browser::open(&served.address, (1440, 900), false);
     let violated = browser.focus();
     browser.click("tab-inspector");
-    browser.wait(
-        "document.querySelector('[data-testid=inspector-violation]').checkVisibility()",
-        "it is violated",
-    );
+    browser.wait_seen("inspector-violation");
     assert!(browser.text("inspector-violation").contains("only 1 servers hold"));
     browser.screenshot(&directory.join("tutorial-1-violation.png"));
     // Who holds something else in the slot, and why?
@@ -63,7 +60,7 @@ fn the_tutorial_finds_the_forgotten_promise() {
     browser.click("state-open-n2");
     browser.wait("document.querySelector('[data-testid=why-n2-promised]')", "the state is there");
     browser.click("why-n2-promised");
-    browser.wait("document.querySelector('[data-testid=why-chain]').checkVisibility()", "the chain is shown");
+    browser.wait_seen("why-chain");
     assert!(browser.text("why-chain").contains("wrote it: b1.n1 -> b2.n3"), "{}", browser.text("why-chain"));
     browser.screenshot(&directory.join("tutorial-2-why.png"));
     browser.click("why-clear");
@@ -73,9 +70,7 @@ fn the_tutorial_finds_the_forgotten_promise() {
         .map(|moment| served.api(&format!("GET /api/moment?m={moment}"), "")["title"].to_string())
         .collect();
     let restart = names.iter().position(|title| title.contains("n2 restarts")).expect("it restarts") + 1;
-    browser.write("goto", &restart.to_string());
-    browser.press("Enter");
-    browser.wait(&format!("document.documentElement.dataset.focus === '{restart}'"), "it goes there");
+    browser.go_to(restart as u64);
     let told = served.api(&format!("GET /api/moment?m={restart}"), "");
     let n2 = &told["nodes"][1];
     assert_eq!((&n2["term"], &n2["disk"]["records"]), (&"b0.n0".into(), &2.into()), "{n2}");
@@ -83,7 +78,7 @@ fn the_tutorial_finds_the_forgotten_promise() {
     browser.screenshot(&directory.join("tutorial-3-restart.png"));
     // Fewer steps are enough.
     browser.click("first-violation");
-    browser.wait(&format!("document.documentElement.dataset.focus === '{violated}'"), "it is back");
+    browser.wait_focus(violated);
     browser.click("minimise");
     let smaller = browser.focus_after(violated);
     browser.click("tab-history");

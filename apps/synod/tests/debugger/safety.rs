@@ -60,16 +60,12 @@ fn hostile_words_are_texts_and_long_ones_freeze_nothing() {
     let moment = served.api("POST /api/act", &act.to_string())["moment"].as_u64().expect("a moment");
     browser.visit(&format!("{}#m={moment}", served.address));
     browser.click("tab-inspector");
-    browser.wait(
-        "document.querySelector('[data-testid=event-title]').textContent.includes('<script>')",
-        "the event",
-    );
+    browser.wait_words("event-title", "<script>");
     let queued = browser.evaluate("document.querySelector('[data-testid=nodes], #nodes').textContent");
     assert!(queued.as_str().is_some_and(|text| text.contains("<script>")), "{queued}");
     browser.click("tab-nodes");
     browser.click("state-open-c1");
-    browser
-        .wait("document.querySelector('[data-testid=state-c1]').textContent.includes('window')", "the state");
+    browser.wait_words("state-c1", "window");
     assert!(browser.text("title").contains("paxos"));
     assert_ne!(browser.evaluate("document.title"), json!("broken"));
     assert_eq!(browser.evaluate("document.querySelectorAll('script:not([src]), img').length"), json!(0));
