@@ -1,6 +1,7 @@
 //! `synod debug`: the visual debugger's half of the command line.
 
 use crate::cli::{DebugCommand, usage_error};
+use crate::flights::open_files;
 use crate::search::read_trace;
 use crate::{interrupt, modules};
 use std::process::ExitCode;
@@ -28,6 +29,9 @@ fn chosen(arguments: &DebugCommand) -> Result<Opened, String> {
         let trace = read_trace(file, "give a readable trace file");
         let opened = trace.and_then(|trace| opened::trace(&trace, mutant, &place));
         return opened.map_err(|error| format!("--trace {place}: {error}"));
+    }
+    if !arguments.recordings.is_empty() {
+        return open_files(&arguments.recordings, mutant);
     }
     let module = arguments.module.as_deref().unwrap_or_default();
     if let Some(test) = &arguments.test {

@@ -18,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod debug;
 pub mod demo;
+mod flights;
 mod interrupt;
 pub mod modules;
 pub mod node;

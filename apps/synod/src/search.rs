@@ -421,9 +421,16 @@ pub fn replay(file: &Path, mutant: Option<&str>) -> ExitCode {
 
 /// The trace in a file; `advice` is for who named another one.
 pub fn read_trace(file: &Path, advice: &str) -> Result<Trace, String> {
+    Trace::from_text(&read_text(file, advice)?).map_err(|error| error.to_string())
+}
+
+/// A file of lines.
+///
+/// # Errors
+/// If it is none: what to do.
+pub fn read_text(file: &Path, advice: &str) -> Result<String, String> {
     let text = fs::read(file).map_err(|error| format!("{error}; {advice}"))?;
-    let text = String::from_utf8(text).map_err(|_| format!("it is no text: {advice}"))?;
-    Trace::from_text(&text).map_err(|error| error.to_string())
+    String::from_utf8(text).map_err(|_| format!("it is no text: {advice}"))
 }
 
 fn replayed(file: &Path, mutant: Option<&'static str>) -> Result<Replayed, String> {

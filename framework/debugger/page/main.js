@@ -55,6 +55,7 @@ async function openPage() {
     performance.mark("diagram-drawn");
     await painted();
     furnish(session, diagram, titles, theme, announcer);
+    for (const remark of info.remarks) announcer.toast(remark, "note");
     document.documentElement.dataset.ready = "true";
   } catch (error) {
     announcer.toast(/** @type {Error} */ (error).message);

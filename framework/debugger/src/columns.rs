@@ -52,9 +52,10 @@ pub(crate) const KINDS: [&str; 17] = [
     "undrop",
 ];
 
-/// Bits of [`Row::flags`]. Bit 4 is for what is not as it was recorded.
+/// Bits of [`Row::flags`].
 pub(crate) const VIOLATION: u8 = 1;
 pub(crate) const LEADS: u8 = 2;
+pub(crate) const DIFFERS: u8 = 4;
 pub(crate) const MADE: u8 = 8;
 pub(crate) const OPENED: u8 = 16;
 

@@ -307,6 +307,7 @@ impl<N: Shown> Session<N> {
         json!({
             "title": setup.title,
             "command": setup.command,
+            "remarks": self.remarks,
             "nodes": nodes.collect::<Vec<_>>(),
             "kinds": KINDS,
             "names": self.names.list(),

@@ -19,6 +19,8 @@
 //! * **Predicates** (`predicate.rs`) are read against the states' `Debug` trees: `count(nodes where role is Leader) > 1`.
 //!   They end random runs, and searches by whoever is the [`Seeker`].
 //! * A **trace** (`replay.rs`) becomes steps again by its texts. A recorded run of a simulation is kept as it was.
+//! * **Recordings** of real processes (`flight.rs`), each of its own nodes, become one past again by what the nodes said to
+//!   each other; a step that does something else than was recorded is flagged.
 //!
 //! # Safety
 //! The server listens on 127.0.0.1 alone, answers only who knows the token, checks `Host` and `Origin` against pages of
@@ -33,6 +35,7 @@ mod columns;
 mod compare;
 mod desk;
 mod export;
+mod flight;
 mod job;
 mod minimise;
 mod page;
@@ -50,6 +53,7 @@ mod why;
 mod words;
 
 pub use desk::{Answer, Ask, Desk, Refusal, open};
+pub use flight::{Build, Flight, Strand};
 pub use predicate::{Misread, Predicate, Sight};
 pub use server::{Address, serve};
 pub use setup::{

@@ -2,7 +2,7 @@
 //! taken again in between.
 
 use crate::Shown;
-use crate::columns::{self, Kind, LEADS, MADE, NO_NAME, NONE, Names, OPENED, Row, VIOLATION};
+use crate::columns::{self, DIFFERS, Kind, LEADS, MADE, NO_NAME, NONE, Names, OPENED, Row, VIOLATION};
 use crate::setup::{Past, Setup, Violation};
 use crate::stage::{Stage, Taken};
 use crate::words;
@@ -49,6 +49,8 @@ pub(crate) struct Session<N: Shown> {
     pub(crate) later: BTreeMap<u32, Vec<u32>>,
     /// Requests in the words of the persons who made them, by moment.
     pub(crate) spoken: BTreeMap<u32, String>,
+    /// What whoever opens it should know.
+    pub(crate) remarks: Vec<String>,
     /// Where a page begins.
     pub(crate) head: u32,
     kept: BTreeMap<u32, Arc<Stage<N>>>,
@@ -94,7 +96,7 @@ impl<N: Shown> Session<N> {
     }
 
     fn empty(setup: Arc<Setup<N>>) -> Result<Session<N>, String> {
-        let first = Stage::new(&setup);
+        let (first, remarks) = (Stage::new(&setup), setup.remarks.clone());
         let nodes: Vec<NodeId> = first.world.ids().collect();
         if nodes.len() >= usize::from(columns::NOBODY) {
             return Err(format!("there are {} nodes: at most 254 can be shown", nodes.len()));
@@ -113,6 +115,7 @@ impl<N: Shown> Session<N> {
             fallen: vec![NONE],
             later: BTreeMap::new(),
             spoken: BTreeMap::new(),
+            remarks,
             head: 0,
             kept: BTreeMap::from([(0, Arc::new(first.clone()))]),
             kept_every: KEPT_EVERY,
@@ -131,6 +134,7 @@ impl<N: Shown> Session<N> {
                 }
             }
             Past::Lines(lines) => at = self.replay(0, &lines)?,
+            Past::Recorded(strands) => at = self.relive(strands),
         }
         for row in &mut self.rows {
             row.flags = row.flags & !MADE | OPENED;
@@ -238,6 +242,20 @@ impl<N: Shown> Session<N> {
     /// # Errors
     /// If it cannot happen.
     pub(crate) fn add(&mut self, at: u32, step: Step<N>, at_us: f64) -> Result<u32, String> {
+        self.add_recorded(at, step, (at_us, None))
+    }
+
+    /// As [`add`](Session::add), of a step that a node took already elsewhere, and what it did then: a digest, which is
+    /// compared.
+    ///
+    /// # Errors
+    /// As [`add`](Session::add).
+    pub(crate) fn add_recorded(
+        &mut self,
+        at: u32,
+        step: Step<N>,
+        (at_us, did): (f64, Option<u64>),
+    ) -> Result<u32, String> {
         let children = self.children.get(&at).map_or(&[][..], Vec::as_slice);
         let is_same = |child: &&u32| self.moments[**child as usize].step.as_ref() == Some(&step);
         if let Some(child) = children.iter().find(is_same) {
@@ -267,6 +285,9 @@ impl<N: Shown> Session<N> {
             }
         };
         row.answers = taken.answers.unwrap_or(NONE);
+        if did.is_some() && taken.did.is_some() && did != taken.did {
+            row.flags |= DIFFERS;
+        }
         self.moments.push(Moment { parent: at, step: Some(step) });
         self.rows.push(row);
         if row.cause != NONE {
@@ -281,7 +302,7 @@ impl<N: Shown> Session<N> {
         Ok(moment)
     }
 
-    fn has_panicked(&self, moment: u32) -> bool {
+    pub(crate) fn has_panicked(&self, moment: u32) -> bool {
         self.violations.get(&moment).is_some_and(|(name, _)| name == words::PANIC)
     }
 
@@ -362,7 +383,7 @@ impl<N: Shown> Session<N> {
         let (row, name) = match event {
             Event::Start(node) => simple(Kind::Start, node),
             Event::Crash(node) => simple(Kind::Crash, node),
-            Event::Restart(node) => simple(Kind::Restart, node),
+            Event::Restart(node) | Event::Recover { node, .. } => simple(Kind::Restart, node),
             Event::Replace { node, .. } => simple(Kind::Replace, node),
             Event::Durable { node, .. } => {
                 let (row, name) = simple(Kind::Durable, node);

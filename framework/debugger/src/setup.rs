@@ -1,6 +1,7 @@
 //! What is opened: a system of nodes, what is known of them, and what happened to them already.
 
 use crate::Shown;
+use crate::flight::Strand;
 use crate::predicate::Predicate;
 use crate::stage::Stage;
 use std::collections::BTreeMap;
@@ -52,6 +53,10 @@ pub struct Setup<N: Shown> {
     pub seeker: Option<Arc<dyn Seeker<N>>>,
     /// What a checker's traces call partitions, from number 1: links, from and to.
     pub partitions: Vec<Vec<(NodeId, NodeId)>>,
+    /// Whether what nodes do is compared with what a recording says that they did.
+    pub compares: bool,
+    /// What whoever opens it should know.
+    pub remarks: Vec<String>,
     /// What happened already.
     pub past: Past<N>,
     /// What is wrong at the end of that, if it is not an invariant of these.
@@ -64,6 +69,8 @@ pub enum Past<N: Node> {
     Steps(Vec<(u64, Step<N>)>),
     /// The lines of a trace.
     Lines(Vec<TraceEvent>),
+    /// What real processes recorded, each for itself.
+    Recorded(Vec<Strand<N>>),
 }
 
 impl<N: Shown> Setup<N> {
@@ -88,6 +95,8 @@ impl<N: Shown> Setup<N> {
             portrait: None,
             seeker: None,
             partitions: Vec::new(),
+            compares: false,
+            remarks: Vec::new(),
             past: Past::Steps(Vec::new()),
             ending: None,
         }

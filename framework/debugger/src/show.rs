@@ -1,7 +1,7 @@
 //! What there is at a moment, for the page: see `PROTOCOL.md`.
 
 use crate::Shown;
-use crate::columns::{NO_NAME, NONE};
+use crate::columns::{DIFFERS, NO_NAME, NONE};
 use crate::compare::{differences, told};
 use crate::session::{BEGINNING, Session};
 use crate::setup::Claim;
@@ -60,8 +60,17 @@ impl<N: Shown> Session<N> {
             "effects": self.effects(moment),
             "causes": self.causes(moment),
             "changes": before.as_deref().map_or_else(Vec::new, |before| self.changes(before, &now)),
-            "flagged": null,
+            "flagged": self.flagged(moment),
         })
+    }
+
+    /// What is not as it was recorded, in words.
+    fn flagged(&self, moment: u32) -> Option<String> {
+        let row = self.rows[moment as usize];
+        let node = self.nodes.get(usize::from(row.node)).filter(|_| row.flags & DIFFERS != 0)?;
+        Some(format!(
+            "{node} did something else when this was recorded: another program ran, or the node is not deterministic"
+        ))
     }
 
     fn sentence(&self, moment: u32, line: Option<&TraceEvent>) -> String {

@@ -1,12 +1,14 @@
 //! A moment as it is: the world, and what the world does not know of: links, pauses and users.
 
 use crate::Shown;
+use crate::desk::locked;
 use crate::setup::{Setup, Violation};
 use crate::words::{PANIC, WRONG_ANSWER};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use synod_node::{Node, NodeId, RequestId};
-use synod_world::{Envelope, EnvelopeId, Event, Happening, Misfit, Step, TimerId, World};
+use std::sync::Mutex;
+use synod_node::{Context, Node, NodeId, RequestId, Stimulus};
+use synod_world::{Envelope, EnvelopeId, Event, Happening, Misfit, Step, Taker, TimerId, World, digest_of};
 
 /// How far a user is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -71,6 +73,8 @@ pub(crate) struct Taken<N: Node> {
     pub(crate) answers: Option<u32>,
     /// What went wrong in the step itself: a panic of a handler, or a wrong answer.
     pub(crate) violation: Option<Violation>,
+    /// A digest of what the node did, where it is compared ([`Setup::compares`]) and a node did something.
+    pub(crate) did: Option<u64>,
 }
 
 impl<N: Shown> Stage<N> {
@@ -89,7 +93,7 @@ impl<N: Shown> Stage<N> {
 
     /// Takes a step, which becomes moment `moment`. A stage whose handler panicked is no more: take another one.
     pub(crate) fn take(&mut self, setup: &Setup<N>, step: Step<N>, moment: u32) -> Result<Taken<N>, String> {
-        let mut taken = Taken { happenings: Vec::new(), answers: None, violation: None };
+        let mut taken = Taken { happenings: Vec::new(), answers: None, violation: None, did: None };
         match step {
             Step::World(event) => return self.take_event(setup, event, moment),
             Step::Undrop(envelope) => {
@@ -127,8 +131,13 @@ impl<N: Shown> Stage<N> {
     fn take_event(&mut self, setup: &Setup<N>, event: Event<N>, moment: u32) -> Result<Taken<N>, String> {
         self.foretell(setup, &event, moment);
         let mut happenings = Vec::new();
-        let world = &mut self.world;
-        let taken = catch_unwind(AssertUnwindSafe(|| world.apply_by(setup.taker(), event, &mut happenings)));
+        let (world, did) = (&mut self.world, Mutex::new(None));
+        let compared = |node: &mut N, stimulus: Stimulus<N>, ctx: &mut Context<N>| {
+            setup.taker()(node, stimulus, ctx);
+            *locked(&did) = Some(digest_of(ctx.effects()));
+        };
+        let taker: &Taker<'_, N> = if setup.compares { &compared } else { setup.taker() };
+        let taken = catch_unwind(AssertUnwindSafe(|| world.apply_by(taker, event, &mut happenings)));
         let mut violation = match taken {
             Ok(Ok(_)) => None,
             Ok(Err(misfit)) => return Err(misfit.to_string()),
@@ -151,7 +160,8 @@ impl<N: Shown> Stage<N> {
                 Happening::Wrote(node) => self.written.entry(*node).or_default().push_back(moment),
             }
         }
-        Ok(Taken { happenings, answers, violation })
+        let did = *locked(&did);
+        Ok(Taken { happenings, answers, violation, did })
     }
 
     /// Notes what the world does not know of an event that is about to happen.
@@ -187,7 +197,7 @@ impl<N: Shown> Stage<N> {
                     written.drain(..(*writes).min(written.len()));
                 }
             }
-            Event::Start(node) => {
+            Event::Start(node) | Event::Recover { node, .. } => {
                 self.started.insert(*node);
             }
             Event::Duplicate(_) | Event::Restart(_) | Event::Replace { .. } => {}

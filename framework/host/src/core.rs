@@ -11,12 +11,37 @@ use std::time::{Duration, Instant};
 use synod_journal::{Appender, Batch, Durable as DurableMark};
 use synod_node::{Context, Departure, Node, NodeId, Outbox, RequestId, Sink, Stimulus, TimerRange, step};
 use synod_stdx::{Rng, Wire};
+use synod_world::digest_of;
 use tokio::sync::Notify;
 
-/// What a node must be to run on a host: its messages, records and checkpoints have a byte form.
-pub trait Hosted: Node<Message: Wire, Record: Wire, Checkpoint: Wire + Send> + 'static {}
+/// What a node must be to run on a host: its messages, requests, records and checkpoints have a byte form.
+pub trait Hosted:
+    Node<Message: Wire, Request: Wire, Record: Wire, Checkpoint: Wire + Send> + 'static
+{
+}
 
-impl<N: Node<Message: Wire, Record: Wire, Checkpoint: Wire + Send> + 'static> Hosted for N {}
+impl<N> Hosted for N where
+    N: Node<Message: Wire, Request: Wire, Record: Wire, Checkpoint: Wire + Send> + 'static
+{
+}
+
+/// A node to be run.
+#[derive(Clone, Debug)]
+pub struct Resident<N> {
+    /// Its name.
+    pub id: NodeId,
+    /// The node, before it ever ran.
+    pub node: N,
+    /// How it was built, for the flight recording: whoever reads that builds the node again by these words.
+    pub built: serde_json::Value,
+}
+
+impl<N> Resident<N> {
+    /// A node whose recording nobody will live through again.
+    pub fn unrecorded(id: NodeId, node: N) -> Self {
+        Resident { id, node, built: serde_json::Value::Null }
+    }
+}
 
 /// The most bytes that wait for one peer: what comes when more wait is dropped, as a network would.
 const OUT_BYTES_MAX: usize = 64 << 20;
@@ -144,10 +169,11 @@ impl<N: Hosted> Core<N> {
     }
 
     /// Adds a node; it takes its first step with `stimulus`.
-    pub(crate) fn add(&mut self, id: NodeId, node: N, stimulus: Stimulus<N>) {
+    pub(crate) fn add(&mut self, resident: Resident<N>, stimulus: Stimulus<N>) {
+        let Resident { id, node, built } = resident;
         let (outbox, writing) = Default::default();
         self.places.push(Place { id, node, outbox, writing, logged_bytes: 0, checkpoint_bytes: 0 });
-        self.step(self.places.len() - 1, stimulus);
+        self.first_step(self.places.len() - 1, stimulus, &built);
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Option<&N> {
@@ -240,18 +266,29 @@ impl<N: Hosted> Core<N> {
         }
         if writes > 0 {
             let mut outbox = std::mem::take(&mut self.places[place].outbox);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.durable(self.places[place].id, writes);
+            }
             outbox.on_durable(writes, &mut Scene { core: self, place });
             self.places[place].outbox = outbox;
         }
     }
 
     fn step(&mut self, place: usize, stimulus: Stimulus<N>) {
+        self.first_step(place, stimulus, &serde_json::Value::Null);
+    }
+
+    /// A step; if it is the first, of a node that was built like this.
+    fn first_step(&mut self, place: usize, stimulus: Stimulus<N>, built: &serde_json::Value) {
         self.counters.steps += 1;
         if let Some(recorder) = &mut self.recorder {
-            recorder.record(self.places[place].id, &stimulus);
+            recorder.begin(self.places[place].id, &stimulus, built);
         }
         let mut ctx = Context::new(self.places[place].id);
         step(&mut self.places[place].node, stimulus, &mut ctx);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.did(digest_of(ctx.effects()));
+        }
         let mut outbox = std::mem::take(&mut self.places[place].outbox);
         outbox.take(&mut ctx, &mut Scene { core: self, place });
         self.places[place].outbox = outbox;
@@ -263,6 +300,10 @@ impl<N: Hosted> Core<N> {
     pub(crate) fn turn(&mut self) {
         while let Some((place, from, message)) = self.local.pop_front() {
             self.step(place, Stimulus::Message { from, message });
+        }
+        // What leaves now is in the recording first.
+        if let Some(recorder) = &mut self.recorder {
+            recorder.flush();
         }
         if !self.is_disk_busy && !self.appender.batch().is_empty() {
             let batch = self.appender.take_batch(self.spare.take().unwrap_or_default());
@@ -295,17 +336,19 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
                     self.core.local.push_back((place, from, message));
                     return;
                 }
-                // Nobody knows yet who runs it, so it is lost, as on a network.
-                let Some(peer) = self.core.remote.get(&to) else {
-                    self.core.counters.frames_dropped += 1;
-                    return;
-                };
-                let out = &mut self.core.outs[*peer];
-                if out.is_connected && out.bytes.len() < OUT_BYTES_MAX {
-                    put_frame(&mut out.bytes, from, to, &message);
-                    self.core.counters.frames_sent += 1;
-                } else {
-                    self.core.counters.frames_dropped += 1;
+                // Where nobody knows yet who runs it, it is lost, as on a network.
+                let out = self.core.remote.get(&to).map(|peer| &mut self.core.outs[*peer]);
+                match out.filter(|out| out.is_connected && out.bytes.len() < OUT_BYTES_MAX) {
+                    Some(out) => {
+                        put_frame(&mut out.bytes, from, to, &message);
+                        self.core.counters.frames_sent += 1;
+                    }
+                    None => {
+                        self.core.counters.frames_dropped += 1;
+                        if let Some(recorder) = &mut self.core.recorder {
+                            recorder.lost::<N>(from, to, &message);
+                        }
+                    }
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! A host: opens the data, starts the nodes, and keeps them going.
 
 use crate::boot::{KnownDisks, disk_number, next_start};
-use crate::core::{Core, Hosted, Parts};
+use crate::core::{Core, Hosted, Parts, Resident};
 use crate::counters::Counters;
 use crate::disk::FileDisk;
 use crate::disk_thread::{DiskNews, DiskThreads};
@@ -18,6 +18,7 @@ use std::time::Instant;
 use synod_journal::{Identity, Journal, NodeLog, Options};
 use synod_node::{Durable, Node, NodeId, RequestId, Stimulus};
 use synod_stdx::Wire;
+use synod_world::Origin;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -169,7 +170,11 @@ impl<N: Hosted> Host<N> {
         let disk =
             DiskThreads::start(journal.writer, journal.checkpointer, news_out).map_err(HostError::System)?;
         let recorder = match config.recording {
-            Some((path, bytes_max)) => Some(Recorder::create(path, bytes_max).map_err(HostError::System)?),
+            Some((path, bytes_max)) => {
+                let (cluster, process) = (config.cluster, config.number);
+                let origin = Origin { cluster, process, start, part: 0 };
+                Some(Recorder::create(path, bytes_max, origin).map_err(HostError::System)?)
+            }
             None => None,
         };
         let nodes =
@@ -213,10 +218,10 @@ impl<N: Hosted> Host<N> {
     ///
     /// # Panics
     /// If it runs here already.
-    pub fn start_node(&self, id: NodeId, node: N) {
+    pub fn start_node(&self, resident: Resident<N>) {
         let mut core = self.core.borrow_mut();
-        assert!(!core.is_local(id), "{id} runs here already");
-        core.add(id, node, Stimulus::Start);
+        assert!(!core.is_local(resident.id), "{} runs here already", resident.id);
+        core.add(resident, Stimulus::Start);
         core.turn();
     }
 
@@ -268,16 +273,16 @@ impl<N: Hosted> Opened<N> {
     ///
     /// # Errors
     /// If a node's data cannot be read.
-    pub async fn run(self, nodes: Vec<(NodeId, N)>, listener: TcpListener) -> Result<Stopped, HostError> {
+    pub async fn run(self, nodes: Vec<Resident<N>>, listener: TcpListener) -> Result<Stopped, HostError> {
         let Opened { host, mut logs, is_new, start: _, mut news } = self;
         let core = Rc::clone(&host.core);
-        for (id, node) in nodes {
-            let log = logs.remove(&id.to_bits()).unwrap_or_default();
+        for resident in nodes {
+            let log = logs.remove(&resident.id.to_bits()).unwrap_or_default();
             let stimulus = match is_new {
                 true => Stimulus::Start,
-                false => Stimulus::Recover(read_log(id, log)?),
+                false => Stimulus::Recover(read_log(resident.id, log)?),
             };
-            core.borrow_mut().add(id, node, stimulus);
+            core.borrow_mut().add(resident, stimulus);
         }
         core.borrow_mut().turn();
         tokio::task::spawn_local(peers::accept(listener, Rc::clone(&host.us), Rc::clone(&core)));

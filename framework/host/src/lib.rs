@@ -38,7 +38,7 @@ mod recorder;
 mod tests;
 
 pub use boot::{BootError, next_start, replace_file};
-pub use core::Hosted;
+pub use core::{Hosted, Resident};
 pub use counters::Counters;
 pub use disk::FileDisk;
 pub use frame::Refusal;

@@ -7,7 +7,7 @@ mod handshakes;
 mod processes;
 mod recording;
 
-use crate::{Counters, Host, HostConfig, HostError, Peer, Stopped};
+use crate::{Counters, Host, HostConfig, HostError, Peer, Resident, Stopped};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
@@ -178,6 +178,31 @@ impl Wire for Message {
     }
 }
 
+impl Wire for Do {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Do::Ask(node) => (1u32, *node).encode(out),
+            Do::Keep(word) => (2u32, *word).encode(out),
+            Do::Checkpoint => 3u32.encode(out),
+            Do::Compact => 4u32.encode(out),
+            Do::Remember(timers) => (5u32, timers.clone()).encode(out),
+            Do::Tell => 6u32.encode(out),
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match u32::decode(input)? {
+            1 => Do::Ask(Wire::decode(input)?),
+            2 => Do::Keep(Wire::decode(input)?),
+            3 => Do::Checkpoint,
+            4 => Do::Compact,
+            5 => Do::Remember(Wire::decode(input)?),
+            6 => Do::Tell,
+            _ => return Err(Malformed("no such wish")),
+        })
+    }
+}
+
 impl Wire for Record {
     fn encode(&self, out: &mut Vec<u8>) {
         self.0.encode(out);
@@ -297,7 +322,7 @@ impl Process {
                 tokio::select! {
                     // The node runs before it is asked.
                     biased;
-                    stopped = opened.run(vec![(id, Keeper::default())], listener) => stopped.map(Some),
+                    stopped = opened.run(vec![Resident::unrecorded(id, Keeper::default())], listener) => stopped.map(Some),
                     () = obey => Ok(None),
                 }
             })

@@ -110,6 +110,11 @@ impl<N: Node> Context<N> {
         self.effects.push(Effect::Reply { id, response });
     }
 
+    /// The effects asked for so far. For drivers.
+    pub fn effects(&self) -> &[Effect<N>] {
+        &self.effects
+    }
+
     /// Takes the effects asked for so far. For drivers.
     pub fn take_effects(&mut self) -> Vec<Effect<N>> {
         std::mem::take(&mut self.effects)

@@ -294,7 +294,8 @@ impl<C: Cast> Stage<C> {
             | Event::Fire(_)
             | Event::Request { .. }
             | Event::Restart(_)
-            | Event::Replace { .. } => None,
+            | Event::Replace { .. }
+            | Event::Recover { .. } => None,
         };
         let mut happenings = Vec::new();
         let stepped = self.world.apply(event, &mut happenings)?.or(touched);

@@ -1,7 +1,7 @@
 //! What can happen, what came of it, and why it could not.
 
 use std::fmt;
-use synod_node::{Node, NodeId, RequestId, TimerRange};
+use synod_node::{Durable, Node, NodeId, RequestId, TimerRange};
 
 /// A message in flight: numbered in the order of sending.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -50,6 +50,15 @@ pub enum Event<N: Node> {
         node: NodeId,
         /// What starts in its place.
         replacement: N,
+    },
+    /// A crashed node runs again as it was recorded: built like this, with this on its disk.
+    Recover {
+        /// Which node.
+        node: NodeId,
+        /// The node as it was built for this start.
+        built: N,
+        /// What was found on its disk.
+        durable: Durable<N>,
     },
 }
 

@@ -1,6 +1,6 @@
 //! What a world does with a node that writes, sends and counts.
 
-use crate::{Event, Happening, Header, Misfit, TRACE_VERSION, Trace, TraceError, TraceEvent, World};
+use crate::{Event, Happening, Header, Misfit, Trace, TraceError, TraceEvent, World};
 use synod_node::{Context, Durable, Node, NodeId, RequestId};
 
 const N1: NodeId = NodeId::server(1);
@@ -124,15 +124,7 @@ fn a_trace_replays_by_the_text_of_its_events() {
     let deliver = Event::Deliver(world.flight().next().unwrap().0);
     events.push(TraceEvent::of(6, &deliver, &world));
     world.apply(deliver, &mut Vec::new()).unwrap();
-    let header = Header {
-        format: "synod-trace".into(),
-        version: TRACE_VERSION,
-        module: "world".into(),
-        scenario: "keeper".into(),
-        stage: None,
-        seed: Some(3),
-        reason: String::new(),
-    };
+    let header = Header { seed: Some(3), ..Header::of("world", "keeper", "") };
     let text = Trace { header, events }.to_text();
     let trace = Trace::from_text(&text).unwrap();
     for line in &trace.events {

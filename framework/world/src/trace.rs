@@ -1,13 +1,13 @@
 //! A trace: where a run began and what happened, one line of JSON each, readable, versioned. The common currency of
 //! the drivers.
 
-use crate::{EnvelopeId, Event, TimerId, World};
+use crate::{EnvelopeId, Event, Origin, TimerId, World};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Debug, Write as _};
 use synod_node::{Node, NodeId};
 
 /// The version of the format that this crate writes. It reads this one and all before.
-pub const TRACE_VERSION: u32 = 3;
+pub const TRACE_VERSION: u32 = 4;
 
 /// What a trace says that it is.
 const FORMAT: &str = "synod-trace";
@@ -30,6 +30,9 @@ pub struct Header {
     pub seed: Option<u64>,
     /// Why the trace was kept: the violation's words, if it ends in one.
     pub reason: String,
+    /// Whose recording it is, if it is one; from version 4 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Origin>,
 }
 
 impl Header {
@@ -43,6 +46,7 @@ impl Header {
             stage: None,
             seed: None,
             reason: reason.into(),
+            recording: None,
         }
     }
 }
@@ -209,6 +213,10 @@ pub enum TraceError {
     NotATrace(String),
     /// A later version wrote it.
     NewerVersion(u32),
+    /// It is a recording of a real process, which holds more than a trace does.
+    Recording,
+    /// It is a trace, and no recording of a real process.
+    NoRecording,
 }
 
 impl fmt::Display for TraceError {
@@ -226,6 +234,10 @@ impl fmt::Display for TraceError {
                 f,
                 "the trace has version {version}, this program reads up to {TRACE_VERSION}: use the program that wrote it"
             ),
+            TraceError::Recording => {
+                write!(f, "it is a recording of a real node: open it with `synod debug FILE ...`")
+            }
+            TraceError::NoRecording => write!(f, "it is a trace, and no recording of a real node"),
         }
     }
 }
@@ -248,25 +260,37 @@ impl Trace {
     /// # Errors
     /// If the text is no trace, or a later version's.
     pub fn from_text(text: &str) -> Result<Trace, TraceError> {
-        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let (_, first) = lines.next().ok_or(TraceError::Empty)?;
+        let (header, lines) = read_header(text)?;
+        if header.recording.is_some() {
+            return Err(TraceError::Recording);
+        }
         let bad = |index: usize, error: serde_json::Error| TraceError::BadLine(index + 1, error.to_string());
-        let value: serde_json::Value = serde_json::from_str(first).map_err(|error| bad(0, error))?;
-        let format = value.get("format").and_then(serde_json::Value::as_str).unwrap_or("nothing known");
-        if format != FORMAT {
-            return Err(TraceError::NotATrace(format.to_owned()));
-        }
-        // The version is looked at before the rest: a later one may have other fields.
-        let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32;
-        if version > TRACE_VERSION {
-            return Err(TraceError::NewerVersion(version));
-        }
-        let header = serde_json::from_value(value).map_err(|error| bad(0, error))?;
         let events = lines
             .map(|(index, line)| serde_json::from_str(line).map_err(|error| bad(index, error)))
             .collect::<Result<_, _>>()?;
         Ok(Trace { header, events })
     }
+}
+
+/// The first line of a text, and those after it, each with its place in the text, from 0.
+///
+/// # Errors
+/// If the first line is none of this format, or a later version's.
+pub(crate) fn read_header(text: &str) -> Result<(Header, impl Iterator<Item = (usize, &str)>), TraceError> {
+    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let (_, first) = lines.next().ok_or(TraceError::Empty)?;
+    let bad = |error: serde_json::Error| TraceError::BadLine(1, error.to_string());
+    let value: serde_json::Value = serde_json::from_str(first).map_err(bad)?;
+    let format = value.get("format").and_then(serde_json::Value::as_str).unwrap_or("nothing known");
+    if format != FORMAT {
+        return Err(TraceError::NotATrace(format.to_owned()));
+    }
+    // The version is looked at before the rest: a later one may have other fields.
+    let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32;
+    if version > TRACE_VERSION {
+        return Err(TraceError::NewerVersion(version));
+    }
+    Ok((serde_json::from_value(value).map_err(bad)?, lines))
 }
 
 impl TraceEvent {
@@ -338,7 +362,9 @@ impl TraceEvent {
                 TraceEvent::Durable { at_us, node: node.to_string(), writes: *writes }
             }
             Event::Crash(node) => TraceEvent::Crash { at_us, node: node.to_string() },
-            Event::Restart(node) => TraceEvent::Restart { at_us, node: node.to_string() },
+            Event::Restart(node) | Event::Recover { node, .. } => {
+                TraceEvent::Restart { at_us, node: node.to_string() }
+            }
             Event::Replace { node, .. } => TraceEvent::Replace { at_us, node: node.to_string() },
         }
     }

@@ -179,10 +179,7 @@ impl<N: Node> World<N> {
     ) -> Result<Option<NodeId>, Misfit> {
         match event {
             Event::Start(id) => {
-                let place = self.place(id)?;
-                if place.running.is_some() {
-                    return Err(Misfit::Running(id));
-                }
+                let place = self.resting(id)?;
                 place.running = Some(place.built.clone());
                 self.step((id, taker), Stimulus::Start, happenings)
             }
@@ -221,29 +218,32 @@ impl<N: Node> World<N> {
                 Ok(None)
             }
             Event::Restart(node) => {
-                let place = self.place(node)?;
-                if place.running.is_some() {
-                    return Err(Misfit::Running(node));
-                }
+                let place = self.resting(node)?;
                 place.running = Some(place.built.clone());
                 let durable = place.disk.clone();
                 self.step((node, taker), Stimulus::Recover(durable), happenings)
             }
             Event::Replace { node, replacement } => {
-                let place = self.place(node)?;
-                if place.running.is_some() {
-                    return Err(Misfit::Running(node));
-                }
+                let place = self.resting(node)?;
                 place.disk = Durable::default();
                 place.built = replacement;
                 place.running = Some(place.built.clone());
                 self.step((node, taker), Stimulus::Start, happenings)
             }
+            Event::Recover { node, built, durable } => {
+                let place = self.resting(node)?;
+                place.disk = durable.clone();
+                place.built = built;
+                place.running = Some(place.built.clone());
+                self.step((node, taker), Stimulus::Recover(durable), happenings)
+            }
         }
     }
 
-    fn place(&mut self, id: NodeId) -> Result<&mut Place<N>, Misfit> {
-        self.places.get_mut(&id).ok_or(Misfit::NoSuchNode(id))
+    /// The place of a node that does not run.
+    fn resting(&mut self, id: NodeId) -> Result<&mut Place<N>, Misfit> {
+        let place = self.places.get_mut(&id).ok_or(Misfit::NoSuchNode(id))?;
+        if place.running.is_some() { Err(Misfit::Running(id)) } else { Ok(place) }
     }
 
     fn must_run(&self, id: NodeId) -> Result<(), Misfit> {

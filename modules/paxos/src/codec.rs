@@ -1,7 +1,7 @@
 //! The byte form of messages, records and checkpoints, for hosts. Version 1: a tag, then the fields in order.
 
 use crate::replica::Replica;
-use crate::{Ballot, Checkpoint, Message, Record, Run, Slot};
+use crate::{Ballot, Checkpoint, Message, Record, Request, Run, Slot};
 use std::sync::Arc;
 use synod_clientserver::ClientId;
 use synod_node::{NodeId, StateMachine};
@@ -159,6 +159,26 @@ impl<S: Portable> Wire for Message<S> {
 
 fn decode_runs<C: Wire>(input: &mut Reader<'_>) -> Result<Vec<Run<C>>, Malformed> {
     Vec::decode(input)
+}
+
+/// As it stands in recordings.
+impl<C: Wire> Wire for Request<C> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let _ = match self {
+            Request::Commands(commands) => tag(1, out).and(commands),
+            Request::Queries(queries) => tag(2, out).and(queries),
+            Request::HandOver => tag(3, out),
+        };
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match input.u8()? {
+            1 => Request::Commands(Vec::decode(input)?),
+            2 => Request::Queries(Vec::decode(input)?),
+            3 => Request::HandOver,
+            0 | 4.. => return Err(Malformed("no such request")),
+        })
+    }
 }
 
 impl<C: Wire> Wire for Record<C> {

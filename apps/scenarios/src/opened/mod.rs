@@ -4,10 +4,11 @@ mod portraits;
 mod readers;
 mod systems;
 
+pub use portraits::Shards;
 pub use systems::Shape;
 
 use crate::{MODULES, mutants, searches};
-use portraits::{Actors, Ballots, Shards, Views};
+use portraits::{Actors, Ballots, Views};
 use std::any::Any;
 use std::sync::Arc;
 use synod_debugger::{Answer, Ask, Desk, Portrait, Setup, Shown, open};

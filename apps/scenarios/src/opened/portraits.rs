@@ -3,8 +3,9 @@
 use crate::shardedstore::Actor;
 use synod_clientserver::KvStore;
 use synod_debugger::{Cell, Portrait, Strip};
+use synod_node::StateMachine;
 use synod_paxos::{Proposal, Slot, SlotStatus};
-use synod_shardedstore::{SlotStatus as Hold, Texts};
+use synod_shardedstore::{Master, Process, Sharded, SlotId, SlotStatus as Hold};
 
 /// So many slots of a log are shown: the last ones.
 const SLOTS_MAX: u64 = 48;
@@ -47,7 +48,7 @@ impl Portrait<synod_paxos::Process<KvStore>> for Ballots {
 }
 
 /// The slots of a server's log by status and ballot.
-fn log<S: synod_node::StateMachine>(server: &synod_paxos::Server<S>) -> Strip {
+fn log<S: StateMachine>(server: &synod_paxos::Server<S>) -> Strip {
     let mut last = server.chosen_through().0;
     while server.status(Slot(last + 1)) != SlotStatus::Empty {
         last += 1;
@@ -77,35 +78,63 @@ fn log<S: synod_node::StateMachine>(server: &synod_paxos::Server<S>) -> Strip {
 /// Of a sharded store: ballots, the log, and the slots that a group has.
 pub struct Shards;
 
-impl Portrait<synod_shardedstore::Process<Texts>> for Shards {
-    fn term(&self, node: &synod_shardedstore::Process<Texts>) -> Option<(String, bool)> {
-        let server = node.server()?;
-        Some((server.paxos().promised().to_string(), server.paxos().is_leader()))
+impl<S: Sharded> Portrait<Process<S>> for Shards {
+    fn term(&self, node: &Process<S>) -> Option<(String, bool)> {
+        match node {
+            Process::Server(server) => Some(ballot(server.paxos())),
+            Process::Master(Master::Server(server)) => Some(ballot(server)),
+            Process::Master(Master::Client(_)) | Process::Client(_) => None,
+        }
     }
 
-    fn strips(&self, node: &synod_shardedstore::Process<Texts>) -> Vec<Strip> {
-        let Some(server) = node.server() else { return Vec::new() };
-        let state = server.state();
-        let number = state.configuration().map_or(0, |configuration| configuration.number);
-        let held = state.held().map(|(slot, status)| {
-            let (tone, words) = match status {
-                Hold::Served => (tone::DONE, "served".to_owned()),
-                Hold::Locked(attempt) => (tone::WAITS, format!("locked by {attempt:?}")),
-                Hold::Frozen => (tone::GOES, "on its way to its new owner".to_owned()),
-            };
-            Cell { label: slot.to_string(), tone, text: format!("slot {slot}: {words}") }
-        });
-        let (leaving, coming) = state.moving();
-        let moving = [(leaving, tone::GOES, "leave"), (coming, tone::COMES, "come")];
-        let moving = moving.into_iter().filter(|(count, ..)| *count > 0);
-        let moving = moving.map(|(count, tone, word)| Cell {
-            label: format!("{count} {word}"),
-            tone,
-            text: format!("{count} slots {word}"),
-        });
-        let title = format!("slots of {} in configuration {number}", server.group());
-        vec![Strip { title, cells: held.chain(moving).collect() }, log(server.paxos())]
+    fn strips(&self, node: &Process<S>) -> Vec<Strip> {
+        match node {
+            Process::Server(server) => vec![held(server), log(server.paxos())],
+            Process::Master(Master::Server(server)) => vec![log(server)],
+            Process::Master(Master::Client(_)) | Process::Client(_) => Vec::new(),
+        }
     }
+}
+
+fn ballot<S: StateMachine>(server: &synod_paxos::Server<S>) -> (String, bool) {
+    (server.promised().to_string(), server.is_leader())
+}
+
+/// The slots that a group has, as a member knows it; neighbours of which the same can be said share a cell where they are
+/// many.
+fn held<S: Sharded>(server: &synod_shardedstore::Server<S>) -> Strip {
+    let state = server.state();
+    let number = state.configuration().map_or(0, |configuration| configuration.number);
+    let slots: Vec<(SlotId, Hold)> = state.held().collect();
+    let is_next = |one: &(SlotId, Hold), next: &(SlotId, Hold)| {
+        slots.len() > SLOTS_MAX as usize && one.0.number() + 1 == next.0.number() && one.1 == next.1
+    };
+    let held = slots.chunk_by(is_next).map(|run| {
+        let ((first, status), (last, _)) = (run[0], run[run.len() - 1]);
+        let (tone, words) = match status {
+            Hold::Served => (tone::DONE, "served".to_owned()),
+            Hold::Locked(attempt) => (tone::WAITS, format!("locked by {attempt:?}")),
+            Hold::Frozen => (tone::GOES, "on its way to its new owner".to_owned()),
+        };
+        match run.len() {
+            1 => Cell { label: first.to_string(), tone, text: format!("slot {first}: {words}") },
+            _ => Cell {
+                label: format!("{first}-{last}"),
+                tone,
+                text: format!("slots {first} to {last}: {words}"),
+            },
+        }
+    });
+    let (leaving, coming) = state.moving();
+    let moving = [(leaving, tone::GOES, "leave"), (coming, tone::COMES, "come")];
+    let moving = moving.into_iter().filter(|(count, ..)| *count > 0);
+    let moving = moving.map(|(count, tone, word)| Cell {
+        label: format!("{count} {word}"),
+        tone,
+        text: format!("{count} slots {word}"),
+    });
+    let title = format!("slots of {} in configuration {number}", server.group());
+    Strip { title, cells: held.chain(moving).collect() }
 }
 
 /// Of the simulated store, where it is a node of the store.

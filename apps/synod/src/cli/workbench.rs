@@ -92,20 +92,24 @@ pub struct CheckHistory {
 /// `synod debug`.
 #[derive(Args, Debug)]
 pub struct DebugCommand {
+    /// What the nodes of a cluster recorded: a file of each, as `recording` in its configuration names it. The part before,
+    /// FILE.old, is read too.
+    #[arg(value_name = "RECORDING", conflicts_with_all = ["trace", "module", "test"])]
+    pub recordings: Vec<PathBuf>,
     /// The module.
-    #[arg(long, alias = "lab", required_unless_present = "trace")]
+    #[arg(long, alias = "lab", required_unless_present_any = ["trace", "recordings"])]
     pub module: Option<String>,
     /// How many servers; in a sharded store, in each group.
-    #[arg(long, conflicts_with_all = ["trace", "test"])]
+    #[arg(long, conflicts_with_all = ["trace", "test", "recordings"])]
     pub servers: Option<u32>,
     /// How many clients.
-    #[arg(long, conflicts_with_all = ["trace", "test"])]
+    #[arg(long, conflicts_with_all = ["trace", "test", "recordings"])]
     pub clients: Option<u32>,
     /// How many groups, in a sharded store.
-    #[arg(long, conflicts_with_all = ["trace", "test"])]
+    #[arg(long, conflicts_with_all = ["trace", "test", "recordings"])]
     pub groups: Option<u32>,
     /// What every client's user asks, as 'PUT:a:1,GET:a'; lists for one user each are joined by semicolons.
-    #[arg(long, conflicts_with_all = ["trace", "test"])]
+    #[arg(long, conflicts_with_all = ["trace", "test", "recordings"])]
     pub workload: Option<String>,
     /// A run of this scenario, by its number or by a part of its name.
     #[arg(long, requires = "module")]

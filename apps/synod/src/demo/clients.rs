@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
-use synod_host::{Host, HostConfig, Hosted};
+use synod_host::{Host, HostConfig, Hosted, Resident};
 use synod_node::{Node, NodeId, RequestId};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -128,7 +128,7 @@ impl<N: Hosted, Q: Questions<N>> Clients<N, Q> {
     ) -> Result<Self, String> {
         let (mut nodes, mut askers) = (Vec::new(), Vec::new());
         for (id, node, questions) in clients {
-            nodes.push((id, node));
+            nodes.push(Resident::unrecorded(id, node));
             askers.push(Asker { id, questions, outstanding: VecDeque::new(), asked: 0, last_answer: None });
         }
         let asking = Asking { clients: askers, window, is_on: false, figures: Figures::new(), wrong: None };

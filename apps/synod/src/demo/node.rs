@@ -6,7 +6,7 @@ use crate::node::{ended, exit_on_panic, fail, listen};
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
-use synod_host::{Host, Hosted};
+use synod_host::{Host, Hosted, Resident};
 use tokio::task::LocalSet;
 
 /// How often a node is looked at.
@@ -41,7 +41,7 @@ async fn host<N: Hosted>(arguments: &DemoNode, node: N, tell: fn(&N) -> String) 
     // Users ask clients; a server answers none.
     let opened = Host::<N>::open(config, |_, _, _| {}, describe).map_err(|error| error.to_string())?;
     let host = opened.host();
-    let mut engine = tokio::task::spawn_local(opened.run(vec![(me, node)], listener));
+    let mut engine = tokio::task::spawn_local(opened.run(vec![Resident::unrecorded(me, node)], listener));
     // The engine's first step puts the node in place.
     tokio::task::yield_now().await;
     let mut told = None;

@@ -282,9 +282,8 @@ impl Gateway {
                 let groups = self.inner.groups.borrow();
                 groups.introduce(&self.inner.host);
                 for group in new {
-                    let (id, node) = groups.member(group);
                     tracing::info!(%group, "a member of a group starts here");
-                    self.inner.host.start_node(id, node);
+                    self.inner.host.start_node(groups.member(group).resident());
                 }
             }
             tokio::time::sleep(CONFIGURATION_ROUND).await;

@@ -11,16 +11,14 @@
 //! life that is numbered by the replacements of that place and, within it, by this node's own lives. A member that was
 //! replaced runs on as retired.
 
+use super::blueprint::{Blueprint, Role};
 use super::{Store, places};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synod_host::{Host, replace_file};
 use synod_node::NodeId;
-use synod_shardedstore::{
-    Configuration, ConfigurationNumber, GroupId, GroupPlan, PART_BYTES, SLOT_COUNT, Seats, Server,
-};
-use synod_store::Keyspace;
+use synod_shardedstore::{Configuration, ConfigurationNumber, GroupId, Seats};
 
 const FILE: &str = "groups";
 
@@ -70,29 +68,16 @@ impl Groups {
     }
 
     /// This node's member of a group that has one here.
-    pub(super) fn member(&self, id: GroupId) -> (NodeId, Store) {
-        let (me, group) = (places::member(id, self.nodes.me()), &self.known[&id]);
-        let plan = GroupPlan {
-            group: id,
-            members: &group.seats.names(),
-            masters: &self.nodes.masters(),
-            slot_count: SLOT_COUNT,
-            store: Keyspace::new(),
-            settings: super::settings(),
-            part_bytes: PART_BYTES,
+    pub(super) fn member(&self, id: GroupId) -> Blueprint {
+        let group = &self.known[&id];
+        let homes = |homes: &Vec<NodeId>| homes.iter().map(|id| id.to_bits()).collect();
+        let role = Role::Member {
+            group: id.0,
+            seats: group.seats.all_homes().iter().map(homes).collect(),
+            life: group.life.unwrap_or(0),
+            next: self.seen.map_or(0, |seen| seen + 1),
         };
-        let server = match group.life.unwrap_or(0) {
-            // The groups' first leaders are spread over the nodes.
-            0 => {
-                let first = plan.members[(id.0 as usize - 1) % plan.members.len()];
-                Server::new(me, &plan).with_first(first)
-            }
-            life => {
-                let next = self.seen.map_or(0, |seen| seen + 1);
-                Server::replacing(me, &plan, (group.seats.clone(), next), life)
-            }
-        };
-        (me, Store::Server(server))
+        self.nodes.blueprint(role)
     }
 
     /// Tells the host where the members of every group are.

@@ -10,6 +10,7 @@
 
 mod admin;
 mod backend;
+pub(crate) mod blueprint;
 mod groups;
 pub(crate) mod places;
 
@@ -17,7 +18,9 @@ use crate::config::Config;
 use crate::server::{self, Server};
 pub use admin::{GroupStatus, NodeStatus};
 use backend::Gateway;
+use blueprint::{Blueprint, Role};
 use groups::Groups;
+pub(crate) use places::is_gateway;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -25,7 +28,7 @@ use std::time::{Duration, Instant};
 use synod_host::{Host, HostConfig, Peer, Stopped};
 use synod_node::{NodeId, RequestId};
 use synod_paxos::Settings;
-use synod_shardedstore::{Client, ConfigurationService, Master, Process, Record, Request, SLOT_COUNT};
+use synod_shardedstore::{ConfigurationService, Process, Record, Request};
 use synod_stdx::{Digest, Wire};
 use synod_store::Keyspace;
 use tokio::net::TcpListener;
@@ -106,9 +109,10 @@ async fn run(config: &Config) -> Result<(), String> {
 
     let clients = listen("listen", config.listen).await?;
     let peers_in = listen("peer_listen", config.peer_listen).await?;
-    let mut places = standing_nodes(config, &nodes, start);
-    places.extend(groups.here().into_iter().map(|group| groups.member(group)));
-    let mut engine = tokio::task::spawn_local(opened.run(places, peers_in));
+    let mut residents = standing_nodes(config, &nodes, start);
+    residents.extend(groups.here().into_iter().map(|group| groups.member(group)));
+    let residents = residents.iter().map(Blueprint::resident).collect();
+    let mut engine = tokio::task::spawn_local(opened.run(residents, peers_in));
     // The engine's first step puts the nodes in place.
     tokio::task::yield_now().await;
     if engine.is_finished() {
@@ -139,20 +143,10 @@ async fn run(config: &Config) -> Result<(), String> {
 }
 
 /// The nodes that every process has, whatever groups there are.
-fn standing_nodes(config: &Config, nodes: &places::Nodes, start: u32) -> Vec<(NodeId, Store)> {
-    let (masters, number) = (nodes.masters(), config.node);
-    let (me, service) = (places::master(number), ConfigurationService::new(SLOT_COUNT));
-    let master = match config.incarnation {
-        0 => MasterServer::new(me, &masters, service, settings()),
-        incarnation => MasterServer::rejoining(me, &masters, service, settings(), incarnation),
-    };
-    let gateway = places::gateway(number);
-    let controller = places::controller(number);
-    vec![
-        (me, Process::Master(Master::Server(master))),
-        (gateway, Process::Client(Client::new(gateway, start, &masters, SLOT_COUNT))),
-        (controller, Process::controller(controller, start, &masters)),
-    ]
+fn standing_nodes(config: &Config, nodes: &places::Nodes, start: u32) -> Vec<Blueprint> {
+    let incarnation = config.incarnation;
+    let roles = [Role::Master { incarnation }, Role::Gateway { start }, Role::Controller { start }];
+    roles.map(|role| nodes.blueprint(role)).to_vec()
 }
 
 /// Serves clients until the process is told to stop; then hands over what it leads.

@@ -7,6 +7,7 @@
 //! | gateway: the store's client, for what clients say here | `c2` |
 //! | controller: the configuration service's client, for what operators say here | `c1002` |
 
+use super::blueprint::{Blueprint, Role};
 use crate::config::Config;
 use synod_node::NodeId;
 use synod_shardedstore::GroupId;
@@ -30,6 +31,11 @@ pub(crate) fn member(group: GroupId, node: u32) -> NodeId {
 /// The gateway on a node.
 pub(crate) fn gateway(node: u32) -> NodeId {
     NodeId::client(node)
+}
+
+/// Whether it is the gateway on some node.
+pub(crate) fn is_gateway(id: NodeId) -> bool {
+    id.is_client() && id.number() < NODE_BOUND
 }
 
 /// The controller on a node.
@@ -80,9 +86,9 @@ impl Nodes {
         self.numbers[self.myself]
     }
 
-    /// The members of the configuration service.
-    pub(crate) fn masters(&self) -> Vec<NodeId> {
-        self.numbers.iter().map(|node| master(*node)).collect()
+    /// How a node of this process is built.
+    pub(super) fn blueprint(&self, role: Role) -> Blueprint {
+        Blueprint { node: self.me(), nodes: self.numbers.clone(), role }
     }
 
     /// Which of the nodes runs `id`, as an index.

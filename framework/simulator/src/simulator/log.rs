@@ -79,7 +79,8 @@ impl<N: Node> Log<N> {
             | Event::Request { .. }
             | Event::Crash(_)
             | Event::Restart(_)
-            | Event::Replace { .. } => {
+            | Event::Replace { .. }
+            | Event::Recover { .. } => {
                 let line = TraceEvent::of(at_us, event, world);
                 let _ = write!(self.digest, "{line}");
                 Some(Kept::Text(line))

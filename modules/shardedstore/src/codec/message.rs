@@ -1,7 +1,7 @@
 //! The byte form of messages and of what is durable.
 
 use super::{Fields, tag};
-use crate::{Attempt, Checkpoint, GroupId, Lot, Message, Record, Results, Sharded, SlotId};
+use crate::{Attempt, Checkpoint, GroupId, Lot, Message, Record, Request, Results, Sharded, SlotId};
 use synod_clientserver::ClientId;
 use synod_node::NodeId;
 use synod_stdx::{Malformed, Reader, Wire};
@@ -112,6 +112,28 @@ impl<S: Shippable> Wire for Message<S> {
                 Message::Seated { seat, message: Wire::decode(input)? }
             }
             0 | 19.. => return Err(Malformed("no such message")),
+        })
+    }
+}
+
+/// As it stands in recordings.
+impl<C: Wire> Wire for Request<C> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let _ = match self {
+            Request::Commands(commands) => tag(1, out).and(commands),
+            Request::Queries(queries) => tag(2, out).and(queries),
+            Request::Configure(command) => tag(3, out).and(command),
+            Request::HandOver => tag(4, out),
+        };
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match input.u8()? {
+            1 => Request::Commands(Vec::decode(input)?),
+            2 => Request::Queries(Vec::decode(input)?),
+            3 => Request::Configure(Wire::decode(input)?),
+            4 => Request::HandOver,
+            0 | 5.. => return Err(Malformed("no such request")),
         })
     }
 }

@@ -1,0 +1,183 @@
+//! The flight recordings of a cluster's nodes, as the debugger opens them: `synod debug node1.rec node2.rec node3.rec`.
+
+use crate::node::Store;
+use crate::node::blueprint::Blueprint;
+use crate::search::read_text;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use synod_debugger::{Claim, Flight, Past, Setup, Stage, open};
+use synod_node::{NodeId, StateMachine};
+use synod_paxos::{Server, Slot, invariants};
+use synod_resp::{Limits, Parsed, Reply, RequestParser, split_quoted, write_request};
+use synod_scenarios::opened::{self, Opened, Shards};
+use synod_shardedstore::{Master, Process, Request};
+use synod_store::{Action, Cluster, Command, Environment, Facts, Session, Settings, Statistics};
+use synod_world::{Recording, Trace, TraceError};
+
+/// Whether the members of a group agree is asked, at each moment, about so many of the slots that were chosen last.
+const SLOTS_ASKED: u64 = 16;
+
+/// How a person writes a request to a gateway.
+const HELP: &str = "a Redis command, such as SET key value, at one of the gateways c1, c2, …";
+
+/// Opens what some nodes recorded; a single file may be a trace, too.
+///
+/// # Errors
+/// What is wrong with which file, and what to do.
+pub fn open_files(files: &[PathBuf], mutant: Option<&'static str>) -> Result<Opened, String> {
+    let mut recordings = Vec::new();
+    for file in files {
+        let place = file.display().to_string();
+        let text = read_text(file, "give what `recording` in a node's configuration names")
+            .map_err(|why| format!("{place}: {why}"))?;
+        match Recording::from_text(&text) {
+            Ok(recording) => recordings.push((place, recording)),
+            Err(TraceError::NoRecording) if files.len() == 1 => {
+                let trace = Trace::from_text(&text).map_err(|error| error.to_string());
+                let opened = trace.and_then(|trace| opened::trace(&trace, mutant, &place));
+                return opened.map_err(|why| format!("{place}: {why}"));
+            }
+            Err(why) => return Err(format!("{place}: {why}")),
+        }
+        let before = part_before(file);
+        if before.is_file() && !files.contains(&before) {
+            let place = before.display().to_string();
+            let text = read_text(&before, "move it away if it is of no use")
+                .map_err(|why| format!("{place}: {why}"))?;
+            let recording = Recording::from_text(&text).map_err(|why| format!("{place}: {why}"))?;
+            recordings.push((place, recording));
+        }
+    }
+    if mutant.is_some() {
+        return Err("--mutant: nobody's mistake stands in a recording; leave it out".to_owned());
+    }
+    open(setup(recordings, files)?)
+}
+
+/// Where a node puts the part of its recording before this one.
+fn part_before(file: &Path) -> PathBuf {
+    let mut before = file.to_owned().into_os_string();
+    before.push(".old");
+    before.into()
+}
+
+fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setup<Store>, String> {
+    let ended_us = recordings.iter().filter_map(|(_, recording)| recording.lines.last());
+    let ended_ms = ended_us.map(|(recorded, _)| recorded.event.at_us() / 1_000).max().unwrap_or(0);
+    let mut numbers: Vec<u32> = recordings.iter().map(|(_, recording)| recording.origin.process).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    let build = |id: NodeId, words: &serde_json::Value| {
+        let blueprint: Blueprint =
+            serde_json::from_value(words.clone()).map_err(|error| error.to_string())?;
+        if blueprint.id() != id {
+            return Err(format!("it was built as {}", blueprint.id()));
+        }
+        blueprint.build()
+    };
+    let flight = Flight::read(recordings, &build)?;
+    let mut setup = Setup::of(format!("recordings of node {}", numbers.join(", ")), []);
+    "shardedstore".clone_into(&mut setup.module);
+    "recording".clone_into(&mut setup.scenario);
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    setup.command = format!("synod debug {}", files.join(" "));
+    setup.invariants = claims();
+    setup.reader = Some((HELP.to_owned(), Arc::new(move |node, text| request(node, text, ended_ms))));
+    setup.portrait = Some(Arc::new(Shards));
+    setup.compares = true;
+    setup.first = flight.first;
+    setup.past = Past::Recorded(flight.strands);
+    setup.remarks = flight.remarks;
+    Ok(setup)
+}
+
+/// What must hold of real nodes at every moment, as far as it is quickly asked.
+fn claims() -> Vec<Claim<Store>> {
+    vec![
+        Claim::new(
+            format!("the members of a group agree on the last {SLOTS_ASKED} slots that are chosen"),
+            |stage| every_group(stage, last_slots_agree, last_slots_agree),
+        ),
+        Claim::new("a ballot has one leader", |stage| {
+            every_group(stage, invariants::a_ballot_has_one_leader, invariants::a_ballot_has_one_leader)
+        }),
+    ]
+}
+
+fn last_slots_agree<S: StateMachine>(servers: &[&Server<S>]) -> Result<(), String> {
+    let through = servers.iter().map(|server| server.chosen_through()).max().unwrap_or(Slot::ZERO);
+    let after = Slot(through.0.saturating_sub(SLOTS_ASKED));
+    invariants::servers_agree_on_what_is_chosen(servers, after, through)
+}
+
+/// Asks it of the running members of the configuration service, and of those of each group.
+fn every_group(
+    stage: &Stage<Store>,
+    service: impl Fn(&[&Server<synod_shardedstore::ConfigurationService>]) -> Result<(), String>,
+    group: impl Fn(&[&Server<synod_shardedstore::GroupState<synod_store::Keyspace>>]) -> Result<(), String>,
+) -> Result<(), String> {
+    let (mut masters, mut groups) = (Vec::new(), BTreeMap::new());
+    for (_, node) in stage.world.running() {
+        match node {
+            Process::Master(Master::Server(server)) => masters.push(server),
+            Process::Server(server) => {
+                groups.entry(server.group()).or_insert_with(Vec::new).push(server.paxos());
+            }
+            Process::Master(Master::Client(_)) | Process::Client(_) => {}
+        }
+    }
+    service(&masters).map_err(|why| format!("the configuration service: {why}"))?;
+    for (name, servers) in &groups {
+        group(servers).map_err(|why| format!("{name}: {why}"))?;
+    }
+    Ok(())
+}
+
+/// Nobody is there whom one could ask.
+struct NoFacts;
+
+impl Facts for NoFacts {
+    fn cluster(&self) -> Cluster {
+        Cluster::of_one_group(Vec::new(), 0, None)
+    }
+
+    fn statistics(&self) -> Statistics {
+        Statistics::default()
+    }
+
+    fn clients(&self, _ids: Option<&[u64]>) -> String {
+        String::new()
+    }
+}
+
+/// A request in a person's words, asked when the recordings end.
+fn request(node: NodeId, text: &str, now_ms: u64) -> Result<Request<Command>, String> {
+    if !crate::node::is_gateway(node) {
+        return Err(format!("{node} is no gateway: write {HELP}"));
+    }
+    let mut words = Vec::new();
+    let is_whole = split_quoted(text.as_bytes(), |word| words.push(word.to_vec())).is_some();
+    if !is_whole || words.is_empty() {
+        return Err(format!("`{text}` is no command: write {HELP}"));
+    }
+    let mut bytes = Vec::new();
+    write_request(&mut bytes, &words);
+    let mut parser = RequestParser::new(Limits::default(), true);
+    let Ok(Parsed::Command(args)) = parser.advance(&bytes) else {
+        return Err(format!("`{text}` is no command: write {HELP}"));
+    };
+    let settings = Settings::default();
+    let environment = Environment { now_ms, random: 1, settings: &settings, facts: &NoFacts };
+    let mut session = Session::new(1, "the debugger".to_owned(), &environment);
+    match session.on_command(args, &environment) {
+        Action::Submit(command, _) if command.is_about_all_keys() => {
+            Err(format!("`{text}` is about all keys, which are asked one slot after another: ask about one"))
+        }
+        Action::Submit(command, _) if command.is_read_only() => Ok(Request::Queries(vec![command])),
+        Action::Submit(command, _) => Ok(Request::Commands(vec![command])),
+        Action::Reply(Reply::Error(why)) => Err(why.into_owned()),
+        _ => Err(format!("`{text}` does not go through the logs: write {HELP}")),
+    }
+}

@@ -1,0 +1,122 @@
+//! How the nodes of a process are built. A flight recording holds the blueprint of each, so that the debugger can build the
+//! node again that was recorded.
+
+use super::{MasterServer, Store, places, settings};
+use serde::{Deserialize, Serialize};
+use synod_host::Resident;
+use synod_node::NodeId;
+use synod_shardedstore::{
+    Client, ConfigurationNumber, ConfigurationService, GroupId, GroupPlan, Master, PART_BYTES, Process,
+    SLOT_COUNT, Seats, Server,
+};
+use synod_store::Keyspace;
+
+/// All that it takes to build one node.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Blueprint {
+    /// The process that it runs in.
+    pub(crate) node: u32,
+    /// All processes of the cluster, in order: each has a member of the configuration service.
+    pub(crate) nodes: Vec<u32>,
+    /// What it is there.
+    pub(crate) role: Role,
+}
+
+/// What a node is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// A member of the configuration service, in this life of its disk.
+    Master { incarnation: u64 },
+    /// The store's client, in the process's start of this number.
+    Gateway { start: u32 },
+    /// The configuration service's client, in the process's start of this number.
+    Controller { start: u32 },
+    /// A member of a group.
+    Member {
+        group: u32,
+        /// The homes of each seat of the group, as the numbers of their names.
+        seats: Vec<Vec<u32>>,
+        /// The life in which it has to rejoin; 0 if it begins as new.
+        life: u64,
+        /// The number of the configuration after those that the seats come from.
+        next: ConfigurationNumber,
+    },
+}
+
+impl Blueprint {
+    /// The node's name.
+    pub(crate) fn id(&self) -> NodeId {
+        match &self.role {
+            Role::Master { .. } => places::master(self.node),
+            Role::Gateway { .. } => places::gateway(self.node),
+            Role::Controller { .. } => places::controller(self.node),
+            Role::Member { group, .. } => places::member(GroupId(*group), self.node),
+        }
+    }
+
+    /// The node, before it ever ran.
+    ///
+    /// # Errors
+    /// If no node can be built like this: in words.
+    pub(crate) fn build(&self) -> Result<Store, String> {
+        if !self.nodes.contains(&self.node) {
+            return Err(format!("node {} is none of {:?}", self.node, self.nodes));
+        }
+        let (me, masters) =
+            (self.id(), self.nodes.iter().map(|node| places::master(*node)).collect::<Vec<_>>());
+        Ok(match &self.role {
+            Role::Master { incarnation } => {
+                let service = ConfigurationService::new(SLOT_COUNT);
+                let server = match incarnation {
+                    0 => MasterServer::new(me, &masters, service, settings()),
+                    incarnation => MasterServer::rejoining(me, &masters, service, settings(), *incarnation),
+                };
+                Process::Master(Master::Server(server))
+            }
+            Role::Gateway { start } => Process::Client(Client::new(me, *start, &masters, SLOT_COUNT)),
+            Role::Controller { start } => Process::controller(me, *start, &masters),
+            Role::Member { group, seats, life, next } => {
+                let homes = |homes: &Vec<u32>| homes.iter().copied().map(NodeId::from_bits).collect();
+                let seats = Seats::of_homes(seats.iter().map(homes).collect()).ok_or("a seat has no home")?;
+                if !seats.is_home(me) {
+                    return Err(format!("no seat of group {group} is played there"));
+                }
+                Process::Server(member(me, GroupId(*group), &masters, (seats, *life, *next)))
+            }
+        })
+    }
+
+    /// The node and its blueprint, to be run.
+    ///
+    /// # Panics
+    /// If no node can be built like this: the process itself made the blueprint.
+    pub(crate) fn resident(&self) -> Resident<Store> {
+        let node = self.build().expect("a process knows its own nodes");
+        let built = serde_json::to_value(self).expect("a blueprint is plain data");
+        Resident { id: self.id(), node, built }
+    }
+}
+
+fn member(
+    me: NodeId,
+    group: GroupId,
+    masters: &[NodeId],
+    (seats, life, next): (Seats, u64, ConfigurationNumber),
+) -> Server<Keyspace> {
+    let names = seats.names();
+    let plan = GroupPlan {
+        group,
+        members: &names,
+        masters,
+        slot_count: SLOT_COUNT,
+        store: Keyspace::new(),
+        settings: settings(),
+        part_bytes: PART_BYTES,
+    };
+    match life {
+        // The groups' first leaders are spread over the nodes.
+        0 => Server::new(me, &plan).with_first(names[(group.0 as usize - 1) % names.len()]),
+        life => Server::replacing(me, &plan, (seats, next), life),
+    }
+}
