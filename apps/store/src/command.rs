@@ -5,7 +5,7 @@ use crate::{Keyspace, SlotId};
 use std::fmt;
 use std::sync::Arc;
 use synod_shardedstore::Slots;
-use synod_stdx::{Malformed, Reader, Wire, put_u64};
+use synod_stdx::{Malformed, Reader, Wire, kind_of, put_u64};
 
 /// A command to the keyspace: what to do, and the proposer's wall clock.
 ///
@@ -178,6 +178,10 @@ impl fmt::Debug for Command {
         const SHOWN_MAX: usize = 80;
         let body = &self.bytes[HEADER_BYTES..];
         let cut = if body.len() > SHOWN_MAX { "…" } else { "" };
-        write!(f, "{}{cut}@{}", body[..body.len().min(SHOWN_MAX)].escape_ascii(), self.now_ms())
+        let operation = Operation::decode(&mut Reader::new(body));
+        let name = operation.map_or_else(|_| "Unknown".to_owned(), |operation| kind_of(&operation));
+        // Its number says the same as its name.
+        let fields = body.get(1..body.len().min(SHOWN_MAX)).unwrap_or_default();
+        write!(f, "{name} {}{cut}@{}", fields.escape_ascii(), self.now_ms())
     }
 }

@@ -83,6 +83,9 @@ pub struct Up {
     /// Throw away what an earlier run left there.
     #[arg(long)]
     pub fresh: bool,
+    /// Let each node record what happens to it, in the file `flight.rec` beside its data, for `synod debug`.
+    #[arg(long)]
+    pub record: bool,
 }
 
 /// `synod serve`.
@@ -122,6 +125,9 @@ pub struct Serve {
     /// Where to record everything that happens to the node.
     #[arg(long)]
     pub recording: Option<PathBuf>,
+    /// How many bytes of the recording are kept at least.
+    #[arg(long, default_value_t = crate::config::recording_bytes(), requires = "recording")]
+    pub recording_bytes: u64,
     /// Another node, as NUMBER=PEER_ADDRESS/CLIENT_ADDRESS; once for each.
     #[arg(long, value_parser = parse_peer)]
     pub peer: Vec<Peer>,
@@ -162,6 +168,7 @@ impl Serve {
             password_file: self.password_file.clone(),
             incarnation: self.incarnation,
             recording: self.recording.clone(),
+            recording_bytes: self.recording_bytes,
             groups: self.groups,
             peers,
             limits: Limits::default(),

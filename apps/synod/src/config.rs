@@ -52,6 +52,10 @@ pub struct Config {
     pub incarnation: u64,
     /// Where to record everything that happens to the node, for the debugger. Costs time.
     pub recording: Option<PathBuf>,
+    /// How many bytes of it are kept at least; when as many more were written, the oldest go. What happened since a start can
+    /// be gone through again as long as none of it is gone.
+    #[serde(default = "recording_bytes")]
+    pub recording_bytes: u64,
     /// How many groups a new store is founded with, each with a member on every node. Later they join and leave by
     /// `synod group`.
     #[serde(default = "one")]
@@ -63,9 +67,17 @@ pub struct Config {
     pub limits: Limits,
 }
 
+/// How many bytes of a recording are kept where nobody says it.
+pub const fn recording_bytes() -> u64 {
+    64 << 20
+}
+
 fn one() -> u32 {
     1
 }
+
+/// The least that is kept of a recording.
+const RECORDING_BYTES_MIN: u64 = 1 << 20;
 
 /// The most groups that a store is founded with.
 pub const GROUPS_MAX: u32 = 64;
@@ -173,6 +185,9 @@ impl Config {
             return Err(format!(
                 "groups: found the store with 1 to {GROUPS_MAX} of them; others may join later"
             ));
+        }
+        if self.recording_bytes < RECORDING_BYTES_MIN {
+            return Err(format!("recording_bytes: keep {RECORDING_BYTES_MIN} at least"));
         }
         if self.limits.value_bytes_max > 512 << 20 {
             return Err("limits.value_bytes_max: clients cannot send more than 536870912 bytes".to_owned());

@@ -6,7 +6,7 @@ use crate::search::read_trace;
 use crate::{interrupt, modules};
 use std::process::ExitCode;
 use std::time::Duration;
-use synod_debugger::serve;
+use synod_debugger::{Answer, Ask, serve};
 use synod_scenarios::opened::{self, Opened, Shape, known_mutant};
 use synod_testkit::Scenario;
 use synod_world::Trace;
@@ -24,14 +24,20 @@ pub fn run(arguments: &DebugCommand) -> ExitCode {
 
 fn chosen(arguments: &DebugCommand) -> Result<Opened, String> {
     let mutant = arguments.mutant.as_deref().map(known_mutant).transpose()?;
+    if !arguments.recordings.is_empty() {
+        let opened = open_files(&arguments.recordings, mutant)?;
+        if let Some(file) = &arguments.trace {
+            let branch = read_trace(file, "give what the debugger saved");
+            let loaded = branch.and_then(|branch| opened::load(&opened, &branch));
+            loaded.map_err(|error| format!("--trace {}: {error}", file.display()))?;
+        }
+        return Ok(opened);
+    }
     if let Some(file) = &arguments.trace {
         let place = file.display().to_string();
         let trace = read_trace(file, "give a readable trace file");
         let opened = trace.and_then(|trace| opened::trace(&trace, mutant, &place));
         return opened.map_err(|error| format!("--trace {place}: {error}"));
-    }
-    if !arguments.recordings.is_empty() {
-        return open_files(&arguments.recordings, mutant);
     }
     let module = arguments.module.as_deref().unwrap_or_default();
     if let Some(test) = &arguments.test {
@@ -69,6 +75,13 @@ pub fn show_search(trace: &Trace, mutant: Option<&'static str>, file: &str) -> E
     }
 }
 
+/// What whoever opened it should know, each a line.
+fn remarks(opened: &Opened) -> Vec<String> {
+    let Ok(Answer::Json(session)) = opened.ask(Ask::Session) else { return Vec::new() };
+    let remarks = session["remarks"].as_array().into_iter().flatten();
+    remarks.filter_map(|remark| remark.as_str().map(str::to_owned)).collect()
+}
+
 /// Serves what was opened until somebody interrupts it.
 fn show(opened: Opened, port: u16) -> ExitCode {
     interrupt::listen();
@@ -77,6 +90,7 @@ fn show(opened: Opened, port: u16) -> ExitCode {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
+    remarks(&opened).iter().for_each(|remark| eprintln!("{remark}"));
     let served = serve(
         opened,
         port,

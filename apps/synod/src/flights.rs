@@ -78,7 +78,7 @@ fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setu
         blueprint.build()
     };
     let flight = Flight::read(recordings, &build)?;
-    let mut setup = Setup::of(format!("recordings of node {}", numbers.join(", ")), []);
+    let mut setup = Setup::of(format!("node {} as recorded", numbers.join(", ")), []);
     "shardedstore".clone_into(&mut setup.module);
     "recording".clone_into(&mut setup.scenario);
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();

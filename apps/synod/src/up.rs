@@ -116,6 +116,11 @@ fn prepare(arguments: &Up) -> Result<(), String> {
     Ok(())
 }
 
+/// Where a node records.
+fn recording(directory: &Path) -> PathBuf {
+    directory.join("flight.rec")
+}
+
 fn config_text(arguments: &Up, number: u16, directory: &Path) -> String {
     let (client, peer, admin) = ports(arguments, number);
     let data = toml::Value::String(directory.display().to_string());
@@ -126,6 +131,10 @@ fn config_text(arguments: &Up, number: u16, directory: &Path) -> String {
         address(peer),
         address(admin)
     );
+    if arguments.record {
+        let _ =
+            writeln!(text, "recording = {}", toml::Value::String(recording(directory).display().to_string()));
+    }
     for other in 1..=arguments.nodes {
         let (client, peer, _) = ports(arguments, other);
         let _ = write!(
@@ -294,5 +303,8 @@ fn print_welcome(arguments: &Up, leaders: &[(u32, u32)]) {
     println!("See how it is: synod status --data {data}");
     let next = leaders.iter().map(|(group, _)| group + 1).max().unwrap_or(1);
     println!("Let it grow:   synod group join {next} --data {data}");
+    if arguments.record {
+        println!("Look at what happened, once it is stopped: synod debug {data}/node*/flight.rec");
+    }
     println!("Stop it: Ctrl-C");
 }

@@ -49,6 +49,7 @@ export class LaneHeads {
       setTip(head, `${node.name}${node.is_client ? ", a client" : ""}: ${status}${termName ? `\nterm ${termName}${leads ? ", leads" : ""}` : ""}`);
       head.classList.toggle("leads", leads);
       const width = Math.min(view.laneWidth - 4, 150);
+      head.classList.toggle("narrow", width < 60);
       head.style.width = width + "px";
       head.style.transform = `translateX(${Math.round(view.x(lane) - width / 2)}px)`;
     });

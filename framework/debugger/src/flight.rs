@@ -8,6 +8,7 @@
 //! What nobody here sent comes all the same, as it was recorded: its sender's recording is not there, or not from that time.
 
 use crate::Shown;
+use crate::columns::DIFFERS;
 use crate::session::Session;
 use crate::stage::Stage;
 use std::collections::{BTreeMap, VecDeque};
@@ -254,6 +255,14 @@ impl<N: Shown> Session<N> {
                 panicked = panicked.or(self.has_panicked(moment).then_some(moment));
                 self.labels.insert(moment, format!("the last step of {}", part.what.node()));
             }
+        }
+        let differs = |moment: &u32| self.rows[*moment as usize].flags & DIFFERS != 0;
+        let differing: Vec<u32> = (0..self.rows.len() as u32).filter(differs).collect();
+        if let Some(first) = differing.first() {
+            let count = differing.len();
+            self.remarks.push(format!(
+                "{count} steps did something else when they were recorded; the first is moment {first}"
+            ));
         }
         panicked.unwrap_or(at)
     }

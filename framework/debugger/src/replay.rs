@@ -45,6 +45,9 @@ impl<N: Shown> Session<N> {
     }
 
     fn replay_line(&mut self, at: u32, line: &TraceEvent, reading: &mut Reading<N>) -> Result<u32, String> {
+        if let Some(known) = self.child_told(at, line) {
+            return Ok(known);
+        }
         let steps = reading.steps(self.peek(at), line)?;
         let at_us = (line.at_us() as f64).max(self.rows[at as usize].at_us);
         let mut at = at;
@@ -55,6 +58,17 @@ impl<N: Shown> Session<N> {
             self.spoken.insert(at, spoken.clone());
         }
         Ok(at)
+    }
+}
+
+impl<N: Shown> Session<N> {
+    /// The child of a moment that a line tells, if it is there: it may be of a past that words alone do not tell, such as
+    /// one that was recorded.
+    fn child_told(&mut self, at: u32, line: &TraceEvent) -> Option<u32> {
+        let children = self.children.get(&at)?.clone();
+        let before = self.stage(at);
+        let is_told = |child: &u32| self.line_at(&before, *child, line.at_us()).as_ref() == Some(line);
+        children.into_iter().find(is_told)
     }
 }
 

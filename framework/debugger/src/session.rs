@@ -410,8 +410,13 @@ impl<N: Shown> Session<N> {
 
     /// The line of a moment in a trace, told from its parent.
     pub(crate) fn line(&self, stage: &Stage<N>, moment: u32) -> Option<TraceEvent> {
+        self.line_at(stage, moment, self.rows[moment as usize].at_us as u64)
+    }
+
+    /// As [`line`](Session::line), with another clock.
+    pub(crate) fn line_at(&self, stage: &Stage<N>, moment: u32, at_us: u64) -> Option<TraceEvent> {
         let step = self.moments[moment as usize].step.as_ref()?;
-        let mut line = words::line(stage, step, self.rows[moment as usize].at_us as u64);
+        let mut line = words::line(stage, step, at_us);
         if let TraceEvent::Request { words, .. } = &mut line {
             words.clone_from(&self.spoken.get(&moment).cloned());
         }

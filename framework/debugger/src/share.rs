@@ -1,5 +1,6 @@
 //! A way to a moment as something to keep or to send: a trace, a command, a test.
 
+use crate::columns::OPENED;
 use crate::desk::Answer;
 use crate::session::Session;
 use crate::{Shown, words};
@@ -41,12 +42,23 @@ pub(crate) fn share<N: Shown>(session: &mut Session<N>, moment: u32) -> Value {
     let title = session.title(moment);
     let file = format!("{}.trace", name(session, moment));
     let opened = session.setup.command.clone();
-    let is_beginning = steps == 0 || opened.is_empty();
-    let command = if is_beginning { opened } else { format!("synod debug --trace {file}") };
+    // Of recordings, what was recorded is there when they are opened, and no test has it.
+    let is_recorded = session.setup.compares;
+    let is_there = is_recorded && session.rows[moment as usize].flags & OPENED != 0;
+    let needs_file = steps > 0 && !opened.is_empty() && !is_there;
+    let command = match needs_file {
+        false => opened,
+        true if is_recorded => format!("{opened} --trace {file}"),
+        true => format!("synod debug --trace {file}"),
+    };
+    let rust = match is_recorded {
+        true => "// A test holds no recordings: keep the files, and the command above.\n".to_owned(),
+        false => rust_test(&trace, violated.as_deref(), (moment, &title)),
+    };
     json!({
         "command": command,
-        "needs_file": (!is_beginning).then_some(file),
-        "rust": rust_test(&trace, violated.as_deref(), (moment, &title)),
+        "needs_file": needs_file.then_some(file),
+        "rust": rust,
         "steps": steps,
     })
 }

@@ -48,7 +48,7 @@ pub struct HostConfig {
     pub peers: Vec<Peer>,
     /// The size of a segment of the journal, in bytes.
     pub segment_bytes: u64,
-    /// Where to record every stimulus, and how many bytes at least are kept.
+    /// Where to record every stimulus, and how many bytes at least are kept: see [`synod_world::Recording`].
     pub recording: Option<(PathBuf, u64)>,
 }
 
@@ -70,8 +70,10 @@ pub enum HostError {
         /// Why.
         why: synod_stdx::Malformed,
     },
-    /// The disk's threads could not be started, or the recording not be opened.
+    /// The disk's threads could not be started.
     System(std::io::Error),
+    /// The recording cannot be written there.
+    Recording(PathBuf, std::io::Error),
 }
 
 impl fmt::Display for HostError {
@@ -91,6 +93,11 @@ impl fmt::Display for HostError {
                 "the checkpoint of {node} is intact but cannot be read: {why}; start the release that wrote it"
             ),
             HostError::System(error) => write!(f, "the system refuses: {error}"),
+            HostError::Recording(path, error) => write!(
+                f,
+                "recording: {} cannot be written: {error}; choose a file in a directory that this user may write",
+                path.display()
+            ),
         }
     }
 }
@@ -173,7 +180,8 @@ impl<N: Hosted> Host<N> {
             Some((path, bytes_max)) => {
                 let (cluster, process) = (config.cluster, config.number);
                 let origin = Origin { cluster, process, start, part: 0 };
-                Some(Recorder::create(path, bytes_max, origin).map_err(HostError::System)?)
+                let recorder = Recorder::create(path.clone(), bytes_max, origin);
+                Some(recorder.map_err(|error| HostError::Recording(path, error))?)
             }
             None => None,
         };

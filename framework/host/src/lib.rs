@@ -21,6 +21,11 @@
 //! One journal for all nodes of the process (see `synod-journal`), a file lock, and a counter of starts. A disk that
 //! fails ends the process: nobody knows any more what is durable.
 //!
+//! # What is recorded
+//! A host may record what comes to its nodes, and a digest of what they do (`recorder.rs`, [`synod_world::Recording`]). The line of
+//! a step is with the system before the step is taken, so that the step in which a process ends is there too. A node's
+//! [`Resident::built`] says how it was built: with that, what happened can be let happen again elsewhere.
+//!
 //! # What is left out
 //! Encryption between processes. Chunked snapshots: a snapshot is one frame, bounded by
 //! [`FRAME_BYTES_MAX`](frame::FRAME_BYTES_MAX).

@@ -26,6 +26,9 @@ const N1: NodeId = NodeId::server(1);
 const N2: NodeId = NodeId::server(2);
 const N3: NodeId = NodeId::server(3);
 
+/// How a keeper is built, in words.
+const BUILT: &str = "keeps nothing yet";
+
 /// A record that no later release can read.
 const UNREADABLE: u64 = 1_313;
 /// While a test holds this, no checkpoint with [`STALLED`] in it can be stored.
@@ -310,6 +313,7 @@ impl Process {
                 let id = NodeId::server(config.number);
                 let opened = open(&config, move |answer| drop(answers_out.send(answer)))?;
                 let host = opened.host();
+                let resident = Resident { id, node: Keeper::default(), built: BUILT.into() };
                 let obey = async {
                     loop {
                         match told.recv().await {
@@ -322,7 +326,7 @@ impl Process {
                 tokio::select! {
                     // The node runs before it is asked.
                     biased;
-                    stopped = opened.run(vec![Resident::unrecorded(id, Keeper::default())], listener) => stopped.map(Some),
+                    stopped = opened.run(vec![resident], listener) => stopped.map(Some),
                     () = obey => Ok(None),
                 }
             })

@@ -142,7 +142,11 @@ impl About<'_> {
     }
 }
 
-fn load(opened: &Opened, trace: &Trace) -> Result<u32, String> {
+/// Adds a trace to what is opened, as a branch, and lets pages begin at its end. Returns that moment.
+///
+/// # Errors
+/// If it does not go that way: at which step, and why.
+pub fn load(opened: &Opened, trace: &Trace) -> Result<u32, String> {
     let answer = opened.ask(Ask::Load { trace: trace.to_text() }).map_err(|refusal| refusal.words)?;
     let Answer::Json(grown) = answer else { return Err("a trace was answered by a file".to_owned()) };
     let moment = grown["moment"].as_u64().unwrap_or(0) as u32;

@@ -94,7 +94,7 @@ pub struct CheckHistory {
 pub struct DebugCommand {
     /// What the nodes of a cluster recorded: a file of each, as `recording` in its configuration names it. The part before,
     /// FILE.old, is read too.
-    #[arg(value_name = "RECORDING", conflicts_with_all = ["trace", "module", "test"])]
+    #[arg(value_name = "RECORDING", conflicts_with_all = ["module", "test"])]
     pub recordings: Vec<PathBuf>,
     /// The module.
     #[arg(long, alias = "lab", required_unless_present_any = ["trace", "recordings"])]
@@ -117,7 +117,8 @@ pub struct DebugCommand {
     /// With --test: the run of this seed.
     #[arg(long, requires = "test", default_value_t = 1)]
     pub seed: u64,
-    /// A trace: what a search found, a run that was saved, a session of the debugger.
+    /// A trace: what a search found, a run that was saved, a session of the debugger. With recordings: a way that branches
+    /// off from them.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["module", "test"])]
     pub trace: Option<PathBuf>,
     /// Let this one of the modules' seeded mistakes take the nodes' steps.

@@ -42,8 +42,6 @@ type MasterServer = synod_paxos::Server<ConfigurationService>;
 
 /// The size of a segment of the journal. A node that executes as much as a checkpoint waits for fills a few.
 const SEGMENT_BYTES: u64 = 32 << 20;
-/// How many bytes of the last stimuli a flight recording keeps at least.
-const RECORDING_BYTES: u64 = 64 << 20;
 
 /// How long a node that handed over waits for the next leader to show itself.
 const HEIR_MAX: Duration = Duration::from_secs(1);
@@ -195,7 +193,7 @@ fn host_config(config: &Config) -> HostConfig {
         data: config.data.clone(),
         peers: peers(config),
         segment_bytes: SEGMENT_BYTES,
-        recording: config.recording.clone().map(|path| (path, RECORDING_BYTES)),
+        recording: config.recording.clone().map(|path| (path, config.recording_bytes)),
     }
 }
 

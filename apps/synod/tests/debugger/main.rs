@@ -2,7 +2,10 @@
 
 mod browser;
 mod by_hand;
+#[path = "../support/cluster.rs"]
+mod cluster;
 mod opened;
 mod pictures;
+mod recorded;
 mod safety;
 mod served;

@@ -5,7 +5,7 @@ use super::served::{Served, synod};
 use std::path::PathBuf;
 
 /// Where pictures go, and what keeps that place as long as the test lasts.
-fn directory() -> (PathBuf, tempfile::TempDir) {
+pub fn directory() -> (PathBuf, tempfile::TempDir) {
     let kept = tempfile::tempdir().expect("a directory");
     let place = std::env::var_os("SYNOD_PICTURES").map_or_else(|| kept.path().to_path_buf(), PathBuf::from);
     std::fs::create_dir_all(&place).expect("it can be made");
@@ -14,10 +14,7 @@ fn directory() -> (PathBuf, tempfile::TempDir) {
 
 #[test]
 fn the_page_is_whole_in_both_sizes_and_colours() {
-    let kept = tempfile::tempdir().expect("a directory");
-    let directory =
-        std::env::var_os("SYNOD_PICTURES").map_or_else(|| kept.path().to_path_buf(), PathBuf::from);
-    std::fs::create_dir_all(&directory).expect("it can be made");
+    let (directory, _kept) = directory();
     for module in ["paxos", "shardedstore"] {
         let served = Served::begin(&["--module", module, "--workload", "PUT:a:1,GET:a"]);
         let mut browser = Browser::open(&served.address, (1440, 900), false);

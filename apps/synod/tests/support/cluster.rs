@@ -66,6 +66,8 @@ pub struct Setup {
     pub incarnation: u64,
     /// How many groups a new store is founded with.
     pub groups: u32,
+    /// Whether it records its flight.
+    pub records: bool,
     /// Where this process listens.
     pub own: Ports,
     /// Where the cluster's nodes listen, by their numbers from 1.
@@ -85,6 +87,10 @@ impl Setup {
             self.own.peer,
             self.own.admin
         );
+        if self.records {
+            let recording = toml::Value::String(self.recording().display().to_string());
+            let _ = writeln!(text, "recording = {recording}");
+        }
         for (number, ports) in (1..).zip(&self.all) {
             let (peer, client) = (ports.peer, ports.client);
             let _ = write!(text, "\n[[peers]]\nnode = {number}\npeer = \"{peer}\"\nclient = \"{client}\"\n");
@@ -94,6 +100,10 @@ impl Setup {
 
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
+    }
+
+    pub fn recording(&self) -> PathBuf {
+        self.directory.join("flight.rec")
     }
 
     pub fn log(&self) -> String {
@@ -171,9 +181,14 @@ impl Cluster {
 
     /// Starts `count` nodes of a store of so many groups and waits until one leads the first.
     pub fn start_with_groups(count: usize, groups: u32) -> Cluster {
+        Cluster::start_as(count, |setup| setup.groups = groups)
+    }
+
+    /// Starts `count` nodes that are configured a little differently, and waits until one leads the first group.
+    pub fn start_as(count: usize, configure: impl Fn(&mut Setup)) -> Cluster {
         for _ in 0..STARTS_MAX {
             let mut cluster = Cluster::prepare(count);
-            cluster.nodes.iter_mut().for_each(|node| node.setup.groups = groups);
+            cluster.nodes.iter_mut().for_each(|node| configure(&mut node.setup));
             (1..=count as u32).for_each(|number| cluster.spawn(number));
             if cluster.is_settled() {
                 return cluster;
@@ -189,7 +204,8 @@ impl Cluster {
         let node = |(number, own): (u32, &Ports)| {
             let (cluster, all) = (NAME.to_owned(), all.clone());
             let directory = directory.path().join(format!("node{number}"));
-            let setup = Setup { cluster, node: number, directory, incarnation: 0, groups: 1, own: *own, all };
+            let (incarnation, groups, records, own) = (0, 1, false, *own);
+            let setup = Setup { cluster, node: number, directory, incarnation, groups, records, own, all };
             Node { setup, process: None }
         };
         let nodes = (1..).zip(&all).map(node).collect();

@@ -3,6 +3,7 @@
 use crate::{Claim, Setup, Stage, open};
 use std::sync::Arc;
 use synod_node::{Context, Durable, Node, NodeId, RequestId};
+use synod_stdx::{Malformed, Reader, Wire};
 
 /// The counter's node.
 pub const SERVER: NodeId = NodeId::server(1);
@@ -33,6 +34,25 @@ pub struct Client {
 pub enum Said {
     Add { amount: u64, why: String },
     Total(u64),
+}
+
+impl Wire for Said {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Said::Add { amount, why } => (true, (*amount, why.clone())).encode(out),
+            Said::Total(total) => (false, *total).encode(out),
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match bool::decode(input)? {
+            true => {
+                let (amount, why) = Wire::decode(input)?;
+                Said::Add { amount, why }
+            }
+            false => Said::Total(u64::decode(input)?),
+        })
+    }
 }
 
 /// A client's reminder.

@@ -47,7 +47,8 @@ fn a_recording_is_a_trace_of_what_happened_last() {
     let recording = read(&path);
     let (first, did) = &recording.lines[0];
     assert!(matches!(&first.event, TraceEvent::Start { node, .. } if node == "n1"), "{first:?}");
-    assert!(did.is_some() && first.built.is_some());
+    assert!(did.is_some());
+    assert_eq!(first.built.as_ref().and_then(|words| words.as_str()), Some(super::BUILT));
     assert_eq!(all_kept(&recording), [1, 2]);
     let durable =
         |(recorded, _): &&(Recorded, _)| matches!(recorded.event, TraceEvent::Durable { writes: 1, .. });
@@ -101,6 +102,15 @@ fn a_restart_does_not_lose_the_recording_of_what_led_to_it() {
     let recovered: (Option<Whole>, Vec<Record>) = first.value().unwrap();
     assert_eq!(recovered, (None, vec![Record(1)]));
     assert_eq!(all_kept(&recording), [2]);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = alone(1, directory.path());
+    config.recording = Some((directory.path().join("nowhere").join("flight.trace"), KEPT_BYTES));
+    let why = Process::start(config).outcome().unwrap_err().to_string();
+    assert!(why.starts_with("recording: ") && why.contains("nowhere"), "{why}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("script", &["stdx", "node", "world"]),
     ("debugger", &["stdx", "node", "world"]),
     ("journal", &["stdx"]),
-    // The host knows the world for the format of traces alone.
+    // The host knows the world for the format of recordings alone.
     ("host", &["stdx", "node", "world", "journal"]),
     ("testkit", &["stdx", "node", "world", "history", "simulator", "checker", "debugger", "script"]),
     ("resp", &["stdx"]),
