@@ -33,11 +33,13 @@ export class Diagram {
     this.drawn = new Signal();
     this.font = "11px " + getComputedStyle(document.body).fontFamily;
     session.focus.changed.on((names) => {
-      if (names.has("moment") || names.has("leaf")) this.reveal();
+      if (!names.has("moment")) this.drawSoon();
+    });
+    session.due.on(() => {
+      this.reveal();
       this.drawSoon();
     });
     session.grew.on(() => this.drawSoon());
-    session.arrived.on(() => this.drawSoon());
     theme.changed.on(() => this.drawSoon());
     new ResizeObserver(() => this.fit()).observe(/** @type {Element} */ (canvas.parentElement));
     this.listen();

@@ -28,9 +28,9 @@ export class EventList {
     this.searching = 0;
     this.build(place);
     session.focus.changed.on((names) => {
-      if (names.has("moment") || names.has("leaf")) this.update(true);
-      else if (names.has("chain")) this.list.draw(true);
+      if (names.has("chain")) this.list.draw(true);
     });
+    session.due.on(() => this.update(true));
     session.grew.on(() => this.update(false));
     session.renewed.on(() => this.updateChoices());
     titles.came.on(() => this.list.draw(true));

@@ -38,14 +38,19 @@ export class Focus {
  *  @param {(moment: number) => void} travel */
 export function followAddress(focus, travel) {
   let waiting = 0;
+  let known = location.hash;
   focus.changed.on((names) => {
     if (!names.has("moment")) return;
     clearTimeout(waiting);
     waiting = setTimeout(() => {
+      // Somebody wrote another address, and its event is on its way: it is not written over.
+      if (location.hash !== known) return;
       if (momentOfAddress() !== focus.moment) history.replaceState(null, "", "#m=" + focus.moment);
+      known = location.hash;
     }, 150);
   });
   addEventListener("hashchange", () => {
+    known = location.hash;
     const moment = momentOfAddress();
     if (moment !== null && moment !== focus.moment) travel(moment);
   });

@@ -4,7 +4,7 @@
 import { element, patch, setAttribute, setReason, setText, setTip } from "./dom.js";
 import { button } from "./icons.js";
 
-const SHOWN_MAX = 24;
+const SHOWN_MAX = 12;
 
 /**
  * @typedef {{ id: number, from: string, name: string, text: string, sent_at: number, blocked: string | null }} Waiting

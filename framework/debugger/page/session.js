@@ -7,6 +7,9 @@ import { Branch } from "./branch.js";
 import { Signal } from "./signal.js";
 
 const ASK_AHEAD_MS = 20;
+/** So long what shows a moment waits for what the server tells of it: mostly that is here at once, and one painting shows it
+ *  all. */
+const PATIENCE_MS = 50;
 
 export class Session {
   /**
@@ -44,6 +47,9 @@ export class Session {
     this.isQuick = false;
     /** @type {Signal<null>} */
     this.grew = new Signal();
+    /** Another moment is to be shown: with what the server told of it, if that did not take long. @type {Signal<null>} */
+    this.due = new Signal();
+    this.patience = 0;
     /** @type {Signal<any>} */
     this.arrived = new Signal();
     /** @type {Signal<null>} */
@@ -96,6 +102,8 @@ export class Session {
     this.isBehind = focus.moment !== moment || this.isBehind;
     if (moment !== focus.moment) this.direction = moment < focus.moment ? -1 : 1;
     focus.change({ moment, leaf: end });
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.due.emit(null), PATIENCE_MS);
     this.askMoment();
   }
 
@@ -153,6 +161,8 @@ export class Session {
     if (this.now === told && !this.isBehind) return;
     this.now = told;
     this.isBehind = false;
+    clearTimeout(this.patience);
+    this.due.emit(null);
     this.arrived.emit(told);
     this.askAhead();
   }
