@@ -1,44 +1,9 @@
 //! A Paxos group driven by hand, by clicks and keys.
 
-use super::browser::Browser;
-use super::served::Served;
+use super::hand::{Hand, first, node};
 use serde_json::{Value, json};
 
-/// A group whose users ask nothing by themselves, in a browser.
-struct Hand {
-    browser: Browser,
-    served: Served,
-}
-
 impl Hand {
-    fn begin(arguments: &[&str]) -> Hand {
-        let served = Served::begin(&[&["--module", "paxos", "--clients", "1"], arguments].concat());
-        let browser = Browser::open(&served.address, (1440, 900), false);
-        Hand { browser, served }
-    }
-
-    /// Clicks, and returns what is then shown.
-    fn step(&mut self, id: &str) -> Value {
-        let before = self.browser.focus();
-        self.browser.click(id);
-        let moment = self.browser.focus_after(before);
-        self.moment(moment)
-    }
-
-    fn moment(&mut self, moment: u64) -> Value {
-        self.served.api(&format!("GET /api/moment?m={moment}"), "")
-    }
-
-    fn here(&mut self) -> Value {
-        let moment = self.browser.focus();
-        self.moment(moment)
-    }
-
-    fn reason(&mut self, id: &str) -> String {
-        let reason = format!("document.querySelector('[data-testid=\"{id}\"]').dataset.reason ?? ''");
-        self.browser.evaluate(&reason).as_str().unwrap_or_default().to_owned()
-    }
-
     /// Random steps until a node promises something: that is written, and not durable yet.
     fn until_it_writes(&mut self, name: &str) -> Value {
         let before = self.browser.focus();
@@ -49,28 +14,11 @@ impl Hand {
         assert_eq!(node(&promised, name)["disk"]["writing"].as_array().map(Vec::len), Some(1), "{promised}");
         promised
     }
-
-    fn done(self) {
-        assert!(self.browser.complaints.is_empty(), "{:?}", self.browser.complaints);
-    }
-}
-
-/// A node as a moment has it.
-fn node<'m>(moment: &'m Value, name: &str) -> &'m Value {
-    moment["nodes"]
-        .as_array()
-        .and_then(|nodes| nodes.iter().find(|node| node["name"] == name))
-        .expect("the node")
-}
-
-/// The number of the first message or timer that waits at a node.
-fn first(moment: &Value, name: &str, what: &str) -> u64 {
-    node(moment, name)[what][0]["id"].as_u64().unwrap_or_else(|| panic!("{name} has no {what}"))
 }
 
 #[test]
 fn messages_timers_and_disks_are_chosen() {
-    let mut hand = Hand::begin(&[]);
+    let mut hand = Hand::of_paxos(&[]);
     let start = hand.here();
     assert_eq!(start["title"], "c1 starts");
     // A request, in words; a wrong one says how they are written.
@@ -102,7 +50,7 @@ fn messages_timers_and_disks_are_chosen() {
 
 #[test]
 fn nodes_crash_restart_and_pause_and_links_are_cut_one_way() {
-    let mut hand = Hand::begin(&[]);
+    let mut hand = Hand::of_paxos(&[]);
     let reason = hand.reason("restart-n1");
     assert!(reason.contains("runs already"), "{reason}");
     let crashed = hand.step("crash-n1");
@@ -138,7 +86,7 @@ fn nodes_crash_restart_and_pause_and_links_are_cut_one_way() {
 
 #[test]
 fn time_goes_back_and_on_and_branches_have_names() {
-    let mut hand = Hand::begin(&["--workload", "PUT:a:1"]);
+    let mut hand = Hand::of_paxos(&["--workload", "PUT:a:1"]);
     let begin = hand.browser.focus();
     hand.browser.write("random-steps", "40");
     hand.browser.click("random-run");
@@ -190,7 +138,7 @@ fn time_goes_back_and_on_and_branches_have_names() {
 
 #[test]
 fn predicates_run_and_search_and_moments_are_compared() {
-    let mut hand = Hand::begin(&["--workload", "PUT:a:1,GET:a"]);
+    let mut hand = Hand::of_paxos(&["--workload", "PUT:a:1,GET:a"]);
     let begin = hand.browser.focus();
     hand.browser.write("predicate", "role is Leader");
     hand.browser.wait_words("predicate-error", "of which node");
@@ -236,7 +184,7 @@ fn predicates_run_and_search_and_moments_are_compared() {
 
 #[test]
 fn values_are_traced_to_who_wrote_them_and_moments_are_shared() {
-    let mut hand = Hand::begin(&["--workload", "PUT:a:1"]);
+    let mut hand = Hand::of_paxos(&["--workload", "PUT:a:1"]);
     let begin = hand.browser.focus();
     hand.browser.write("predicate", "n1.promised >= b1 and n2.promised >= b1");
     hand.browser.wait_text("predicate-verdict", "not here");
@@ -284,7 +232,7 @@ fn values_are_traced_to_who_wrote_them_and_moments_are_shared() {
 
 #[test]
 fn events_are_found_and_filtered() {
-    let mut hand = Hand::begin(&["--workload", "PUT:a:1"]);
+    let mut hand = Hand::of_paxos(&["--workload", "PUT:a:1"]);
     let begin = hand.browser.focus();
     hand.browser.write("random-steps", "80");
     hand.browser.click("random-run");

@@ -4,6 +4,8 @@ mod browser;
 mod by_hand;
 #[path = "../support/cluster.rs"]
 mod cluster;
+mod everywhere;
+mod hand;
 mod opened;
 mod pictures;
 mod recorded;
