@@ -85,7 +85,6 @@ mod page;
 mod path;
 mod place;
 mod property;
-mod quiet;
 mod report;
 mod sample;
 mod settings;

@@ -3,14 +3,15 @@
 //! What follows at once: writes become durable, unless they are late; the user takes the answers and asks the next
 //! request. So a global state has no half-done things in it that no other node could tell apart.
 
+use crate::Checkable;
 use crate::observer::Seen;
 use crate::place::{Envelope, Side, Waiting};
 use crate::stim::Act;
 use crate::system::Substitute;
 use crate::user::{Position, User};
-use crate::{Checkable, quiet};
 use std::collections::VecDeque;
 use synod_node::{Context, Departure, Durable, NodeId, RequestId, Sink, Stimulus, TimerRange, step};
+use synod_stdx::caught;
 use synod_world::Write;
 
 /// What happened within one step, in the words of a trace.
@@ -121,7 +122,7 @@ impl<N: Checkable> Local<'_, N> {
         let Some(node) = &mut self.node else { return };
         let mut ctx = Context::new(self.id);
         let mutant = self.mutant;
-        let taken = quiet::catch(|| match mutant {
+        let taken = caught(|| match mutant {
             None => step(node, stimulus, &mut ctx),
             Some(mutant) => mutant(node, stimulus, &mut ctx),
         });

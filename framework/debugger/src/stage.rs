@@ -5,9 +5,9 @@ use crate::desk::locked;
 use crate::setup::{Setup, Violation};
 use crate::words::{PANIC, WRONG_ANSWER};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use synod_node::{Context, Node, NodeId, RequestId, Stimulus};
+use synod_stdx::caught;
 use synod_world::{Envelope, EnvelopeId, Event, Happening, Misfit, Step, Taker, TimerId, World, digest_of};
 
 /// How far a user is.
@@ -137,11 +137,11 @@ impl<N: Shown> Stage<N> {
             *locked(&did) = Some(digest_of(ctx.effects()));
         };
         let taker: &Taker<'_, N> = if setup.compares { &compared } else { setup.taker() };
-        let taken = catch_unwind(AssertUnwindSafe(|| world.apply_by(taker, event, &mut happenings)));
+        let taken = caught(|| world.apply_by(taker, event, &mut happenings));
         let mut violation = match taken {
             Ok(Ok(_)) => None,
             Ok(Err(misfit)) => return Err(misfit.to_string()),
-            Err(panic) => Some((PANIC.to_owned(), panic_text(&*panic))),
+            Err(words) => Some((PANIC.to_owned(), words)),
         };
         let mut answers = None;
         for happening in &happenings {
@@ -324,9 +324,4 @@ fn wrong_answer<N: Shown>(
     let expected = expected.filter(|expected| expected != response)?;
     let words = format!("{node}: {request:?} was answered {response:?} where only {expected:?} is right");
     Some((WRONG_ANSWER.to_owned(), words))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
 }

@@ -9,6 +9,7 @@
 //! * [`changes`]: what differs between two values, for people who read traces.
 //! * [`Tree`]: a value as a tree of its named parts, for who shows or compares states.
 //! * [`kind_of`]: the name of a message's or timer's kind.
+//! * [`caught`]: a panic as words, unprinted, for who runs handlers that may be wrong.
 //! * [`Digest`]: a 64-bit running digest of bytes, for pinning a run's event log.
 //!
 //! What is left out: clocks, threads, files and sockets. They live in `host` and in the programs.
@@ -17,6 +18,7 @@ mod changes;
 mod digest;
 mod kind;
 pub mod marks;
+mod quiet;
 mod rng;
 mod tree;
 mod wire;
@@ -24,6 +26,7 @@ mod wire;
 pub use changes::{Change, changes};
 pub use digest::Digest;
 pub use kind::kind_of;
+pub use quiet::caught;
 pub use rng::Rng;
 pub use tree::Tree;
 pub use wire::{Malformed, Reader, Wire, put_bytes, put_u32, put_u64, put_varint};

@@ -1,4 +1,4 @@
-//! Handlers' panics as words: caught, and not printed while a search runs.
+//! Panics as words: caught, and not printed, where one is an answer and no accident.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -9,7 +9,7 @@ thread_local! {
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps the standard hook from printing panics of threads that run a handler for a search. Others print as ever.
+/// Keeps the standard hook from printing panics of threads that are in [`caught`]. Others print as ever.
 fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -22,11 +22,13 @@ fn install() {
     });
 }
 
-/// Runs `work`; if it panics, the words.
-pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// Runs `work`, whose panic is not printed. Whatever it was changing when it panicked is half changed: throw it away.
+///
+/// # Errors
+/// The words of its panic.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install();
     let before = IS_QUIET.replace(true);
-    // A node that panicked is thrown away, so that nobody sees it half changed.
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     IS_QUIET.set(before);
     result.map_err(|panic| words(panic.as_ref()))
