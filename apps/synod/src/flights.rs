@@ -3,20 +3,15 @@
 use crate::node::Store;
 use crate::node::blueprint::Blueprint;
 use crate::search::read_text;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synod_debugger::{Claim, Flight, Past, Setup, Stage, open};
-use synod_node::{NodeId, StateMachine};
-use synod_paxos::{Server, Slot, invariants};
+use synod_debugger::{Flight, Past, Setup, open};
+use synod_node::NodeId;
 use synod_resp::{Limits, Parsed, Reply, RequestParser, split_quoted, write_request};
-use synod_scenarios::opened::{self, Opened, Shards};
-use synod_shardedstore::{Master, Process, Request};
+use synod_scenarios::opened::{self, Opened, Shards, claims};
+use synod_shardedstore::Request;
 use synod_store::{Action, Cluster, Command, Environment, Facts, Session, Settings, Statistics};
 use synod_world::{Recording, Trace, TraceError};
-
-/// Whether the members of a group agree is asked, at each moment, about so many of the slots that were chosen last.
-const SLOTS_ASKED: u64 = 16;
 
 /// How a person writes a request to a gateway.
 const HELP: &str = "a Redis command, such as SET key value, at one of the gateways c1, c2, …";
@@ -83,7 +78,7 @@ fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setu
     "recording".clone_into(&mut setup.scenario);
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     setup.command = format!("synod debug {}", files.join(" "));
-    setup.invariants = claims();
+    setup.invariants = claims::of_store(|node: &Store| node);
     setup.reader = Some((HELP.to_owned(), Arc::new(move |node, text| request(node, text, ended_ms))));
     setup.portrait = Some(Arc::new(Shards));
     setup.compares = true;
@@ -91,48 +86,6 @@ fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setu
     setup.past = Past::Recorded(flight.strands);
     setup.remarks = flight.remarks;
     Ok(setup)
-}
-
-/// What must hold of real nodes at every moment, as far as it is quickly asked.
-fn claims() -> Vec<Claim<Store>> {
-    vec![
-        Claim::new(
-            format!("the members of a group agree on the last {SLOTS_ASKED} slots that are chosen"),
-            |stage| every_group(stage, last_slots_agree, last_slots_agree),
-        ),
-        Claim::new("a ballot has one leader", |stage| {
-            every_group(stage, invariants::a_ballot_has_one_leader, invariants::a_ballot_has_one_leader)
-        }),
-    ]
-}
-
-fn last_slots_agree<S: StateMachine>(servers: &[&Server<S>]) -> Result<(), String> {
-    let through = servers.iter().map(|server| server.chosen_through()).max().unwrap_or(Slot::ZERO);
-    let after = Slot(through.0.saturating_sub(SLOTS_ASKED));
-    invariants::servers_agree_on_what_is_chosen(servers, after, through)
-}
-
-/// Asks it of the running members of the configuration service, and of those of each group.
-fn every_group(
-    stage: &Stage<Store>,
-    service: impl Fn(&[&Server<synod_shardedstore::ConfigurationService>]) -> Result<(), String>,
-    group: impl Fn(&[&Server<synod_shardedstore::GroupState<synod_store::Keyspace>>]) -> Result<(), String>,
-) -> Result<(), String> {
-    let (mut masters, mut groups) = (Vec::new(), BTreeMap::new());
-    for (_, node) in stage.world.running() {
-        match node {
-            Process::Master(Master::Server(server)) => masters.push(server),
-            Process::Server(server) => {
-                groups.entry(server.group()).or_insert_with(Vec::new).push(server.paxos());
-            }
-            Process::Master(Master::Client(_)) | Process::Client(_) => {}
-        }
-    }
-    service(&masters).map_err(|why| format!("the configuration service: {why}"))?;
-    for (name, servers) in &groups {
-        group(servers).map_err(|why| format!("{name}: {why}"))?;
-    }
-    Ok(())
 }
 
 /// Nobody is there whom one could ask.

@@ -1,5 +1,6 @@
 //! What the debugger can open: a fresh system of each module, what a search found, and a run of a simulation.
 
+pub mod claims;
 mod portraits;
 mod readers;
 mod systems;
@@ -101,6 +102,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<Opened, String> {
         .or_else(|| about.opened::<searches::pair::Node>(&reel))
         .or_else(|| about.opened::<searches::group::Node>(&reel))
         .or_else(|| about.opened::<searches::shards::Node>(&reel))
+        .or_else(|| about.opened::<synod_shardedstore::Master>(&reel))
         .or_else(|| about.opened::<crate::shardedstore::Actor>(&reel));
     opened.unwrap_or_else(|| Err("the nodes of this run are of a kind that is not shown".to_owned()))
 }
@@ -114,8 +116,23 @@ fn dress(setup: &mut dyn Any) {
     }
     with::<searches::pair::Node>(setup, Views);
     with::<searches::group::Node>(setup, Ballots);
+    with::<synod_shardedstore::Master>(setup, Ballots);
     with::<searches::shards::Node>(setup, Shards);
     with::<crate::shardedstore::Actor>(setup, Actors);
+}
+
+/// Adds what must hold of the nodes that are known here, for runs, of which a search's claims say nothing.
+fn judge(setup: &mut dyn Any) {
+    fn with<N: Shown>(setup: &mut dyn Any, claims: Vec<synod_debugger::Claim<N>>) {
+        if let Some(setup) = setup.downcast_mut::<Setup<N>>() {
+            setup.invariants.extend(claims);
+        }
+    }
+    with::<searches::pair::Node>(setup, claims::of_service());
+    with::<searches::group::Node>(setup, claims::of_group());
+    with::<synod_shardedstore::Master>(setup, claims::of_group());
+    with::<searches::shards::Node>(setup, claims::of_store(|node: &searches::shards::Node| node));
+    with::<crate::shardedstore::Actor>(setup, claims::of_store(crate::shardedstore::Actor::node));
 }
 
 /// What is known of a run beside its film.
@@ -136,6 +153,7 @@ impl About<'_> {
         setup.command = format!("synod debug --module {module} --test {name} --seed {}", self.seed);
         setup.first = film.first.clone();
         dress(&mut setup);
+        judge(&mut setup);
         setup.past = synod_debugger::Past::Steps(film.steps.clone());
         setup.ending.clone_from(&self.ending);
         Some(open(setup))

@@ -36,13 +36,13 @@ impl Portrait<synod_primarybackup::Process<KvStore>> for Views {
 /// Of a Paxos group: ballots, and the log by status.
 pub struct Ballots;
 
-impl Portrait<synod_paxos::Process<KvStore>> for Ballots {
-    fn term(&self, node: &synod_paxos::Process<KvStore>) -> Option<(String, bool)> {
+impl<S: StateMachine> Portrait<synod_paxos::Process<S>> for Ballots {
+    fn term(&self, node: &synod_paxos::Process<S>) -> Option<(String, bool)> {
         let server = node.server()?;
         Some((server.promised().to_string(), server.is_leader()))
     }
 
-    fn strips(&self, node: &synod_paxos::Process<KvStore>) -> Vec<Strip> {
+    fn strips(&self, node: &synod_paxos::Process<S>) -> Vec<Strip> {
         node.server().map_or_else(Vec::new, |server| vec![log(server)])
     }
 }

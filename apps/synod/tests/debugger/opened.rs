@@ -76,6 +76,10 @@ fn a_run_is_opened_by_its_seed_saved_and_opened_again() {
     let session = served.api("GET /api/session", "");
     let head = session["head"].as_u64().expect("a moment");
     assert!(head > 50, "{session}");
+    assert_eq!(
+        (&session["violations"], session["invariants"].as_array().map(Vec::len)),
+        (&json!([]), Some(2))
+    );
     let headers = [("Host", served.host()), ("X-Synod-Token", served.token())];
     // Any moment of it can be branched.
     let grown = served.api("POST /api/random", &json!({"at": head / 2, "steps": 20, "seed": 1}).to_string());

@@ -90,7 +90,7 @@ fn recordings_of_a_cluster_with_a_killed_leader_are_gone_through_again_and_branc
     assert_eq!(node(&told, &member)["status"], "running");
     let holds = |claim: &Value| claim["holds"] == true;
     assert!(
-        told["invariants"].as_array().is_some_and(|all| all.len() == 2 && all.iter().all(holds)),
+        told["invariants"].as_array().is_some_and(|all| all.len() == 4 && all.iter().all(holds)),
         "{told}"
     );
     // A person asks in the words of a Redis client.
