@@ -29,28 +29,35 @@ export function element(tag, props = {}, ...children) {
 }
 
 /**
- * Makes the children of `parent` those of `items`, in their order, keeping what is there already under the same key.
+ * Makes the children of `parent` those of `items`, in their order, keeping what is there already under the same key. Where
+ * elements are alike, those whose items are gone show new ones: making many takes longer than all else.
  * @template T
  * @param {Element} parent
  * @param {T[]} items
  * @param {(item: T, index: number) => string | number} key
  * @param {(item: T) => HTMLElement} create
  * @param {(made: any, item: T, index: number) => void} [update]
+ * @param {boolean} [areAlike] whether `update` sets all that differs between two items
  */
-export function patch(parent, items, key, create, update) {
+export function patch(parent, items, key, create, update, areAlike = false) {
   /** @type {Map<string, any>} */
   const old = new Map();
   for (const child of /** @type {any} */ (parent).children) old.set(child.patchKey, child);
+  const names = items.map((item, index) => String(key(item, index)));
+  /** @type {string[]} */
+  let spare = [];
+  if (areAlike) {
+    const kept = new Set(names);
+    spare = [...old.keys()].filter((name) => !kept.has(name));
+  }
   /** @type {any} */
   let place = parent.firstElementChild;
   items.forEach((item, index) => {
-    const name = String(key(item, index));
-    let made = old.get(name);
-    if (made) old.delete(name);
-    else {
-      made = create(item);
-      made.patchKey = name;
-    }
+    const name = names[index];
+    const known = old.has(name) ? name : spare.shift() ?? name;
+    const made = old.get(known) ?? create(item);
+    old.delete(known);
+    made.patchKey = name;
     if (update) update(made, item, index);
     if (made === place) place = place.nextElementSibling;
     else parent.insertBefore(made, place);

@@ -1,5 +1,6 @@
 // @ts-check
-// The branches as a tree: where each leaves another one, how long it is, whether it ends in a violation. A click goes there.
+// The branches as a tree: where each leaves another one, how long it is, whether it ends in a violation. A click goes there, and
+// so do the arrows while the tree has the keyboard.
 
 import { element, setAttribute, setReason, setText, setTip } from "./dom.js";
 import { button } from "./icons.js";
@@ -18,10 +19,13 @@ export class HistoryPane {
     this.session = session;
     /** @type {import("./branch_tree.js").BranchRow[]} */
     this.rows = [];
+    this.created = 0;
     /** What the rows were made of. @type {any} */
     this.madeOf = null;
     this.note = element("div", { class: "note" });
     const scroller = element("div", { class: "scroller", role: "tree", "aria-label": "Branches", tabindex: "0", testid: "history" });
+    scroller.addEventListener("keydown", (event) => this.press(event));
+    this.scroller = scroller;
     place.append(this.note, scroller);
     this.list = new VirtualList(scroller, {
       rowHeight: 26,
@@ -51,7 +55,7 @@ export class HistoryPane {
   }
 
   create() {
-    const row = element("div", { class: "branch-row", role: "treeitem" },
+    const row = element("div", { class: "branch-row", role: "treeitem", id: "branch-row-" + this.created++ },
       element("span", { class: "guide", "aria-hidden": "true" }), element("span", { class: "branch-name" }), element("span", { class: "fork" }),
       button({ icon: "flag", label: "Go to where it leaves the other branch", class: "quiet small", run: () => this.goToFork(/** @type {any} */ (row).branch) }),
       button({ icon: "edit", label: "Name this branch", class: "quiet small", run: () => this.rename(/** @type {any} */ (row).branch) }));
@@ -72,6 +76,7 @@ export class HistoryPane {
     setAttribute(row, "data-testid", "branch-" + branch.leaf);
     setAttribute(row, "class", `branch-row${isHere ? " here" : ""}${branch.violation ? " violated" : ""}`);
     setAttribute(row, "aria-selected", String(isHere));
+    if (isHere) setAttribute(this.scroller, "aria-activedescendant", row.id);
     setAttribute(row, "aria-level", String(branch.depth + 1));
     guide.style.width = Math.min(branch.depth, INDENT_MAX) * 12 + "px";
     setAttribute(guide, "class", branch.depth ? "guide" : "guide root");
@@ -110,6 +115,23 @@ export class HistoryPane {
         }
       },
     });
+  }
+
+  /** Up and down go to the branches beside, Home and End to the first and the last, left to where a branch leaves another.
+   *  @param {KeyboardEvent} event */
+  press(event) {
+    const { focus } = this.session;
+    const here = this.rows.findIndex((row) => row.leaf === focus.leaf);
+    const last = this.rows.length - 1;
+    /** @type {Record<string, number>} */
+    const goals = { ArrowDown: Math.min(here + 1, last), ArrowUp: Math.max(here - 1, 0), Home: 0, End: last };
+    if (event.target !== this.scroller || event.ctrlKey || event.metaKey || event.altKey || here < 0) return;
+    if (event.key in goals) {
+      const { leaf } = this.rows[goals[event.key]];
+      this.session.travel(leaf, leaf);
+    } else if (event.key === "ArrowLeft" && this.rows[here].fork !== NONE) this.goToFork(this.rows[here]);
+    else return;
+    event.preventDefault();
   }
 
   /** Names the branch that is shown. */

@@ -16,20 +16,26 @@ const SHOWN_MAX = 12;
  *  @param {import("./session.js").Session} session
  *  @param {boolean} isAll */
 export function showInbox(place, inbox, session, isAll) {
-  patch(place, isAll ? inbox : inbox.slice(0, SHOWN_MAX), (message) => message.id, (message) => createMessage(message, session), (row, message) => {
+  patch(place, isAll ? inbox : inbox.slice(0, SHOWN_MAX), (message) => message.id, () => createMessage(session), (row, message) => {
     const [swatch, from, name, text, deliver, drop, duplicate] = row.children;
+    row.message = message;
     const tone = session.info.names.indexOf(message.name);
+    setAttribute(row, "data-testid", "queued-" + message.id);
     setAttribute(swatch, "class", `swatch kind-deliver ${tone < 0 ? "" : "tone-" + (tone % 8)}`);
     setText(from, message.from, 30);
     setText(name, message.name, 40);
     // The text begins with the name, which stands there already.
     setText(text, message.text?.startsWith(message.name) ? message.text.slice(message.name.length).trim() : message.text ?? "", 160);
+    setAttribute(text, "data-testid", "message-" + message.id);
     setTip(text, `from ${message.from}, sent at ${message.sent_at}\n${message.text}`);
     setAttribute(row, "data-blocked", message.blocked ? "true" : null);
+    nameButton(deliver, "deliver-" + message.id, `Deliver ${message.name} from ${message.from}`);
+    nameButton(drop, "drop-" + message.id, `Lose ${message.name} from ${message.from}`);
+    nameButton(duplicate, "duplicate-" + message.id, `Double ${message.name} from ${message.from}`);
     setReason(deliver, message.blocked ?? session.source.refusal);
     setReason(drop, session.source.refusal);
     setReason(duplicate, session.source.refusal);
-  });
+  }, true);
 }
 
 /** How many of a queue are not shown.
@@ -39,19 +45,29 @@ export function hiddenOf(length, isAll) {
   return isAll ? 0 : Math.max(0, length - SHOWN_MAX);
 }
 
-/** @param {Waiting} message
+/** What a button of a row that shows another item is called now.
+ *  @param {HTMLElement} made
+ *  @param {string} testid
+ *  @param {string} label */
+function nameButton(made, testid, label) {
+  setAttribute(made, "data-testid", testid);
+  setAttribute(made, "aria-label", label);
+  setTip(made, label);
+}
+
+/** A row for any message: which one it is, it is told later.
  *  @param {import("./session.js").Session} session */
-function createMessage(message, session) {
-  const { id } = message;
-  const text = element("button", { type: "button", class: "text link-quiet", testid: "message-" + id, on: { click: () => session.travel(message.sent_at) } });
-  return element("div", { class: "queued", testid: "queued-" + id },
+function createMessage(session) {
+  /** @type {any} */
+  const row = element("div", { class: "queued" },
     element("i", { class: "swatch", "aria-hidden": "true" }),
     element("span", { class: "from" }),
     element("b", { class: "name" }),
-    text,
-    button({ testid: "deliver-" + id, icon: "deliver", label: `Deliver ${message.name} from ${message.from}`, class: "quiet small strong", run: () => session.act({ do: "deliver", id }) }),
-    button({ testid: "drop-" + id, icon: "drop", label: `Lose ${message.name} from ${message.from}`, class: "quiet small", run: () => session.act({ do: "drop", id }) }),
-    button({ testid: "duplicate-" + id, icon: "duplicate", label: `Double ${message.name} from ${message.from}`, class: "quiet small", run: () => session.act({ do: "duplicate", id }) }));
+    element("button", { type: "button", class: "text link-quiet", on: { click: () => session.travel(row.message.sent_at) } }),
+    button({ icon: "deliver", label: "", class: "quiet small strong", run: () => session.act({ do: "deliver", id: row.message.id }) }),
+    button({ icon: "drop", label: "", class: "quiet small", run: () => session.act({ do: "drop", id: row.message.id }) }),
+    button({ icon: "duplicate", label: "", class: "quiet small", run: () => session.act({ do: "duplicate", id: row.message.id }) }));
+  return row;
 }
 
 /** @param {HTMLElement} place

@@ -258,11 +258,15 @@ impl<N: Shown> Session<N> {
         }
         let differs = |moment: &u32| self.rows[*moment as usize].flags & DIFFERS != 0;
         let differing: Vec<u32> = (0..self.rows.len() as u32).filter(differs).collect();
-        if let Some(first) = differing.first() {
-            let count = differing.len();
-            self.remarks.push(format!(
-                "{count} steps did something else when they were recorded; the first is moment {first}"
-            ));
+        match &differing[..] {
+            [] => {}
+            [one] => {
+                self.remarks.push(format!("a step did something else when it was recorded: moment {one}"));
+            }
+            [first, ..] => self.remarks.push(format!(
+                "{} steps did something else when they were recorded; the first is moment {first}",
+                differing.len()
+            )),
         }
         panicked.unwrap_or(at)
     }
@@ -333,10 +337,6 @@ fn sent<N: Shown>(stage: &Stage<N>, meant: &Envelope<N>) -> Option<EnvelopeId> {
 /// Why it cannot happen here.
 fn steps_of<N: Shown>(stage: &Stage<N>, what: &What<N>) -> Result<Vec<Step<N>>, String> {
     let world = &stage.world;
-    let found = |line: TraceEvent, missing: String| {
-        let event = world.find(&line).ok_or(missing)?;
-        Ok(vec![Step::World(event)])
-    };
     let event = match what {
         What::Begin { node, durable: None, .. } if !stage.started.contains(node) => Event::Start(*node),
         What::Begin { node, built, durable: None } => {
@@ -355,13 +355,16 @@ fn steps_of<N: Shown>(stage: &Stage<N>, what: &What<N>) -> Result<Vec<Step<N>>, 
             return Ok(lost.chain([Step::World(Event::Deliver(came))]).collect());
         }
         What::Lost { from, to, words } => {
-            let (from, to, message) = (from.to_string(), to.to_string(), words.clone());
-            let missing = "no such message was sent".to_owned();
-            return found(TraceEvent::Drop { at_us: 0, from, to, message }, missing);
+            // It is lost as it is sent, so of several with these words it is the newest.
+            let is_meant = |(_, sent): &(EnvelopeId, &Envelope<N>)| {
+                (sent.from, sent.to) == (*from, *to) && format!("{:?}", sent.message) == *words
+            };
+            let (lost, _) = world.flight().filter(is_meant).last().ok_or("no such message was sent")?;
+            Event::Drop(lost)
         }
         What::Fire { node, words } => {
             let line = TraceEvent::Fire { at_us: 0, node: node.to_string(), timer: words.clone() };
-            return found(line, "no such timer waits".to_owned());
+            world.find(&line).ok_or("no such timer waits")?
         }
         What::Asked { node, id, request } => {
             Event::Request { node: *node, id: *id, request: request.clone() }

@@ -208,9 +208,10 @@ fn values_are_traced_to_who_wrote_them_and_moments_are_shared() {
     // A link, a command, a test.
     hand.browser.click("share");
     assert!(hand.browser.text("share-link").contains(&format!("#m={promised}")));
-    assert!(hand.browser.text("share-command").contains("synod debug"));
-    let rust = hand.browser.text("share-rust");
-    assert!(rust.contains("#[test]") && rust.contains("synod_scenarios::opened::replayed"), "{rust}");
+    // They come when the server has told them.
+    hand.browser.wait_words("share-command", "synod debug");
+    hand.browser.wait_words("share-rust", "#[test]");
+    hand.browser.wait_words("share-rust", "synod_scenarios::opened::replayed");
     hand.browser.press("Escape");
     // Everything by its name, and the keys.
     hand.browser.evaluate("document.activeElement.blur()");

@@ -184,6 +184,24 @@ fn time(hand: &mut Hand, asked: u64) {
     hand.browser.wait_words("history", "a user who sleeps");
     hand.browser.click(&format!("branch-{end}"));
     assert_eq!(hand.browser.focus_after(other), end);
+    // So do the keys, where the tree has them.
+    hand.browser.evaluate("document.querySelector('[data-testid=history]').focus()");
+    let row = "document.querySelector('[data-testid=history] [aria-selected=true]')";
+    hand.browser.press("Home");
+    hand.browser
+        .wait(&format!("{row}.style.transform === 'translateY(0px)'"), "the first branch is selected");
+    let first = hand.browser.evaluate(&format!("Number({row}.dataset.testid.slice('branch-'.length))"));
+    let first = first.as_u64().expect("a moment");
+    hand.browser.wait_focus(first);
+    hand.browser.press("ArrowDown");
+    let second = hand.browser.focus_after(first);
+    hand.browser.press("End");
+    hand.browser.press("ArrowUp");
+    hand.browser.press("Home");
+    hand.browser.wait_focus(first);
+    assert_ne!(first, second);
+    hand.browser.click(&format!("branch-{end}"));
+    hand.browser.wait_focus(end);
     hand.browser.wait(&format!("location.hash === '#m={end}'"), "the address is this moment's");
     hand.browser.evaluate(&format!("location.hash = 'm={other}'"));
     assert_eq!(hand.browser.focus_after(end), other);

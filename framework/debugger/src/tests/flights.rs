@@ -156,7 +156,7 @@ fn a_step_that_did_something_else_is_flagged_and_the_others_are_not() {
     // The step of the message, after the start.
     other.lines[1].1 = other.lines[1].1.map(|did| did ^ 1);
     let mut session = flown(vec![other, client.recording()]);
-    assert!(session.remarks[0].starts_with("1 steps did something else"), "{:?}", session.remarks);
+    assert!(session.remarks[0].starts_with("a step did something else"), "{:?}", session.remarks);
     let [moment] = flagged(&session)[..] else { panic!("{:?}", flagged(&session)) };
     assert_eq!(session.rows[moment as usize].kind, Kind::Deliver);
     let told = session.show(moment, None);
