@@ -6,25 +6,7 @@ use std::time::Instant;
 use synod_node::StateMachine as _;
 use synod_resp::{Limits, Parsed, RequestParser, write_request};
 use synod_stdx::{Rng, Wire as _};
-use synod_store::{
-    Action, Cluster, Command, Environment, Facts, Keyspace, Outcome, Session, Settings, Statistics,
-};
-
-struct Nobody;
-
-impl Facts for Nobody {
-    fn cluster(&self) -> Cluster {
-        Cluster::of_one_group(Vec::new(), 0, None)
-    }
-
-    fn statistics(&self) -> Statistics {
-        Statistics::default()
-    }
-
-    fn clients(&self, _ids: Option<&[u64]>) -> String {
-        String::new()
-    }
-}
+use synod_store::{Action, Command, Environment, Keyspace, NoFacts, Outcome, Session, Settings};
 
 const ELEMENTS: u64 = 100_000;
 const SAMPLES: usize = 20_000;
@@ -32,7 +14,7 @@ const SAMPLES: usize = 20_000;
 /// What a client's line becomes.
 fn command(line: &str, random: u64) -> Command {
     let settings = Settings::default();
-    let environment = Environment { now_ms: 1, random, settings: &settings, facts: &Nobody };
+    let environment = Environment { now_ms: 1, random, settings: &settings, facts: &NoFacts };
     let mut session = Session::new(1, String::new(), &environment);
     let (mut bytes, mut parser) = (Vec::new(), RequestParser::new(Limits::default(), true));
     write_request(&mut bytes, &line.split(' ').collect::<Vec<_>>());

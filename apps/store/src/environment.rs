@@ -83,6 +83,24 @@ pub trait Facts {
     fn clients(&self, ids: Option<&[u64]>) -> String;
 }
 
+/// Nothing to tell: for who needs a session's commands and no server around it.
+#[derive(Clone, Copy, Debug)]
+pub struct NoFacts;
+
+impl Facts for NoFacts {
+    fn cluster(&self) -> Cluster {
+        Cluster::of_one_group(Vec::new(), 0, None)
+    }
+
+    fn statistics(&self) -> Statistics {
+        Statistics::default()
+    }
+
+    fn clients(&self, _ids: Option<&[u64]>) -> String {
+        String::new()
+    }
+}
+
 /// The nodes, and which of them leads the groups that serve the slots.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cluster {

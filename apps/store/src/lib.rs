@@ -68,7 +68,9 @@ mod walk;
 
 pub use administration::Administration;
 pub use command::Command;
-pub use environment::{Cluster, ClusterNode, Environment, Facts, Password, Settings, SlotRun, Statistics};
+pub use environment::{
+    Cluster, ClusterNode, Environment, Facts, NoFacts, Password, Settings, SlotRun, Statistics,
+};
 pub use keyspace::Keyspace;
 pub use outcome::Outcome;
 pub use session::{Action, Awaiting, Session};

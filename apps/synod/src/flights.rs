@@ -3,14 +3,15 @@
 use crate::node::Store;
 use crate::node::blueprint::Blueprint;
 use crate::search::read_text;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use synod_debugger::{Flight, Past, Setup, open};
+use synod_host::part_before;
 use synod_node::NodeId;
 use synod_resp::{Limits, Parsed, Reply, RequestParser, split_quoted, write_request};
 use synod_scenarios::opened::{self, Opened, Shards, claims};
 use synod_shardedstore::Request;
-use synod_store::{Action, Cluster, Command, Environment, Facts, Session, Settings, Statistics};
+use synod_store::{Action, Command, Environment, NoFacts, Session, Settings};
 use synod_world::{Recording, Trace, TraceError};
 
 /// How a person writes a request to a gateway.
@@ -21,40 +22,32 @@ const HELP: &str = "a Redis command, such as SET key value, at one of the gatewa
 /// # Errors
 /// What is wrong with which file, and what to do.
 pub fn open_files(files: &[PathBuf], mutant: Option<&'static str>) -> Result<Opened, String> {
-    let mut recordings = Vec::new();
+    let mut parts = Vec::new();
     for file in files {
-        let place = file.display().to_string();
-        let text = read_text(file, "give what `recording` in a node's configuration names")
-            .map_err(|why| format!("{place}: {why}"))?;
-        match Recording::from_text(&text) {
-            Ok(recording) => recordings.push((place, recording)),
-            Err(TraceError::NoRecording) if files.len() == 1 => {
-                let trace = Trace::from_text(&text).map_err(|error| error.to_string());
-                let opened = trace.and_then(|trace| opened::trace(&trace, mutant, &place));
-                return opened.map_err(|why| format!("{place}: {why}"));
-            }
-            Err(why) => return Err(format!("{place}: {why}")),
-        }
+        parts.push((file.clone(), "give what `recording` in a node's configuration names"));
         let before = part_before(file);
         if before.is_file() && !files.contains(&before) {
-            let place = before.display().to_string();
-            let text = read_text(&before, "move it away if it is of no use")
-                .map_err(|why| format!("{place}: {why}"))?;
-            let recording = Recording::from_text(&text).map_err(|why| format!("{place}: {why}"))?;
-            recordings.push((place, recording));
+            parts.push((before, "move it away if it is of no use"));
+        }
+    }
+    let mut recordings = Vec::new();
+    for (file, advice) in parts {
+        let place = file.display().to_string();
+        let wrong = |why: String| format!("{place}: {why}");
+        let text = read_text(&file, advice).map_err(wrong)?;
+        match Recording::from_text(&text) {
+            Ok(recording) => recordings.push((place, recording)),
+            Err(TraceError::NoRecording) if *files == [file] => {
+                let trace = Trace::from_text(&text).map_err(|error| error.to_string());
+                return trace.and_then(|trace| opened::trace(&trace, mutant, &place)).map_err(wrong);
+            }
+            Err(why) => return Err(wrong(why.to_string())),
         }
     }
     if mutant.is_some() {
         return Err("--mutant: nobody's mistake stands in a recording; leave it out".to_owned());
     }
     open(setup(recordings, files)?)
-}
-
-/// Where a node puts the part of its recording before this one.
-fn part_before(file: &Path) -> PathBuf {
-    let mut before = file.to_owned().into_os_string();
-    before.push(".old");
-    before.into()
 }
 
 fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setup<Store>, String> {
@@ -86,23 +79,6 @@ fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setu
     setup.past = Past::Recorded(flight.strands);
     setup.remarks = flight.remarks;
     Ok(setup)
-}
-
-/// Nobody is there whom one could ask.
-struct NoFacts;
-
-impl Facts for NoFacts {
-    fn cluster(&self) -> Cluster {
-        Cluster::of_one_group(Vec::new(), 0, None)
-    }
-
-    fn statistics(&self) -> Statistics {
-        Statistics::default()
-    }
-
-    fn clients(&self, _ids: Option<&[u64]>) -> String {
-        String::new()
-    }
 }
 
 /// A request in a person's words, asked when the recordings end.

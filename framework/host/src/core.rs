@@ -11,19 +11,13 @@ use std::time::{Duration, Instant};
 use synod_journal::{Appender, Batch, Durable as DurableMark};
 use synod_node::{Context, Departure, Node, NodeId, Outbox, RequestId, Sink, Stimulus, TimerRange, step};
 use synod_stdx::{Rng, Wire};
-use synod_world::digest_of;
+use synod_world::{Recordable, digest_of};
 use tokio::sync::Notify;
 
 /// What a node must be to run on a host: its messages, requests, records and checkpoints have a byte form.
-pub trait Hosted:
-    Node<Message: Wire, Request: Wire, Record: Wire, Checkpoint: Wire + Send> + 'static
-{
-}
+pub trait Hosted: Node<Checkpoint: Send> + Recordable + 'static {}
 
-impl<N> Hosted for N where
-    N: Node<Message: Wire, Request: Wire, Record: Wire, Checkpoint: Wire + Send> + 'static
-{
-}
+impl<N: Node<Checkpoint: Send> + Recordable + 'static> Hosted for N {}
 
 /// A node to be run.
 #[derive(Clone, Debug)]

@@ -48,3 +48,4 @@ pub use counters::Counters;
 pub use disk::FileDisk;
 pub use frame::Refusal;
 pub use host::{Host, HostConfig, HostError, Opened, Peer, Stopped};
+pub use recorder::part_before;

@@ -33,7 +33,7 @@ impl Recorder {
     pub(crate) fn create(path: PathBuf, bytes_max: u64, origin: Origin) -> std::io::Result<Recorder> {
         // What is there already tells of the start before, perhaps of its end: it is kept.
         if path.is_file() {
-            fs::rename(&path, old(&path))?;
+            fs::rename(&path, part_before(&path))?;
         }
         let file = File::create(&path)?;
         let lines = Recording::header_line(origin);
@@ -98,7 +98,7 @@ impl Recorder {
             return;
         }
         self.flush();
-        let begun = fs::rename(&self.path, old(&self.path)).and_then(|()| File::create(&self.path));
+        let begun = fs::rename(&self.path, part_before(&self.path)).and_then(|()| File::create(&self.path));
         match begun {
             Ok(file) => {
                 self.origin.part += 1;
@@ -118,9 +118,9 @@ fn now_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64)
 }
 
-/// Where a recording goes when a new one begins.
-fn old(path: &Path) -> PathBuf {
-    let mut old = path.to_owned().into_os_string();
-    old.push(".old");
-    old.into()
+/// Where a recording goes when a new part, or a new start's, begins in its place.
+pub fn part_before(path: &Path) -> PathBuf {
+    let mut before = path.to_owned().into_os_string();
+    before.push(".old");
+    before.into()
 }

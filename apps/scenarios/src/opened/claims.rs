@@ -1,6 +1,6 @@
 //! What must hold at every moment of a run, as far as it can be asked quickly at each of thousands of moments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use synod_debugger::{Claim, Stage};
 use synod_node::{Node, StateMachine};
 use synod_paxos::{Slot, invariants as logs};
@@ -85,14 +85,14 @@ fn last_slots_agree<S: StateMachine>(servers: &[&synod_paxos::Server<S>]) -> Res
 struct Members<'s, S: Sharded> {
     service: Vec<&'s synod_paxos::Server<ConfigurationService>>,
     groups: BTreeMap<GroupId, Vec<&'s Server<S>>>,
-    /// The groups of which a member does not run.
-    partly: BTreeSet<GroupId>,
+    /// Whether each member of a group runs.
+    are_whole: bool,
 }
 
 impl<'s, S: Sharded> Members<'s, S> {
     fn of<N: Node>(stage: &'s Stage<N>, process: fn(&N) -> &Process<S>) -> Self {
         let world = &stage.world;
-        let mut members = Members { service: Vec::new(), groups: BTreeMap::new(), partly: BTreeSet::new() };
+        let mut members = Members { service: Vec::new(), groups: BTreeMap::new(), are_whole: true };
         for id in world.ids() {
             match world.node(id).map(process) {
                 Some(Process::Master(Master::Server(server))) => members.service.push(server),
@@ -100,9 +100,10 @@ impl<'s, S: Sharded> Members<'s, S> {
                     members.groups.entry(server.group()).or_default().push(server);
                 }
                 Some(Process::Master(Master::Client(_)) | Process::Client(_)) => {}
-                None => members
-                    .partly
-                    .extend(world.built(id).and_then(|node| process(node).server()).map(Server::group)),
+                None => {
+                    let is_member = world.built(id).is_some_and(|node| process(node).server().is_some());
+                    members.are_whole &= !is_member;
+                }
             }
         }
         members
@@ -138,7 +139,7 @@ impl<'s, S: Sharded> Members<'s, S> {
         };
         let knows_all =
             |members: &Vec<&Server<S>>| members.iter().any(|member| member.paxos().is_caught_up());
-        let is_asked = self.partly.is_empty() && self.groups.values().all(knows_all);
+        let is_asked = self.are_whole && self.groups.values().all(knows_all);
         if is_asked && states.iter().all(is_small) { ask(&states) } else { Ok(()) }
     }
 }

@@ -38,8 +38,7 @@ pub struct Ballots;
 
 impl<S: StateMachine> Portrait<synod_paxos::Process<S>> for Ballots {
     fn term(&self, node: &synod_paxos::Process<S>) -> Option<(String, bool)> {
-        let server = node.server()?;
-        Some((server.promised().to_string(), server.is_leader()))
+        node.server().map(ballot)
     }
 
     fn strips(&self, node: &synod_paxos::Process<S>) -> Vec<Strip> {

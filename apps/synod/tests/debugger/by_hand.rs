@@ -115,24 +115,13 @@ fn time_goes_back_and_on_and_branches_have_names() {
     hand.browser.click("tab-history");
     hand.browser
         .wait("document.querySelector('#history .note').textContent === '2 branches'", "two branches");
-    hand.browser.click("rename-branch");
-    hand.browser.write("rename-input", "without n2");
-    hand.browser.click("rename-save");
-    hand.browser.wait_words("history", "without n2");
+    hand.name_branch("without n2");
     hand.browser.click(&format!("branch-{end}"));
     assert_eq!(hand.browser.focus_after(crashed), end);
     // The address says which moment it is, and leads back to another.
-    hand.browser.wait(&format!("location.hash === '#m={end}'"), "the address is this moment's");
-    hand.browser.evaluate(&format!("location.hash = 'm={crashed}'"));
-    assert_eq!(hand.browser.focus_after(end), crashed);
+    hand.go_by_address(crashed);
     // A click on the number of an event in the diagram goes there.
-    let place = hand.browser.evaluate(
-        "(() => { const box = document.getElementById('diagram').getBoundingClientRect(); return [box.x, box.y, box.width, box.height]; })()",
-    );
-    let number = |at: usize| place[at].as_f64().expect("a number");
-    hand.browser.click_at(number(0) + 20.0, number(1) + 200.0);
-    let clicked = hand.browser.focus_after(crashed);
-    assert!(clicked < crashed, "{clicked}");
+    hand.click_number(200.0);
     hand.done();
 }
 
@@ -152,10 +141,7 @@ fn predicates_run_and_search_and_moments_are_compared() {
     hand.browser.go_to(begin);
     hand.browser.click("search");
     let nearest = hand.browser.focus_after(begin);
-    let steps = |hand: &mut Hand, moment: u64| {
-        hand.served.api(&format!("GET /api/share?m={moment}"), "")["steps"].as_u64().expect("a number")
-    };
-    assert!(steps(&mut hand, nearest) <= steps(&mut hand, by_chance), "the nearest is no further");
+    assert!(hand.steps(nearest) <= hand.steps(by_chance), "the nearest is no further");
     // The nearest leader needs a majority, itself included: no other way is shorter.
     let led = hand.here();
     assert_eq!(
@@ -239,12 +225,8 @@ fn events_are_found_and_filtered() {
     hand.browser.click("random-run");
     hand.browser.focus_after(begin);
     hand.browser.click("tab-events");
-    let shown = "[...document.querySelectorAll('[data-testid=events] [role=option]')].filter(row => row.checkVisibility()).map(row => row.textContent)";
     hand.browser.write("find", "Prepare");
-    hand.browser.wait(
-        &format!("(all => all.length > 0 && all.every(text => text.includes('Prepare')))({shown})"),
-        "only those with the text are listed",
-    );
+    hand.only_listed("Prepare");
     hand.browser.write("find", "");
     hand.browser.command("Input.insertText", &json!({"text": ""}));
     hand.browser.press("Escape");

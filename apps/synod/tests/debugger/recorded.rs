@@ -2,6 +2,7 @@
 
 use super::browser::Browser;
 use super::cluster::{Cluster, PATIENCE, Wire, write_until_acknowledged};
+use super::hand::node;
 use super::pictures::directory;
 use super::served::{Served, synod};
 use serde_json::{Value, json};
@@ -45,11 +46,6 @@ fn begin(files: &[PathBuf], more: &[&str]) -> Served {
 fn moment_of(served: &Served, words: &str) -> u64 {
     let found = served.api(&format!("GET /api/find?limit=1&q={}", words.replace(' ', "%20")), "");
     found["moments"][0].as_u64().unwrap_or_else(|| panic!("no `{words}`: {found}"))
-}
-
-fn node<'m>(moment: &'m Value, name: &str) -> &'m Value {
-    let nodes = moment["nodes"].as_array().expect("nodes");
-    nodes.iter().find(|node| node["name"] == name).expect("the node")
 }
 
 #[test]

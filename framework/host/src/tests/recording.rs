@@ -1,10 +1,19 @@
 //! The flight recorder.
 
 use super::{Do, Process, Record, Whole, alone};
+use crate::HostConfig;
 use std::path::{Path, PathBuf};
 use synod_world::{Recorded, Recording, Trace, TraceError, TraceEvent};
 
 const KEPT_BYTES: u64 = 4_000;
+
+/// Where a process of this configuration records, and what keeps that place.
+fn recording() -> (PathBuf, HostConfig, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("flight.trace");
+    let recording = Some((path.clone(), KEPT_BYTES));
+    (path, HostConfig { recording, ..alone(1, directory.path()) }, directory)
+}
 
 fn read(path: &Path) -> Recording {
     Recording::from_text(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -36,10 +45,7 @@ fn all_kept(recording: &Recording) -> Vec<u64> {
 
 #[test]
 fn a_recording_is_a_trace_of_what_happened_last() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("flight.trace");
-    let mut config = alone(1, directory.path());
-    config.recording = Some((path.clone(), KEPT_BYTES));
+    let (path, config, _directory) = recording();
     let mut process = Process::start(config);
     process.ask(Do::Keep(1));
     process.ask(Do::Keep(2));
@@ -64,10 +70,7 @@ fn a_recording_is_a_trace_of_what_happened_last() {
 
 #[test]
 fn a_recording_that_is_full_becomes_the_old_one() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("flight.trace");
-    let mut config = alone(1, directory.path());
-    config.recording = Some((path.clone(), KEPT_BYTES));
+    let (path, config, _directory) = recording();
     let mut process = Process::start(config);
     for word in 1..=200 {
         process.ask(Do::Keep(word));
@@ -85,10 +88,7 @@ fn a_recording_that_is_full_becomes_the_old_one() {
 
 #[test]
 fn a_restart_does_not_lose_the_recording_of_what_led_to_it() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("flight.trace");
-    let mut config = alone(1, directory.path());
-    config.recording = Some((path.clone(), KEPT_BYTES));
+    let (path, config, _directory) = recording();
     let mut process = Process::start(config.clone());
     process.ask(Do::Keep(1));
     process.end();
@@ -115,10 +115,7 @@ fn a_place_that_cannot_be_written_is_named() {
 
 #[test]
 fn a_line_that_was_being_written_at_the_end_is_left_out() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("flight.trace");
-    let mut config = alone(1, directory.path());
-    config.recording = Some((path.clone(), KEPT_BYTES));
+    let (path, config, _directory) = recording();
     let mut process = Process::start(config);
     process.ask(Do::Keep(1));
     process.end();
