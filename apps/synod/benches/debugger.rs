@@ -76,9 +76,19 @@ fn measure(events: u64) {
         "canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: n % 60 < 30 ? 12 : -12, ctrlKey: true, bubbles: true, cancelable: true, clientX: 600, clientY: 400}))",
     );
     let key = "dispatchEvent(new KeyboardEvent('keydown', {key: n % 40 < 20 ? 'ArrowDown' : 'ArrowUp', bubbles: true}))";
-    tell("a key to updated panes", reactions(&mut browser, key, 200));
-    let jump = format!("location.hash = 'm=' + (1 + (n * 7919 + 13) % {at})");
-    tell("a jump to any event", reactions(&mut browser, &jump, 60));
+    reactions(&mut browser, "a key", key, 200);
+    let to = format!("(1 + (n * 7919 + 13) % {at})");
+    let field = format!(
+        "const field = document.querySelector('[data-testid=goto]'); field.value = {to};
+         field.dispatchEvent(new KeyboardEvent('keydown', {{key: 'Enter', bubbles: true}}))"
+    );
+    reactions(&mut browser, "a jump to any event, its number written", &field, 200);
+    reactions(
+        &mut browser,
+        "a jump to any event, by the address",
+        &format!("location.hash = 'm=' + {to}"),
+        200,
+    );
     browser.command("HeapProfiler.collectGarbage", &json!({}));
     let heap = browser.command("Runtime.getHeapUsage", &json!({}));
     let bytes = |name: &str| heap[name].as_f64().unwrap_or(0.0) / 1e6;
@@ -104,21 +114,26 @@ fn frames(browser: &mut Browser, name: &str, step: &str) {
     tell(&format!("{name}: {rate:.1} frames a second; a frame"), times);
 }
 
-/// How long it takes from something done until the panes show the moment that it leads to. Between two there is a tenth of a
-/// second, as between two keys of a quick person.
-fn reactions(browser: &mut Browser, step: &str, count: u32) -> Vec<f64> {
+/// How long it takes from something done until the panes are those of the moment that it leads to, and until that is painted
+/// (as far as the page's own thread has to do with it). Between two there is a tenth of a second, as between two keys of a
+/// quick person.
+fn reactions(browser: &mut Browser, name: &str, step: &str, count: u32) {
     let script = format!(
-        "(async () => {{ const root = document.documentElement; const times = [];
+        "(async () => {{ const root = document.documentElement; const updated = [], painted = [];
             for (let n = 0; n < {count}; n++) {{
                 const shown = new Promise(done => new MutationObserver((_, seen) => {{ seen.disconnect(); done(); }})
                     .observe(root, {{ attributeFilter: ['data-focus'] }}));
                 const begin = performance.now(); {step};
                 await Promise.race([shown, new Promise(done => setTimeout(done, 3000))]);
-                times.push(performance.now() - begin);
+                updated.push(performance.now() - begin);
+                await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+                painted.push(performance.now() - begin);
                 await new Promise(done => setTimeout(done, 100));
-            }} return times; }})()"
+            }} return [updated, painted]; }})()"
     );
-    numbers(&browser.evaluate(&script))
+    let times = browser.evaluate(&script);
+    tell(&format!("{name}, to updated panes"), numbers(&times[0]));
+    tell(&format!("{name}, to painted ones"), numbers(&times[1]));
 }
 
 fn numbers(value: &Value) -> Vec<f64> {

@@ -51,10 +51,10 @@ export class Diagram {
     const isInSight = focusY >= 0 && focusY <= view.height;
     const box = canvas.getBoundingClientRect();
     const sharp = devicePixelRatio || 1;
-    view.width = box.width;
-    view.height = box.height;
     canvas.width = Math.round(box.width * sharp);
     canvas.height = Math.round(box.height * sharp);
+    view.width = canvas.width / sharp;
+    view.height = canvas.height / sharp;
     view.clamp();
     if (isInSight) this.reveal();
     this.draw();

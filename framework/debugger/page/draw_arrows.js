@@ -1,13 +1,13 @@
 // @ts-check
 // The messages on their way, and the users' operations: every line of the diagram that goes from one row to another. Lines of
-// one look are gathered and stroked together.
+// one look are gathered and drawn together.
 
 import { NONE } from "./columns.js";
 import { FADE, toneOf } from "./scene.js";
 import { traceHead, traceCircle } from "./shapes.js";
 
 /** Lines that only pass through: more than these say nothing. */
-const REACHING_MAX = 400;
+const REACHING_MAX = 120;
 
 /** The part of the way at which a lost or doubled message's line ends. */
 export const LOST_AT = 0.72;
@@ -206,13 +206,13 @@ class Batches {
     // What matters most is drawn last.
     for (const look of [LOOK.dim, LOOK.future, LOOK.past, LOOK.flight, LOOK.strong]) {
       pen.globalAlpha = [thin ? 0.45 : 0.85, 0.9, FADE.future * (thin ? 0.6 : 1), FADE.dim, 1][look];
-      pen.lineWidth = look === LOOK.strong ? 2 : thin ? 0.75 : 1.2;
+      pen.lineWidth = look === LOOK.strong ? 2 : thin ? 0.75 : 1;
       for (let tone = 0; tone < 8; tone++) {
         const batch = this.all[look * 8 + tone];
         if (!batch) continue;
         pen.strokeStyle = pen.fillStyle = colours.tones[tone];
         pen.setLineDash(look === LOOK.flight && !thin ? [5, 4] : []);
-        traceLines(pen, batch);
+        strokeLines(pen, batch);
         pen.setLineDash([]);
         pen.beginPath();
         const { heads, rings } = batch;
@@ -230,15 +230,18 @@ class Batches {
   }
 }
 
-/** @param {CanvasRenderingContext2D} pen
+/** Each line is stroked by itself: where hundreds that cross are one path, software looks for all their crossings.
+ *  @param {CanvasRenderingContext2D} pen
  *  @param {Batch} batch */
-function traceLines(pen, batch) {
+function strokeLines(pen, batch) {
   const { lines, bows } = batch;
-  pen.beginPath();
   for (let at = 0; at < lines.length; at += 4) {
+    pen.beginPath();
     pen.moveTo(lines[at], lines[at + 1]);
     pen.lineTo(lines[at + 2], lines[at + 3]);
+    pen.stroke();
   }
+  pen.beginPath();
   for (let at = 0; at < bows.length; at += 4) {
     const [x, top, bow, bottom] = [bows[at], bows[at + 1], bows[at + 2], bows[at + 3]];
     pen.moveTo(x, top);

@@ -1,7 +1,11 @@
 // @ts-check
-// The icons, as strokes in a square of 16, and the buttons that carry them.
+// The icons, as strokes in a square of 16, and the buttons that carry them. To a browser each SVG element is a layer of its own;
+// small buttons come by the hundred, so they have theirs as pictures in their backgrounds.
 
 import { element } from "./dom.js";
+
+/** Icons whose insides are filled. */
+const FILLED = new Set(["play", "resume", "star"]);
 
 /** @type {Record<string, string>} */
 const ICON_STROKES = {
@@ -61,12 +65,41 @@ export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const drawing = document.createElementNS(space, "svg");
   drawing.setAttribute("viewBox", "0 0 16 16");
-  drawing.setAttribute("class", "icon icon-" + name);
+  drawing.setAttribute("class", `icon icon-${name}${FILLED.has(name) ? " filled" : ""}`);
   drawing.setAttribute("aria-hidden", "true");
   const stroke = document.createElementNS(space, "path");
   stroke.setAttribute("d", ICON_STROKES[name] ?? ICON_STROKES.node);
   drawing.append(stroke);
   return drawing;
+}
+
+/** The looks of small buttons: which, and the theme's colour of their icons. Later ones win.
+ *  @type {Array<[look: string, colour: "muted" | "text" | "accent" | "faint" | "warn"]>} */
+const SMALL_LOOKS = [
+  ["", "muted"],
+  [".strong", "accent"],
+  [".link-whole", "faint"],
+  [":hover", "text"],
+  [".link-cut", "warn"],
+  ["[aria-disabled=true]", "faint"],
+];
+
+/** Makes the backgrounds of small buttons, in the theme's colours.
+ *  @param {import("./theme.js").Theme} theme */
+export function paintSmallIcons(theme) {
+  const sheet = new CSSStyleSheet();
+  document.adoptedStyleSheets.push(sheet);
+  const paint = () => {
+    const rules = Object.entries(ICON_STROKES).flatMap(([name, strokes]) => SMALL_LOOKS.map(([look, colour]) => {
+      const fill = FILLED.has(name) ? theme.colours[colour] : "none";
+      const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 16 16" fill="${fill}" stroke="${theme.colours[colour]}" `
+        + `stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"><path d="${strokes}"/></svg>`;
+      return `button.small.small-${name}${look} { background-image: url("data:image/svg+xml,${encodeURIComponent(drawing)}"); }`;
+    }));
+    sheet.replaceSync(rules.join("\n"));
+  };
+  paint();
+  theme.changed.on(paint);
 }
 
 /**
@@ -84,7 +117,8 @@ export function button(wish, inside = []) {
     "aria-label": wish.text || !wish.label ? null : wish.label,
     tip: wish.text === wish.label || !wish.label ? null : wish.label,
   });
-  if (wish.icon) made.append(icon(wish.icon));
+  if (wish.icon && made.classList.contains("small")) made.classList.add("small-" + wish.icon);
+  else if (wish.icon) made.append(icon(wish.icon));
   if (wish.text) made.append(element("span", { text: wish.text }));
   made.append(...inside);
   made.addEventListener("click", (event) => {

@@ -5,6 +5,7 @@ import { openSource } from "./source.js";
 import { Focus, followAddress, momentOfAddress } from "./focus.js";
 import { Session } from "./session.js";
 import { Titles } from "./titles.js";
+import { paintSmallIcons } from "./icons.js";
 import { Theme } from "./theme.js";
 import { Tooltip } from "./tooltip.js";
 import { Announcer } from "./announce.js";
@@ -79,6 +80,7 @@ function furnish(session, diagram, titles, theme, announcer) {
   const right = new Tabs(place("right-tabs"), tabsOf(["nodes", "inspector", "claims"]));
   new Minimap(place("minimap"), diagram);
   showLegend(place("legend"), theme, session);
+  paintSmallIcons(theme);
   const why = new Why(session);
   const events = new EventList(place("events"), session, titles);
   const history = new HistoryPane(place("history"), session);

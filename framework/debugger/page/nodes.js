@@ -142,7 +142,7 @@ export class NodesPane {
     const isAll = this.whole.has(node.name);
     showInbox(inbox, node.inbox ?? [], session, isAll);
     showTimers(timers, node.timers ?? [], session, isAll);
-    const hidden = hiddenOf((node.inbox ?? []).length, false) + hiddenOf((node.timers ?? []).length, false);
+    const hidden = hiddenOf((node.inbox ?? []).length, session) + hiddenOf((node.timers ?? []).length, session);
     more.hidden = hidden === 0;
     setText(more, isAll ? "show fewer" : `${hidden} more: show`);
     this.updateUser(user, node);
