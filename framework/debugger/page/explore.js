@@ -7,6 +7,15 @@ import { PredicateField } from "./predicate_field.js";
 
 const STEPS_ASKED_MAX = 1_000_000;
 
+/** What may go wrong in a search from here. */
+const FAULTS = [
+  { words: "no fault", crashes: 0, losses: 0 },
+  { words: "a crash", crashes: 1, losses: 0 },
+  { words: "two crashes", crashes: 2, losses: 0 },
+  { words: "a loss", crashes: 0, losses: 1 },
+  { words: "a crash, a loss", crashes: 1, losses: 1 },
+];
+
 export class Explore {
   /** @param {HTMLElement} place
    *  @param {import("./session.js").Session} session
@@ -25,6 +34,8 @@ export class Explore {
     });
     this.until = button({ testid: "run-until", icon: "run_until", text: "Run until", label: "Random steps from here until the predicate holds", class: "firm", run: () => this.runUntil() });
     this.search = button({ testid: "search", icon: "search", text: "Search", label: "The nearest state from here in which the predicate holds", class: "firm", run: () => this.searchFor() });
+    this.faults = /** @type {HTMLSelectElement} */ (element("select", { testid: "search-faults", "aria-label": "What may go wrong in a search", tip: "What may go wrong in a search" },
+      ...FAULTS.map((faults, at) => element("option", { value: String(at), text: faults.words }))));
     this.minimise = button({ testid: "minimise", icon: "minimise", text: "Minimise", label: "The way to this violation with as few events as possible", class: "firm", run: () => this.makeSmaller() });
     this.quick = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox", testid: "quick", on: { change: () => (session.isQuick = this.quick.checked) } }));
     this.spinner = element("i", { class: "spinner", "aria-hidden": "true" });
@@ -36,13 +47,13 @@ export class Explore {
       element("label", { tip: "The seed that chooses the steps" }, element("span", { text: "seed" }), this.seed),
       this.run, element("span", { class: "rule" }), this.field.box,
       element("label", { tip: "At most so many steps of a run, or states of a search" }, element("span", { class: "wide", text: "at most" }), this.limit),
-      this.until, this.search, this.minimise, element("span", { class: "rule" }),
+      this.until, this.search, this.faults, this.minimise, element("span", { class: "rule" }),
       element("label", { tip: "After each step, what it wrote becomes durable at once, and the users ask what they have to" }, this.quick, element("span", { text: "quick" })),
       this.job);
     session.focus.changed.on((names) => names.has("moment") && this.update());
     session.grew.on(() => this.update());
     jobs.changed.on(() => this.update());
-    for (const field of [this.steps, this.seed, this.limit, this.quick]) field.disabled = session.source.refusal !== null;
+    for (const field of [this.steps, this.seed, this.limit, this.faults, this.quick]) field.disabled = session.source.refusal !== null;
     // Where there is little room, they show only their icons.
     for (const made of [this.run, this.until, this.search, this.minimise]) made.setAttribute("aria-label", made.textContent ?? "");
     this.update();
@@ -93,7 +104,8 @@ export class Explore {
   }
 
   searchFor() {
-    this.jobs.start("search", { kind: "search", at: this.session.focus.moment, predicate: this.field.text, states_max: numberOf(this.limit) });
+    const { crashes, losses } = FAULTS[this.faults.selectedIndex];
+    this.jobs.start("search", { kind: "search", at: this.session.focus.moment, predicate: this.field.text, states_max: numberOf(this.limit), crashes, losses });
   }
 
   makeSmaller() {

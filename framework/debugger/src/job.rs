@@ -38,6 +38,12 @@ pub enum Wish {
         predicate: String,
         /// At most so many are seen.
         states_max: Option<u64>,
+        /// So many servers may crash, and start again.
+        #[serde(default)]
+        crashes: u8,
+        /// So many messages may be lost.
+        #[serde(default)]
+        losses: u16,
     },
     /// A shorter branch with the same violation.
     Minimise {
@@ -104,9 +110,14 @@ pub(crate) fn start<N: Shown>(
     session: &Arc<Mutex<Session<N>>>,
     wish: Wish,
 ) -> Result<Arc<Job>, crate::Refusal> {
-    let states_max = match &wish {
-        Wish::Search { states_max, .. } => states_max.unwrap_or(STATES_MAX),
-        Wish::RunUntil { .. } | Wish::Minimise { .. } => 0,
+    let errand = match &wish {
+        Wish::Search { states_max, crashes, losses, .. } => Errand {
+            states_max: states_max.unwrap_or(STATES_MAX),
+            crashes: *crashes,
+            losses: *losses,
+            ..Errand::default()
+        },
+        Wish::RunUntil { .. } | Wish::Minimise { .. } => Errand::default(),
     };
     let predicate = match &wish {
         Wish::RunUntil { predicate, .. } | Wish::Search { predicate, .. } => {
@@ -118,7 +129,7 @@ pub(crate) fn start<N: Shown>(
         Wish::RunUntil { at, .. } | Wish::Search { at, .. } | Wish::Minimise { at } => *at,
     };
     locked(session).known(at)?;
-    let job = Arc::new(Job { errand: Errand { states_max, ..Errand::default() }, end: Mutex::new(None) });
+    let job = Arc::new(Job { errand, end: Mutex::new(None) });
     let (session, doing) = (Arc::clone(session), Arc::clone(&job));
     let work = move || {
         let end = match (wish, predicate) {

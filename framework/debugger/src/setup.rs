@@ -203,6 +203,10 @@ pub enum Sought {
 pub struct Errand {
     /// So many states at most.
     pub states_max: u64,
+    /// So many servers may crash on the way, and start again.
+    pub crashes: u8,
+    /// So many messages may be lost on the way.
+    pub losses: u16,
     /// States seen, or steps taken.
     pub done: AtomicU64,
     /// How deep it is.

@@ -166,7 +166,10 @@ impl<N: Checkable, O: Observer<N>> Seeker<N> for Searcher<N, O> {
         let way = in_the_checkers_order(&self.known.ids, way)?;
         let mut late_writes = 0;
         let (checker, from) = loop {
-            let checker = Checker::new(self.system(&way, stage, late_writes), self.known.observer.clone())?;
+            let mut system = self.system(&way, stage, late_writes);
+            system.budgets.crashes = system.budgets.crashes.saturating_add(errand.crashes);
+            system.budgets.drops = system.budgets.drops.saturating_add(errand.losses);
+            let checker = Checker::new(system, self.known.observer.clone())?;
             match checker.retraced(&way) {
                 Ok(state) => break (checker, state),
                 Err(_) if late_writes < LATE_WRITES_MAX => late_writes = (late_writes * 2).max(1),
@@ -178,7 +181,8 @@ impl<N: Checkable, O: Observer<N>> Seeker<N> for Searcher<N, O> {
                 }
             }
         };
-        let mut settings = Settings::default().goal(wanted(predicate.clone())).calm();
+        let mut settings = Settings::default().goal(wanted(predicate.clone()));
+        settings.is_calm = errand.crashes == 0 && errand.losses == 0;
         settings.states_max = Some(errand.states_max);
         for invariant in &self.invariants {
             settings = settings.invariant(invariant.clone());

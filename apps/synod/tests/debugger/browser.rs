@@ -214,6 +214,17 @@ impl Browser {
         self.command("Input.insertText", &json!({"text": text}));
     }
 
+    /// Chooses what is called so from a list.
+    pub fn choose(&mut self, id: &str, words: &str) {
+        let chosen = self.evaluate(&format!(
+            "(select => {{ select.selectedIndex = [...select.options].findIndex(option => option.textContent === {});
+                select.dispatchEvent(new Event('change')); return select.selectedIndex; }})({})",
+            json!(words),
+            found(id)
+        ));
+        assert!(chosen.as_i64() >= Some(0), "{id} has no {words}");
+    }
+
     /// Presses a key.
     pub fn press(&mut self, key: &str) {
         let text = match key {

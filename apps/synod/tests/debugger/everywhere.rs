@@ -238,6 +238,15 @@ fn exploring(hand: &mut Hand, module: &Module, asked: u64) {
         "they are compared",
     );
     hand.browser.click("compare-close");
+    // Only where servers may crash is one down.
+    hand.browser.go_to(asked);
+    hand.browser.write("predicate", "n1 is down");
+    hand.browser.wait_text("predicate-verdict", "not here");
+    hand.browser.choose("search-faults", "a crash");
+    hand.browser.click("search");
+    let crashed = hand.browser.focus_after(asked);
+    assert_eq!(hand.here()["title"], "n1 crashes", "at {crashed}");
+    hand.browser.choose("search-faults", "no fault");
     hand.browser.go_to(asked);
     hand.browser.write("predicate", module.never);
     hand.browser.wait_text("predicate-verdict", "not here");
@@ -277,17 +286,12 @@ fn looking(hand: &mut Hand, module: &Module, asked: u64) {
     hand.browser.write("find", "pauses");
     hand.only_listed("pauses");
     hand.browser.evaluate("(field => { field.value = ''; field.dispatchEvent(new Event('input')); })(document.querySelector('[data-testid=find]'))");
-    for (filter, chosen) in [("filter-node", "n1"), ("filter-name", module.message)] {
-        let choose = |index: &str| {
-            format!(
-                "(select => {{ select.selectedIndex = {index}; select.dispatchEvent(new Event('change')); }})(document.querySelector('[data-testid={filter}]'))"
-            )
-        };
-        let index =
-            format!("[...select.options].findIndex(option => option.textContent === {})", json!(chosen));
-        hand.browser.evaluate(&choose(&index));
+    for (filter, chosen, all) in
+        [("filter-node", "n1", "all nodes"), ("filter-name", module.message, "all names")]
+    {
+        hand.browser.choose(filter, chosen);
         hand.only_listed(chosen.rsplit('.').next().expect("a word"));
-        hand.browser.evaluate(&choose("0"));
+        hand.browser.choose(filter, all);
     }
     hand.browser.evaluate("document.activeElement.blur()");
     hand.browser.press("?");
