@@ -2,10 +2,13 @@
 //! reduction, with whole states compared, and on two threads; and each mutant is found by as short a trace.
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, OnceLock};
 use synod_scenarios::{mutants, searches};
 use synod_testkit::{
-    Hunted, Mutant, Orders, Search, StageReport, Unwatched, Without, hunt, search_one, search_report,
+    Hunted, Mutant, Orders, Search, Searched, StageReport, Unwatched, Without, hunt, search_one,
+    search_report,
 };
 
 /// The programs' own, which runs are quicker with.
@@ -77,10 +80,36 @@ fn essence(report: &StageReport) -> (&str, &str, u64, u32, &[u64]) {
     (&report.stage, &report.verdict, stats.unique, stats.depth, &stats.by_depth)
 }
 
+/// What is found with all reductions: looked for once, by whoever asks first.
+struct Once<T>(Mutex<BTreeMap<(&'static str, &'static str), Arc<OnceLock<T>>>>);
+
+impl<T> Once<T> {
+    const fn new() -> Once<T> {
+        Once(Mutex::new(BTreeMap::new()))
+    }
+
+    fn with<R>(
+        &self,
+        key: (&'static str, &'static str),
+        find: impl FnOnce() -> T,
+        then: impl FnOnce(&T) -> R,
+    ) -> R {
+        let cell = Arc::clone(self.0.lock().expect("nobody panics with it").entry(key).or_default());
+        then(cell.get_or_init(find))
+    }
+}
+
+static SEARCHED: Once<Searched> = Once::new();
+static HUNTED: Once<Hunted> = Once::new();
+
 fn agrees(search: &Search, orders: &Orders) -> Result<(), Failed> {
-    let plain = search_one(search, &Orders::default(), &Unwatched);
     let other = search_one(search, orders, &Unwatched);
-    for searched in [&plain, &other] {
+    let plain = || search_one(search, &Orders::default(), &Unwatched);
+    SEARCHED.with((search.module, search.number), plain, |plain| compare(plain, &other, orders))
+}
+
+fn compare(plain: &Searched, other: &Searched, orders: &Orders) -> Result<(), Failed> {
+    for searched in [plain, other] {
         if !searched.is_shown() {
             return Err(search_report(searched).into());
         }
@@ -97,9 +126,9 @@ fn agrees(search: &Search, orders: &Orders) -> Result<(), Failed> {
 fn finds(mutant: &Mutant, orders: &Orders) -> Result<(), Failed> {
     let all = searches::all();
     let steps = |hunted: &Hunted| hunted.found().map(|found| (found.subject.clone(), found.steps));
-    let plain = hunt(mutant, &all, &Orders::default(), &Unwatched);
     let other = hunt(mutant, &all, orders, &Unwatched);
-    match (steps(&plain), steps(&other)) {
+    let plain = || hunt(mutant, &all, &Orders::default(), &Unwatched);
+    match (HUNTED.with((mutant.module, mutant.name), plain, steps), steps(&other)) {
         (Some(one), Some(two)) if one == two => Ok(()),
         (one, two) => Err(format!("{one:?} and {two:?}: {}", search_report(&other.searched)).into()),
     }

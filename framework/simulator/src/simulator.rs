@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt::{self, Debug};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_node::{Node, NodeId, RequestId};
-use synod_stdx::Rng;
+use synod_stdx::{Rng, panic_words};
 use synod_world::{Envelope, EnvelopeId, Event, Film, Happening, Header, Step, TimerId, Trace, World};
 
 /// How a simulated world behaves where nothing else is said.
@@ -409,7 +409,7 @@ impl<N: Node> Simulator<N> {
         match catch_unwind(AssertUnwindSafe(|| world.apply(event, happenings))) {
             Ok(Ok(stepped)) => Ok(stepped),
             Ok(Err(misfit)) => Err(self.failure(format!("the simulator asked for the impossible: {misfit}"))),
-            Err(panic) => Err(self.failure(format!("a handler panicked: {}", panic_text(&*panic)))),
+            Err(panic) => Err(self.failure(format!("a handler panicked: {}", panic_words(&*panic)))),
         }
     }
 
@@ -491,9 +491,4 @@ impl<N: Node> Debug for Simulator<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seed {} at {} µs after {} steps", self.seed, self.now_us, self.steps)
     }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
 }

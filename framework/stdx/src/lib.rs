@@ -26,7 +26,7 @@ mod wire;
 pub use changes::{Change, changes};
 pub use digest::Digest;
 pub use kind::kind_of;
-pub use quiet::caught;
+pub use quiet::{caught, panic_words};
 pub use rng::Rng;
 pub use tree::Tree;
 pub use wire::{Malformed, Reader, Wire, put_bytes, put_u32, put_u64, put_varint};

@@ -31,10 +31,11 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let before = IS_QUIET.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     IS_QUIET.set(before);
-    result.map_err(|panic| words(panic.as_ref()))
+    result.map_err(|panic| panic_words(panic.as_ref()))
 }
 
-fn words(panic: &(dyn Any + Send)) -> String {
+/// What a caught panic said.
+pub fn panic_words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
 }

@@ -10,9 +10,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{env, fs, panic, thread};
 use synod_simulator::Failure;
+use synod_stdx::panic_words;
 
 /// How many states a stage sees at most in the tests with timers and checks.
-pub const VARIANT_STATES_MAX: u64 = 200_000;
+pub const VARIANT_STATES_MAX: u64 = 100_000;
 
 /// What came of one scenario under all of its seeds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,9 +50,7 @@ pub enum Verdict {
 pub fn play_one(scenario: &Scenario, seed: u64, record: bool) -> Result<Outcome, Box<Failed>> {
     let stage = Stage { seed, kind: scenario.kind, record };
     panic::catch_unwind(|| (scenario.play)(&stage)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        let what = format!("the play panicked: {}", text.unwrap_or_default());
+        let what = format!("the play panicked: {}", panic_words(&*panic));
         let failure =
             Failure { seed, at_us: 0, what, options: format!("{:?}", stage.options()), last: Vec::new() };
         Err(Box::new(Failed { failure, trace: None, reel: None }))

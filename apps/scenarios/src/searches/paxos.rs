@@ -11,17 +11,31 @@ use synod_node::NodeId;
 use synod_paxos::{Slot, SlotStatus};
 use synod_testkit::{Desk, Search, Staged, Stop};
 
-/// Rows 20 to 27 of the module's list.
+/// So many states random ways see, and at length: ten million are not for each change.
+const WALKED: u64 = 1_000_000;
+const WALKED_LONG: u64 = 10_000_000;
+
+/// Rows 20 to 27 of the module's list, and two of them at length.
 pub const SEARCHES: &[Search] = &[
     row("20", "a_put_and_a_get_of_three_servers_give_the_right_results", put_and_get),
     row("21", "two_of_five_servers_answer_nobody", minority),
     row("22", "what_one_majority_chose_another_goes_on_with", two_majorities),
     row("23", "a_value_of_an_old_ballot_does_not_count_for_a_new_quorum", quorum_hunt),
     row("24", "a_slot_is_chosen_only_behind_what_stands_before_it", gap),
-    row("25", "random_ways_of_three_servers_are_linearizable", |desk| walks(desk, 3)),
-    row("26", "random_ways_of_five_servers_are_linearizable", |desk| walks(desk, 5)),
+    row("25", "random_ways_of_three_servers_are_linearizable", |desk| walks(desk, 3, WALKED)),
+    row("26", "random_ways_of_five_servers_are_linearizable", |desk| walks(desk, 5, WALKED)),
     row("27", "a_group_of_one_takes_three_steps_a_command", singleton),
+    long("x11", "long_random_ways_of_three_servers_are_linearizable", |desk| walks(desk, 3, WALKED_LONG)),
+    long("x12", "long_random_ways_of_five_servers_are_linearizable", |desk| walks(desk, 5, WALKED_LONG)),
 ];
+
+const fn long(
+    number: &'static str,
+    name: &'static str,
+    play: fn(&mut Desk<'_>) -> Result<(), Stop>,
+) -> Search {
+    Search { is_long: true, ..row(number, name, play) }
+}
 
 /// A search of this module.
 pub const fn row(
@@ -198,12 +212,12 @@ fn gap(desk: &mut Desk<'_>) -> Staged {
     bench.explore("every way", &start, sound(3).states(BUDGET))
 }
 
-fn walks(desk: &mut Desk<'_>, servers: u32) -> Staged {
+fn walks(desk: &mut Desk<'_>, servers: u32, states: u64) -> Staged {
     let callers = vec![Caller::new(1, &[append("k", "x")]), Caller::new(2, &[append("k", "y")])];
     let mut bench = Group::new(servers, callers).bench(desk)?;
     let start = bench.start();
     let walks = Walks { seed: u64::from(servers), count: u64::MAX, steps: 1_000 };
-    let plan = sound(servers).prune(done(&[1, 2])).states(BUDGET);
+    let plan = sound(servers).prune(done(&[1, 2])).states(states);
     bench.walk("random ways", &start, plan, walks)
 }
 

@@ -181,7 +181,7 @@ fn walks(desk: &mut Desk<'_>) -> Staged {
     let asks = |who: u32| kv::shared_appends("k", who, 2);
     let mut bench = Service::new(3, vec![asks(1), asks(2)]).bench(desk)?;
     let start = bench.start();
-    let plan = || sound(3).prune(done(&[1, 2])).states(BUDGET);
+    let plan = || sound(3).prune(done(&[1, 2])).states(BUDGET / 3);
     bench.walk("random ways", &start, plan(), Walks { seed: 20, count: 2_000, steps: 1_000 })?;
     bench.explore_depth_first("a thousand steps deep", &start, Plan { depth_max: Some(1_000), ..plan() })
 }
