@@ -81,19 +81,17 @@ fn essence(report: &StageReport) -> (&str, &str, u64, u32, &[u64]) {
 }
 
 /// What is found with all reductions: looked for once, by whoever asks first.
-struct Once<T>(Mutex<BTreeMap<(&'static str, &'static str), Arc<OnceLock<T>>>>);
+struct Once<T>(Mutex<BTreeMap<Key, Arc<OnceLock<T>>>>);
+
+/// A module, and a number or a name in it.
+type Key = (&'static str, &'static str);
 
 impl<T> Once<T> {
     const fn new() -> Once<T> {
         Once(Mutex::new(BTreeMap::new()))
     }
 
-    fn with<R>(
-        &self,
-        key: (&'static str, &'static str),
-        find: impl FnOnce() -> T,
-        then: impl FnOnce(&T) -> R,
-    ) -> R {
+    fn with<R>(&self, key: Key, find: impl FnOnce() -> T, then: impl FnOnce(&T) -> R) -> R {
         let cell = Arc::clone(self.0.lock().expect("nobody panics with it").entry(key).or_default());
         then(cell.get_or_init(find))
     }
