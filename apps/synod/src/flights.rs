@@ -12,6 +12,7 @@ use synod_resp::{Limits, Parsed, Reply, RequestParser, split_quoted, write_reque
 use synod_scenarios::opened::{self, Opened, Shards, claims};
 use synod_shardedstore::Request;
 use synod_store::{Action, Command, Environment, NoFacts, Session, Settings};
+use synod_testkit::seeker;
 use synod_world::{Recording, Trace, TraceError};
 
 /// How a person writes a request to a gateway.
@@ -78,6 +79,7 @@ fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setu
     setup.first = flight.first;
     setup.past = Past::Recorded(flight.strands);
     setup.remarks = flight.remarks;
+    setup.seeker = Some(seeker(&setup));
     Ok(setup)
 }
 

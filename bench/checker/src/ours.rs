@@ -113,11 +113,12 @@ fn two_phase(resources: u32, way: Way) -> Counts {
     run(system, Blind, Settings::default().invariant(agreed), way)
 }
 
-fn run<N, O>(system: System<N>, observer: O, mut settings: Settings<N, O>, way: Way) -> Counts
-where
-    N: Checkable,
-    O: Observer<N>,
-{
+fn run<N: Checkable>(
+    system: System<N>,
+    observer: impl Observer<N>,
+    mut settings: Settings<N>,
+    way: Way,
+) -> Counts {
     settings.reductions = Reductions { commuting: !way.is_exact, ..Reductions::default() };
     let checker = Checker::new(system, observer).expect("the first steps are right");
     let (start, crew) = (checker.start(), Threads(way.threads));

@@ -13,7 +13,6 @@ use crate::Checkable;
 use crate::commute::Arrival;
 use crate::crew::{Crew, Progress};
 use crate::judge::{Docket, Found, Judge};
-use crate::observer::Observer;
 use crate::page::{Page, Waiting};
 use crate::report::{Finding, Report, Spent, Stats, Verdict};
 use crate::settings::Settings;
@@ -77,8 +76,8 @@ struct Spot {
 }
 
 /// What one thread has.
-struct Seat<'a, N: Checkable, O: Observer<N>> {
-    worker: Worker<'a, N, O>,
+struct Seat<'a, N: Checkable> {
+    worker: Worker<'a, N>,
     judge: Judge,
     pruned_by: Option<u64>,
     /// The states of the next level.
@@ -100,13 +99,13 @@ struct Seat<'a, N: Checkable, O: Observer<N>> {
 }
 
 /// One search.
-struct Breadth<'a, N: Checkable, O: Observer<N>> {
-    shared: &'a Shared<N, O>,
-    settings: &'a Settings<N, O>,
+struct Breadth<'a, N: Checkable> {
+    shared: &'a Shared<N>,
+    settings: &'a Settings<N>,
     crew: &'a dyn Crew,
     docket: Docket,
     visited: Visited,
-    seats: Vec<Mutex<Seat<'a, N, O>>>,
+    seats: Vec<Mutex<Seat<'a, N>>>,
     unique: AtomicU64,
     generated: AtomicU64,
     spent: Mutex<Option<Spent>>,
@@ -114,9 +113,9 @@ struct Breadth<'a, N: Checkable, O: Observer<N>> {
     taken_before: (u64, u64),
 }
 
-pub(crate) fn search<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    settings: &Settings<N, O>,
+pub(crate) fn search<N: Checkable>(
+    shared: &Shared<N>,
+    settings: &Settings<N>,
     from: &State,
     crew: &dyn Crew,
 ) -> Report {
@@ -162,7 +161,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
+impl<N: Checkable> Breadth<'_, N> {
     fn run(&self, from: &State) -> Report {
         let mut ancestry = Ancestry::default();
         let mut stats = Stats::default();
@@ -266,7 +265,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
     }
 
     /// Takes one step from every state of a page.
-    fn leave(&self, seat: &mut Seat<'_, N, O>, page: &Page, (depth, frontier): (u32, u64)) {
+    fn leave(&self, seat: &mut Seat<'_, N>, page: &Page, (depth, frontier): (u32, u64)) {
         let (mut at, mut number) = (0, page.first);
         while at < page.end() && !self.is_over() {
             let generated = seat.worker.counts.generated;
@@ -298,7 +297,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
     }
 
     /// Lists what follows one state. Returns where the next one begins.
-    fn list(&self, seat: &mut Seat<'_, N, O>, page: &Page, (at, number): (usize, u32)) -> usize {
+    fn list(&self, seat: &mut Seat<'_, N>, page: &Page, (at, number): (usize, u32)) -> usize {
         let Seat { worker, successors, states, .. } = seat;
         let (from, first) = (states.len(), successors.len());
         let (waiting, next_at) = page.read(at, worker.places + 2, states, &mut worker.fresh);
@@ -320,7 +319,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
         next_at
     }
 
-    fn object(&self, seat: &mut Seat<'_, N, O>, (from, number): (usize, u32), next: &Successor) {
+    fn object(&self, seat: &mut Seat<'_, N>, (from, number): (usize, u32), next: &Successor) {
         let mut found = Vec::new();
         let words = std::sync::Arc::clone(&seat.worker.objections[next.objection as usize]);
         let rank = next.fingerprint;
@@ -333,7 +332,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
     }
 
     /// Everything that follows a batch of states: what is new is counted, judged, and kept for the next level.
-    fn arrive(&self, seat: &mut Seat<'_, N, O>) {
+    fn arrive(&self, seat: &mut Seat<'_, N>) {
         let is_whole = self.visited.is_exact() || seat.worker.needs_whole();
         let mut room = self.visited.room(seat.successors.len());
         if !is_whole {
@@ -363,7 +362,7 @@ impl<N: Checkable, O: Observer<N>> Breadth<'_, N, O> {
     }
 
     /// A new state: what was just built.
-    fn keep(&self, seat: &mut Seat<'_, N, O>, (span, number): (Range<usize>, u32), next: &Successor) {
+    fn keep(&self, seat: &mut Seat<'_, N>, (span, number): (Range<usize>, u32), next: &Successor) {
         seat.unique += 1;
         let Seat { worker, judge, states, built, fresh, .. } = seat;
         let mut found = Vec::new();

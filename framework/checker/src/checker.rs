@@ -4,12 +4,13 @@ use crate::Checkable;
 use crate::checks::{Checks, Survives};
 use crate::crew::Crew;
 use crate::extras::Extras;
-use crate::observer::Observer;
+use crate::moment::Moment;
+use crate::observer::{Observer, Witness};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::state::State;
-use crate::stim::{Act, Stim};
+use crate::stim::{Act, Choice, Stim};
 use crate::system::{Network, System};
 use crate::walks::Walks;
 use crate::worker::{NONE, Worker};
@@ -23,69 +24,78 @@ pub struct CheckSettings<N: Checkable> {
 }
 
 /// Checks one system. What it learns of local steps serves all its searches.
-pub struct Checker<N: Checkable, O: Observer<N>> {
-    pub(crate) shared: Shared<N, O>,
+pub struct Checker<N: Checkable> {
+    pub(crate) shared: Shared<N>,
     first: State,
+    /// The steps before it, each with the content of its place, by number: at most one of each place.
+    pub(crate) opening: Vec<(u32, Stim)>,
     /// The observer that has seen nothing.
-    blank: O,
+    blank: Witness<N>,
 }
 
-impl<N: Checkable, O: Observer<N>> Checker<N, O> {
+impl<N: Checkable> Checker<N> {
     /// A checker of `system`, whose users `observer` watches. Every node starts and every user asks its first requests
     /// before the first state.
     ///
     /// # Errors
     /// What is wrong with the first steps: a panic, a wrong answer, an objection of the observer.
-    pub fn new(system: System<N>, observer: O) -> Result<Self, String> {
-        Checker::build(system, observer, None)
+    pub fn new(system: System<N>, observer: impl Observer<N>) -> Result<Self, String> {
+        Checker::begin(Shared::new(system, None), Witness::new(observer), None)
     }
 
     /// As [`new`](Checker::new), with every local step checked for what a search relies on.
     ///
     /// # Errors
     /// As [`new`](Checker::new).
-    pub fn with_checks(system: System<N>, observer: O, checks: CheckSettings<N>) -> Result<Self, String> {
-        Checker::build(system, observer, Some(Checks::new(checks.survives)))
+    pub fn with_checks(
+        system: System<N>,
+        observer: impl Observer<N>,
+        checks: CheckSettings<N>,
+    ) -> Result<Self, String> {
+        let shared = Shared::new(system, Some(Checks::new(checks.survives)));
+        Checker::begin(shared, Witness::new(observer), None)
     }
 
-    fn build(system: System<N>, observer: O, checks: Option<Checks<N>>) -> Result<Self, String> {
-        let shared = Shared::new(system, checks);
+    /// Takes the first steps: every node starts, or, from a moment on, those that run go on, and users ask.
+    pub(crate) fn begin(
+        shared: Shared<N>,
+        observer: Witness<N>,
+        moment: Option<&Moment<'_, N>>,
+    ) -> Result<Self, String> {
+        let start = |place| (shared.blank(place), Some(Stim::act(place, Act::Start)));
+        let (places, flight) = match moment {
+            None => ((0..shared.names.len()).map(start).collect(), Vec::new()),
+            Some(moment) => (shared.places_at(moment), shared.flight_at(moment)),
+        };
         let extras = shared.extras.intern(Extras::at_start(shared.system.budgets.clone())).0;
         let blank = observer.clone();
         let observer = shared.observers.intern(observer).0;
-        let places = shared.names.len();
-        let mut vector: Vec<u32> = (0..places).map(|index| shared.blank(index)).collect();
+        let mut vector: Vec<u32> = places.iter().map(|(place, _)| *place).collect();
         vector.extend([observer, extras]);
-        let mut problem = None;
-        {
-            let settings = Settings::default();
-            let mut worker = Worker::new(&shared, &settings);
-            for place in 0..places {
-                let stim = Stim::act(place, Act::Start);
-                let fingerprint = worker.fingerprint(&vector);
-                let number = worker.step(vector[place], stim);
-                let mut successors = Vec::new();
-                worker.mark_flight(&vector);
-                worker.add_taken(
-                    &vector,
-                    fingerprint,
-                    ((place, stim, number), (NONE, extras)),
-                    &mut successors,
-                );
-                let next = successors[0];
-                if next.objection != NONE {
-                    problem.get_or_insert_with(|| worker.objections[next.objection as usize].to_string());
-                }
-                let mut built = Vec::new();
-                worker.build(&vector, &next, &mut built);
-                vector = built;
+        vector.extend(flight);
+        let opening: Vec<(u32, Stim)> =
+            places.into_iter().filter_map(|(place, stim)| Some((place, stim?))).collect();
+        let settings = Settings::default();
+        let mut worker = Worker::new(&shared, &settings);
+        for (before, stim) in &opening {
+            let Choice::Act { place, .. } = stim.choice() else { continue };
+            let fingerprint = worker.fingerprint(&vector);
+            let number = worker.step(*before, *stim);
+            let mut successors = Vec::new();
+            worker.mark_flight(&vector);
+            let step = ((place, *stim, number), (NONE, extras));
+            worker.add_taken(&vector, fingerprint, step, &mut successors);
+            let next = successors[0];
+            if next.objection != NONE {
+                return Err(worker.objections[next.objection as usize].to_string());
             }
+            let mut built = Vec::new();
+            worker.build(&vector, &next, &mut built);
+            vector = built;
         }
+        drop(worker);
         let first = State { vector: vector.into(), path: [].into(), dropped: [].into() };
-        match problem {
-            Some(words) => Err(words),
-            None => Ok(Checker { shared, first, blank }),
-        }
+        Ok(Checker { shared, first, opening, blank })
     }
 
     /// The first state.
@@ -99,7 +109,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
     }
 
     /// Who watches the users, before they ask anything.
-    pub fn observer(&self) -> &O {
+    pub fn observer(&self) -> &Witness<N> {
         &self.blank
     }
 
@@ -114,17 +124,17 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
     }
 
     /// Searches breadth-first: each counterexample is a shortest one.
-    pub fn breadth_first(&self, from: &State, settings: &Settings<N, O>, crew: &dyn Crew) -> Report {
+    pub fn breadth_first(&self, from: &State, settings: &Settings<N>, crew: &dyn Crew) -> Report {
         dead::proven(&self.shared, settings, from, breadth::search(&self.shared, settings, from, crew))
     }
 
     /// Searches depth-first: with the memory of one path. Counterexamples are not the shortest.
-    pub fn depth_first(&self, from: &State, settings: &Settings<N, O>, crew: &dyn Crew) -> Report {
+    pub fn depth_first(&self, from: &State, settings: &Settings<N>, crew: &dyn Crew) -> Report {
         dead::proven(&self.shared, settings, from, depth::search(&self.shared, settings, from, crew))
     }
 
     /// Walks at random. Never shows that there is nothing else.
-    pub fn walk(&self, from: &State, settings: &Settings<N, O>, walks: Walks, crew: &dyn Crew) -> Report {
+    pub fn walk(&self, from: &State, settings: &Settings<N>, walks: Walks, crew: &dyn Crew) -> Report {
         let report = walks::search(&self.shared, settings, (from, walks), crew);
         dead::proven(&self.shared, settings, from, report)
     }

@@ -4,7 +4,6 @@
 use crate::Checkable;
 use crate::hash::{Salt, content_hash};
 use crate::local::Local;
-use crate::observer::Observer;
 use crate::shared::Shared;
 use crate::stim::{Choice, Stim};
 use std::collections::BTreeSet;
@@ -54,7 +53,7 @@ impl<N: Checkable> Checks<N> {
     }
 
     /// Compares what a step came to with what is kept as the same: what equality leaves out, a state does not have.
-    pub(crate) fn compare_kept<O: Observer<N>>(&self, shared: &Shared<N, O>, local: &mut Local<'_, N>) {
+    pub(crate) fn compare_kept(&self, shared: &Shared<N>, local: &mut Local<'_, N>) {
         let node = local.node.as_ref().and_then(|node| {
             let kept = shared.nodes.value(shared.nodes.intern(node.clone()).0);
             alike(kept, node)
@@ -72,13 +71,7 @@ impl<N: Checkable> Checks<N> {
     }
 
     /// Delivers the same message to the place that just took it.
-    pub(crate) fn redeliver<O: Observer<N>>(
-        &self,
-        shared: &Shared<N, O>,
-        place: u32,
-        stim: Stim,
-        first: &Local<'_, N>,
-    ) {
+    pub(crate) fn redeliver(&self, shared: &Shared<N>, place: u32, stim: Stim, first: &Local<'_, N>) {
         let Choice::Deliver { envelope, .. } = stim.choice() else { return };
         if first.done.objection.is_some() {
             return;

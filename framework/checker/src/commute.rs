@@ -12,7 +12,6 @@
 //! is taken. Up to a symmetry the argument does not hold, and the rule is off.
 
 use crate::Checkable;
-use crate::observer::Observer;
 use crate::shared::NOTHING_SEEN;
 use crate::stim::{Choice, Stim};
 use crate::worker::{NONE, Successor, Worker};
@@ -57,7 +56,7 @@ impl Cover {
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
+impl<N: Checkable> Worker<'_, N> {
     /// What a new state must know of the step that found it.
     pub(crate) fn arrival(&self, next: &Successor) -> Arrival {
         let showed = next.step != NONE && self.known[next.step as usize].seen != NOTHING_SEEN;

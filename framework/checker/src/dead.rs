@@ -15,7 +15,6 @@
 
 use crate::Checkable;
 use crate::hash::{Salt, content_hash};
-use crate::observer::Observer;
 use crate::property::Reads;
 use crate::report::{Finding, Report, Subject, Verdict};
 use crate::settings::Settings;
@@ -40,18 +39,18 @@ pub(crate) struct Mortuary<N: Checkable> {
 }
 
 /// The declaration that a search uses.
-fn declared<N: Checkable, O: Observer<N>>(settings: &Settings<N, O>) -> Option<&Dead<N>> {
+fn declared<N: Checkable>(settings: &Settings<N>) -> Option<&Dead<N>> {
     let mut properties = settings.invariants.iter().chain(&settings.goals).chain(&settings.prunes);
     let dead = settings.reductions.dead.as_ref()?;
     (!properties.any(|property| property.reads == Reads::Everything)).then_some(dead)
 }
 
 impl<N: Checkable> Mortuary<N> {
-    pub(crate) fn new<O: Observer<N>>(settings: &Settings<N, O>) -> Option<Self> {
+    pub(crate) fn new(settings: &Settings<N>) -> Option<Self> {
         declared(settings).map(|dead| Mortuary { dead: Arc::clone(dead), known: LookupMap::default() })
     }
 
-    fn is_dead<O: Observer<N>>(&mut self, shared: &Shared<N, O>, place: u32, envelope: u32) -> bool {
+    fn is_dead(&mut self, shared: &Shared<N>, place: u32, envelope: u32) -> bool {
         let key = u64::from(place) << 32 | u64::from(envelope);
         *self.known.entry(key).or_insert_with(|| {
             let is_dead = is_dead(shared, &self.dead, place, envelope);
@@ -63,12 +62,7 @@ impl<N: Checkable> Mortuary<N> {
     }
 }
 
-fn is_dead<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    dead: &Dead<N>,
-    place: u32,
-    envelope: u32,
-) -> bool {
+fn is_dead<N: Checkable>(shared: &Shared<N>, dead: &Dead<N>, place: u32, envelope: u32) -> bool {
     let Some((node, _)) = shared.places.value(place).node else { return false };
     let envelope = shared.envelopes.value(envelope);
     dead(
@@ -77,7 +71,7 @@ fn is_dead<N: Checkable, O: Observer<N>>(
     )
 }
 
-impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
+impl<N: Checkable> Worker<'_, N> {
     /// Whether a state must be built to know what it is known by.
     pub(crate) fn needs_whole(&self) -> bool {
         self.orbit.is_some() || self.mortuary.is_some()
@@ -113,9 +107,9 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
 }
 
 /// What a search reports, with what is wrong about the declaration of dead messages, if anything is.
-pub(crate) fn proven<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    settings: &Settings<N, O>,
+pub(crate) fn proven<N: Checkable>(
+    shared: &Shared<N>,
+    settings: &Settings<N>,
     from: &State,
     mut report: Report,
 ) -> Report {
@@ -127,7 +121,7 @@ pub(crate) fn proven<N: Checkable, O: Observer<N>>(
 }
 
 /// What is wrong with the declaration; of several the first by content.
-fn wrong<N: Checkable, O: Observer<N>>(shared: &Shared<N, O>, dead: &Dead<N>) -> Option<String> {
+fn wrong<N: Checkable>(shared: &Shared<N>, dead: &Dead<N>) -> Option<String> {
     let mut steps: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     for (before, after) in shared.transitions() {
         steps.entry(before).or_default().insert(after);
@@ -157,17 +151,12 @@ fn wrong<N: Checkable, O: Observer<N>>(shared: &Shared<N, O>, dead: &Dead<N>) ->
 
 /// Whether a message does nothing. Any step makes durable what is late; that comes without the message too, so it is
 /// no effect.
-fn is_without_effect<N: Checkable, O: Observer<N>>(shared: &Shared<N, O>, place: u32, envelope: u32) -> bool {
+fn is_without_effect<N: Checkable>(shared: &Shared<N>, place: u32, envelope: u32) -> bool {
     let is_noop = |is_late| shared.step(place, Stim::new(Choice::Deliver { envelope, is_late })).is_noop;
     is_noop(false) || is_noop(true)
 }
 
-fn alive<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    place: u32,
-    envelope: u32,
-    how: &str,
-) -> (u64, String) {
+fn alive<N: Checkable>(shared: &Shared<N>, place: u32, envelope: u32, how: &str) -> (u64, String) {
     let order = shared.places.hash(place) ^ content_hash(Salt::Position, &shared.envelopes.hash(envelope));
     let node = shared.places.value(place).node.map(|(node, _)| shared.nodes.value(node));
     let envelope = shared.envelopes.value(envelope);

@@ -6,7 +6,6 @@
 use crate::Checkable;
 use crate::crew::{Crew, Progress};
 use crate::judge::{Docket, Found, Judge};
-use crate::observer::Observer;
 use crate::report::{Finding, Report, Spent, Stats, Verdict};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -81,9 +80,9 @@ impl Depths {
     }
 }
 
-struct Depth<'a, N: Checkable, O: Observer<N>> {
-    settings: &'a Settings<N, O>,
-    worker: Worker<'a, N, O>,
+struct Depth<'a, N: Checkable> {
+    settings: &'a Settings<N>,
+    worker: Worker<'a, N>,
     judge: Judge,
     docket: Docket,
     seen: Seen,
@@ -102,9 +101,9 @@ struct Depth<'a, N: Checkable, O: Observer<N>> {
     spent: Option<Spent>,
 }
 
-pub(crate) fn search<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    settings: &Settings<N, O>,
+pub(crate) fn search<N: Checkable>(
+    shared: &Shared<N>,
+    settings: &Settings<N>,
     from: &State,
     crew: &dyn Crew,
 ) -> Report {
@@ -145,7 +144,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     Report { verdict: Verdict::of(&findings, spent), findings, stats }
 }
 
-impl<N: Checkable, O: Observer<N>> Depth<'_, N, O> {
+impl<N: Checkable> Depth<'_, N> {
     fn run(&mut self, crew: &dyn Crew) {
         let first = self.from.vector.to_vec();
         let fingerprint = self.worker.fingerprint(&first);

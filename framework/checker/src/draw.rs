@@ -7,7 +7,6 @@
 use crate::Checkable;
 use crate::flight::Heads;
 use crate::hash::{Salt, content_hash};
-use crate::observer::Observer;
 use crate::stim::{Act, Choice, Stim};
 use crate::worker::{Asked, NONE, Successor, Worker};
 
@@ -27,7 +26,7 @@ pub(crate) struct Urn {
     taken: Vec<Successor>,
 }
 
-impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
+impl<N: Checkable> Worker<'_, N> {
     /// One of what may come next in `state`, by the dice's `throw`; `None` if nothing may.
     pub(crate) fn draw(
         &mut self,

@@ -24,7 +24,6 @@ use crate::checker::Checker;
 use crate::components::components;
 use crate::crew::Crew;
 use crate::graph::{Graph, Kind, build};
-use crate::observer::Observer;
 use crate::property::Property;
 use crate::report::{Finding, Report, Subject, Verdict};
 use crate::settings::{Reductions, Settings};
@@ -48,14 +47,14 @@ struct Lasso {
     round: Vec<Stim>,
 }
 
-impl<N: Checkable, O: Observer<N>> Checker<N, O> {
+impl<N: Checkable> Checker<N> {
     /// Whether `goal` is reached in the end from `from`, in the sense of `fairness`. The settings' budgets, prunes and
     /// invariants count; their goals and reductions do not.
     pub fn eventually(
         &self,
         from: &State,
-        settings: &Settings<N, O>,
-        (goal, fairness): (&Property<N, O>, Fairness),
+        settings: &Settings<N>,
+        (goal, fairness): (&Property<N>, Fairness),
         crew: &dyn Crew,
     ) -> Report {
         let settings =

@@ -2,7 +2,6 @@
 
 use crate::Checkable;
 use crate::extras::Extras;
-use crate::observer::Observer;
 use crate::stim::{Act, Choice, Stim};
 use crate::system::{Budgets, Network};
 use crate::worker::{NONE, Successor, Worker};
@@ -14,7 +13,7 @@ impl Extras {
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
+impl<N: Checkable> Worker<'_, N> {
     /// Adds every fault that the budgets allow.
     pub(crate) fn add_faults(
         &mut self,

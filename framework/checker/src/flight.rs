@@ -3,7 +3,6 @@
 use crate::Checkable;
 use crate::extras::Extras;
 use crate::hash::{Salt, content_hash};
-use crate::observer::Observer;
 use crate::system::Network;
 use crate::worker::{NONE, Successor, Worker};
 
@@ -49,7 +48,7 @@ impl Heads {
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
+impl<N: Checkable> Worker<'_, N> {
     /// Whether a message may arrive at all: its link is not cut, nobody is paused or apart `now`, the receiver runs.
     #[inline]
     pub(crate) fn may_arrive(&mut self, state: &[u32], now: Option<&Extras>, route: Route) -> bool {
@@ -89,8 +88,10 @@ impl<N: Checkable, O: Observer<N>> Worker<'_, N, O> {
     #[cold]
     fn meet(&mut self, envelope: u32) -> Route {
         let value = self.shared.envelopes.value(envelope);
-        let index = |id| self.shared.index(id).expect("envelopes go between nodes that are there") as u8;
-        let (from, to) = (index(value.from), index(value.to));
+        let to = self.shared.index(value.to).expect("envelopes go to nodes that are there");
+        // Who is not there sends no more, so its links have no order.
+        let from = self.shared.index(value.from).unwrap_or(to);
+        let (from, to) = (from as u8, to as u8);
         let rank = self.ranks[to as usize];
         self.ranks[to as usize] += 1;
         let route = Route {

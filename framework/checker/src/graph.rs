@@ -6,7 +6,6 @@
 use crate::Checkable;
 use crate::crew::{Crew, Progress};
 use crate::judge::{Docket, Judge};
-use crate::observer::Observer;
 use crate::report::{Finding, Spent, Stats, Subject};
 use crate::settings::{Settings, Until};
 use crate::shared::Shared;
@@ -102,19 +101,19 @@ impl Graph {
 }
 
 /// Builds the graph of a search, whose only goal is the one that is asked for.
-struct Builder<'a, N: Checkable, O: Observer<N>> {
-    settings: &'a Settings<N, O>,
+struct Builder<'a, N: Checkable> {
+    settings: &'a Settings<N>,
     from: &'a State,
-    worker: Worker<'a, N, O>,
+    worker: Worker<'a, N>,
     judge: Judge,
     docket: Docket,
     graph: Graph,
 }
 
 /// The graph from `from` on, with the first of the settings' goals as the goal.
-pub(crate) fn build<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    settings: &Settings<N, O>,
+pub(crate) fn build<N: Checkable>(
+    shared: &Shared<N>,
+    settings: &Settings<N>,
     from: &State,
     crew: &dyn Crew,
 ) -> Graph {
@@ -156,7 +155,7 @@ pub(crate) fn build<N: Checkable, O: Observer<N>>(
     graph
 }
 
-impl<N: Checkable, O: Observer<N>> Builder<'_, N, O> {
+impl<N: Checkable> Builder<'_, N> {
     fn run(&mut self, crew: &dyn Crew) {
         let first = self.from.vector.to_vec();
         let fingerprint = self.worker.fingerprint(&first);

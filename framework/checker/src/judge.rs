@@ -1,7 +1,6 @@
 //! Asks the properties of each new state, and each only once about what it reads.
 
 use crate::Checkable;
-use crate::observer::Observer;
 use crate::property::{Property, Reads, View};
 use crate::report::Subject;
 use crate::settings::Until;
@@ -121,10 +120,10 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    pub(crate) fn new<N: Checkable, O: Observer<N>>(worker: &Worker<'_, N, O>) -> Self {
+    pub(crate) fn new<N: Checkable>(worker: &Worker<'_, N>) -> Self {
         let settings = worker.settings;
         let all = settings.invariants.iter().chain(&settings.goals).chain(&settings.prunes);
-        let places = |property: &Property<N, O>| match &property.reads {
+        let places = |property: &Property<N>| match &property.reads {
             Reads::Nodes(ids) => Some(ids.iter().filter_map(|id| worker.shared.index(*id)).collect()),
             Reads::Everything => None,
         };
@@ -133,13 +132,13 @@ impl Judge {
     }
 
     /// Whether a property holds.
-    fn holds<N: Checkable, O: Observer<N>>(
+    fn holds<N: Checkable>(
         &mut self,
-        worker: &mut Worker<'_, N, O>,
-        (number, property): (usize, &Property<N, O>),
+        worker: &mut Worker<'_, N>,
+        (number, property): (usize, &Property<N>),
         state: &[u32],
     ) -> bool {
-        let test = |worker: &Worker<'_, N, O>| {
+        let test = |worker: &Worker<'_, N>| {
             (property.test)(&View::new(worker.shared, state, &property.reads)).is_ok()
         };
         let memory = &mut self.known[number];
@@ -154,9 +153,9 @@ impl Judge {
     }
 
     /// What is to be said of a new state of this rank.
-    pub(crate) fn judge<N: Checkable, O: Observer<N>>(
+    pub(crate) fn judge<N: Checkable>(
         &mut self,
-        worker: &mut Worker<'_, N, O>,
+        worker: &mut Worker<'_, N>,
         (docket, rank): (&Docket, u64),
         state: &[u32],
         found: &mut Vec<Found>,
@@ -194,21 +193,13 @@ impl Judge {
     }
 
     /// Whether the first of the goals holds.
-    pub(crate) fn is_goal<N: Checkable, O: Observer<N>>(
-        &mut self,
-        worker: &mut Worker<'_, N, O>,
-        state: &[u32],
-    ) -> bool {
+    pub(crate) fn is_goal<N: Checkable>(&mut self, worker: &mut Worker<'_, N>, state: &[u32]) -> bool {
         let settings = worker.settings;
         self.holds(worker, (settings.invariants.len(), &settings.goals[0]), state)
     }
 
     /// Whether a state is not to be left.
-    pub(crate) fn is_pruned<N: Checkable, O: Observer<N>>(
-        &mut self,
-        worker: &mut Worker<'_, N, O>,
-        state: &[u32],
-    ) -> bool {
+    pub(crate) fn is_pruned<N: Checkable>(&mut self, worker: &mut Worker<'_, N>, state: &[u32]) -> bool {
         let settings = worker.settings;
         let first = settings.invariants.len() + settings.goals.len();
         let mut prunes = settings.prunes.iter().enumerate();
@@ -216,7 +207,7 @@ impl Judge {
     }
 
     /// The places that some prune reads: `None` for all.
-    pub(crate) fn pruned_by<N: Checkable, O: Observer<N>>(&self, worker: &Worker<'_, N, O>) -> Option<u64> {
+    pub(crate) fn pruned_by<N: Checkable>(&self, worker: &Worker<'_, N>) -> Option<u64> {
         let settings = worker.settings;
         let first = settings.invariants.len() + settings.goals.len();
         let mut bits = 0u64;

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A [`State`] that was found is where the next search may begin: with other links, timers, prunes or goals, or after a
-//! few deliveries by hand. So a long way to where it becomes interesting is a chain of short searches.
+//! few deliveries by hand. So a long way to where it becomes interesting is a chain of short searches. Or it begins at a
+//! [`Moment`] that another driver came to: a debugger, a simulation, a replayed recording.
 //!
 //! # The space
 //! * The **network** ([`Network`]) is a set by default: whatever was ever sent may be delivered at any time, again and
@@ -79,6 +80,7 @@ mod intern;
 mod judge;
 mod local;
 mod memo;
+mod moment;
 mod observer;
 mod orbit;
 mod page;
@@ -106,7 +108,8 @@ pub use checks::Survives;
 pub use crew::{Alone, Crew, Progress};
 pub use dead::Dead;
 pub use eventually::Fairness;
-pub use observer::{Blind, Observer};
+pub use moment::Moment;
+pub use observer::{Blind, Observer, Witness};
 pub use property::{Plain, Property, Reads, View};
 pub use report::{Finding, Report, Spent, Stats, Subject, Verdict};
 pub use settings::{Reductions, Settings, Until};
@@ -114,7 +117,7 @@ pub use state::State;
 pub use symmetry::Symmetry;
 pub use system::{Budgets, Network, Substitute, System};
 pub use trace::Unfit;
-pub use user::{Ask, User};
+pub use user::{Ask, Position, User};
 pub use walks::Walks;
 
 /// A node that a search can check on several threads.

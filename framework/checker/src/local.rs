@@ -8,7 +8,7 @@ use crate::observer::Seen;
 use crate::place::{Envelope, Side, Waiting};
 use crate::stim::Act;
 use crate::system::Substitute;
-use crate::user::{Position, User};
+use crate::user::{Ask, Position, User};
 use std::collections::VecDeque;
 use synod_node::{Context, Departure, Durable, NodeId, RequestId, Sink, Stimulus, TimerRange, step};
 use synod_stdx::caught;
@@ -30,7 +30,7 @@ pub(crate) struct Local<'a, N: Checkable> {
     pub(crate) built: &'a N,
     pub(crate) mutant: Option<&'a Substitute<N>>,
     pub(crate) user: Option<&'a User<N>>,
-    /// Whether a crash can come: only then what is durable matters.
+    /// Whether a node may ever restart: only then what is durable matters.
     pub(crate) keeps_disk: bool,
     pub(crate) node: Option<N>,
     pub(crate) side: Side<N>,
@@ -194,9 +194,11 @@ impl<N: Checkable> Local<'_, N> {
         };
         position.outstanding.remove(at);
         position.answered += 1;
-        let ask = user.ask(id.0 - 1).expect("a request that was asked is in the script");
-        if ask.expected.as_ref().is_some_and(|expected| *expected != response) {
-            let (request, expected) = (ask.request, ask.expected.expect("just seen"));
+        // Of what was asked before a search began, the script may know nothing.
+        let ask = id.0.checked_sub(1).and_then(|index| user.ask(index));
+        if let Some(Ask { request, expected: Some(expected) }) = ask
+            && expected != response
+        {
             self.object(format!(
                 "{}: {request:?} was answered {response:?} where only {expected:?} is right",
                 self.id

@@ -13,7 +13,7 @@ use crate::extras::Extras;
 use crate::hash::{Salt, content_hash};
 use crate::intern::Interner;
 use crate::local::Event;
-use crate::observer::{Observer, Seen};
+use crate::observer::{Observer as _, Seen};
 use crate::place::{Envelope, Place, Side, Waiting};
 use crate::property::{Property, Reads};
 use crate::settings::Settings;
@@ -95,7 +95,7 @@ impl<N: Checkable> Orbit<N> {
     ///
     /// # Panics
     /// If the symmetry was stated of another system.
-    pub(crate) fn new<O: Observer<N>>(shared: &Shared<N, O>, settings: &Settings<N, O>) -> Option<Self> {
+    pub(crate) fn new(shared: &Shared<N>, settings: &Settings<N>) -> Option<Self> {
         let symmetry = settings.reductions.symmetry.as_ref()?;
         assert_eq!(symmetry.names, shared.names, "a symmetry is used with the system that it was stated of");
         let kept = symmetry.renamings.iter().filter_map(|renaming| keep(shared, settings, renaming));
@@ -112,7 +112,7 @@ impl<N: Checkable> Orbit<N> {
         })
     }
 
-    fn place<O: Observer<N>>(&mut self, shared: &Shared<N, O>, id: u32) -> &[u64] {
+    fn place(&mut self, shared: &Shared<N>, id: u32) -> &[u64] {
         let Orbit { symmetry, kept, kind, .. } = self;
         self.places.of(id, || {
             let place = shared.places.value(id);
@@ -131,7 +131,7 @@ impl<N: Checkable> Orbit<N> {
         })
     }
 
-    fn envelope<O: Observer<N>>(&mut self, shared: &Shared<N, O>, id: u32) -> &[u64] {
+    fn envelope(&mut self, shared: &Shared<N>, id: u32) -> &[u64] {
         let Orbit { symmetry, kept, kind, .. } = self;
         self.envelopes.of(id, || {
             let envelope = shared.envelopes.value(id);
@@ -141,7 +141,7 @@ impl<N: Checkable> Orbit<N> {
         })
     }
 
-    fn observer<O: Observer<N>>(&mut self, shared: &Shared<N, O>, id: u32) -> &[u64] {
+    fn observer(&mut self, shared: &Shared<N>, id: u32) -> &[u64] {
         let Orbit { kept, kind, .. } = self;
         self.observers.of(id, || {
             let observer = shared.observers.value(id);
@@ -155,7 +155,7 @@ impl<N: Checkable> Orbit<N> {
         })
     }
 
-    fn extras<O: Observer<N>>(&mut self, shared: &Shared<N, O>, id: u32) -> &[u64] {
+    fn extras(&mut self, shared: &Shared<N>, id: u32) -> &[u64] {
         let Orbit { kept, kind, .. } = self;
         self.extras.of(id, || {
             let extras = shared.extras.value(id);
@@ -166,12 +166,7 @@ impl<N: Checkable> Orbit<N> {
     }
 
     /// The least fingerprint of the states that `state` may be renamed to, itself included.
-    pub(crate) fn fingerprint<O: Observer<N>>(
-        &mut self,
-        shared: &Shared<N, O>,
-        state: &[u32],
-        fingerprint: u64,
-    ) -> u64 {
+    pub(crate) fn fingerprint(&mut self, shared: &Shared<N>, state: &[u32], fingerprint: u64) -> u64 {
         if self.kind == As::Id {
             // Whole states are compared, and no fingerprints.
             return fingerprint;
@@ -210,7 +205,7 @@ impl<N: Checkable> Orbit<N> {
     }
 
     /// The position of each envelope on its link. A renaming takes links to links, and keeps positions.
-    fn number<O: Observer<N>>(&mut self, shared: &Shared<N, O>, flight: &[u32]) {
+    fn number(&mut self, shared: &Shared<N>, flight: &[u32]) {
         self.positions.clear();
         let (mut link, mut position) = (None, 0);
         for id in flight {
@@ -223,7 +218,7 @@ impl<N: Checkable> Orbit<N> {
     }
 
     /// The least of the states that `state` may be renamed to, as a run of ids.
-    pub(crate) fn least<O: Observer<N>>(&mut self, shared: &Shared<N, O>, state: &[u32]) -> Vec<u32> {
+    pub(crate) fn least(&mut self, shared: &Shared<N>, state: &[u32]) -> Vec<u32> {
         assert!(self.kind == As::Id, "only where whole states are kept");
         let places = shared.names.len();
         let mut least = state.to_vec();
@@ -253,9 +248,9 @@ impl<N: Checkable> Orbit<N> {
     }
 
     /// Takes a step again under other names: what differs, in words.
-    pub(crate) fn difference<O: Observer<N>>(
+    pub(crate) fn difference(
         &self,
-        shared: &Shared<N, O>,
+        shared: &Shared<N>,
         (place, stim): (u32, Stim),
         step: &Step,
     ) -> Option<String> {
@@ -265,9 +260,9 @@ impl<N: Checkable> Orbit<N> {
         swaps.chain(others).take(CHECKED).find_map(|kept| self.differs(shared, kept, (place, stim), step))
     }
 
-    fn differs<O: Observer<N>>(
+    fn differs(
         &self,
-        shared: &Shared<N, O>,
+        shared: &Shared<N>,
         kept: &Kept,
         (place, stim): (u32, Stim),
         step: &Step,
@@ -321,10 +316,7 @@ impl<N: Checkable> Orbit<N> {
 }
 
 /// What is sent, in an order that does not depend on the order of names where the network keeps none.
-fn sorted<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    mut sends: Vec<Envelope<N>>,
-) -> Vec<Envelope<N>> {
+fn sorted<N: Checkable>(shared: &Shared<N>, mut sends: Vec<Envelope<N>>) -> Vec<Envelope<N>> {
     if Symmetry::<N>::is_ordered(shared.system.network) {
         sends.sort_by_key(|envelope| (envelope.from, envelope.to));
     } else {
@@ -334,16 +326,12 @@ fn sorted<N: Checkable, O: Observer<N>>(
 }
 
 /// The renaming, if a search with these settings may use it: if it keeps everything that tells nodes apart.
-fn keep<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    settings: &Settings<N, O>,
-    renaming: &Renaming,
-) -> Option<Kept> {
+fn keep<N: Checkable>(shared: &Shared<N>, settings: &Settings<N>, renaming: &Renaming) -> Option<Kept> {
     let keeps = |ids: &mut dyn Iterator<Item = NodeId>| {
         let ids: std::collections::BTreeSet<NodeId> = ids.collect();
         ids.iter().all(|id| ids.contains(&renaming.name(*id)))
     };
-    let keeps_reads = |property: &Property<N, O>| match &property.reads {
+    let keeps_reads = |property: &Property<N>| match &property.reads {
         Reads::Nodes(ids) => keeps(&mut ids.iter().copied()),
         Reads::Everything => true,
     };

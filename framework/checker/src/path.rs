@@ -3,7 +3,6 @@
 use crate::Checkable;
 use crate::checker::Checker;
 use crate::judge::{Docket, Judge};
-use crate::observer::Observer;
 use crate::report::{Finding, Subject};
 use crate::settings::{Reductions, Settings, Until};
 use crate::shared::NOTHING_SEEN;
@@ -27,13 +26,13 @@ pub(crate) struct Taken {
 }
 
 /// Everything may happen: what a stage forbids, a path from several stages may hold.
-pub(crate) fn anything<N: Checkable, O: Observer<N>>() -> Settings<N, O> {
+pub(crate) fn anything<N: Checkable>() -> Settings<N> {
     Settings { reductions: Reductions::none(), ..Settings::default() }
 }
 
-impl<N: Checkable, O: Observer<N>> Checker<N, O> {
+impl<N: Checkable> Checker<N> {
     /// Takes one step, if it can be taken.
-    pub(crate) fn follow(&self, worker: &mut Worker<'_, N, O>, state: &[u32], stim: Stim) -> Option<Taken> {
+    pub(crate) fn follow(&self, worker: &mut Worker<'_, N>, state: &[u32], stim: Stim) -> Option<Taken> {
         if let Some(after) = self.edited(state, stim) {
             let before = state.to_vec();
             let sends = Vec::new();
@@ -100,7 +99,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
     }
 
     /// The first violation or goal along a path, if there is one.
-    pub(crate) fn find_along(&self, path: &[Stim], settings: &Settings<N, O>) -> Option<Finding> {
+    pub(crate) fn find_along(&self, path: &[Stim], settings: &Settings<N>) -> Option<Finding> {
         let everything = Settings {
             invariants: settings.invariants.clone(),
             goals: settings.goals.clone(),
@@ -129,13 +128,13 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
     }
 
     /// The first violation or goal on the way to `state`, if there is one.
-    pub fn found_on_the_way(&self, state: &State, settings: &Settings<N, O>) -> Option<Finding> {
+    pub fn found_on_the_way(&self, state: &State, settings: &Settings<N>) -> Option<Finding> {
         self.find_along(&state.path, settings)
     }
 
     /// A shorter path to the same kind of finding, if steps can be left out one or many at a time. What breadth-first
     /// found is as short as it gets.
-    pub fn minimised(&self, finding: &Finding, settings: &Settings<N, O>) -> Finding {
+    pub fn minimised(&self, finding: &Finding, settings: &Settings<N>) -> Finding {
         let same = |other: &Finding| match (&finding.subject, &other.subject) {
             (Subject::Step, Subject::Step) => true,
             (Subject::Invariant(a), Subject::Invariant(b)) | (Subject::Goal(a), Subject::Goal(b)) => a == b,

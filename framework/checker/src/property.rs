@@ -1,7 +1,6 @@
 //! What is asked of states: invariants, goals and prunes, as predicates over what is part of a state's identity.
 
 use crate::Checkable;
-use crate::observer::Observer;
 use crate::place::{Envelope, Side};
 use crate::shared::Shared;
 use std::sync::Arc;
@@ -16,27 +15,27 @@ pub enum Reads {
     Everything,
 }
 
-type Test<N, O> = Arc<dyn Fn(&View<'_, N, O>) -> Result<(), String> + Send + Sync>;
+type Test<N> = Arc<dyn Fn(&View<'_, N>) -> Result<(), String> + Send + Sync>;
 
 /// A named predicate over states.
-pub struct Property<N: Checkable, O: Observer<N>> {
+pub struct Property<N: Checkable> {
     pub(crate) name: String,
     pub(crate) reads: Reads,
-    pub(crate) test: Test<N, O>,
+    pub(crate) test: Test<N>,
 }
 
-impl<N: Checkable, O: Observer<N>> Clone for Property<N, O> {
+impl<N: Checkable> Clone for Property<N> {
     fn clone(&self) -> Self {
         Property { name: self.name.clone(), reads: self.reads.clone(), test: Arc::clone(&self.test) }
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Property<N, O> {
+impl<N: Checkable> Property<N> {
     /// A property that holds where `test` returns no objection. It may read only what it declares.
     pub fn new(
         name: impl Into<String>,
         reads: Reads,
-        test: impl Fn(&View<'_, N, O>) -> Result<(), String> + Send + Sync + 'static,
+        test: impl Fn(&View<'_, N>) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         Property { name: name.into(), reads, test: Arc::new(test) }
     }
@@ -45,7 +44,7 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
     pub fn when(
         name: impl Into<String>,
         reads: Reads,
-        test: impl Fn(&View<'_, N, O>) -> bool + Send + Sync + 'static,
+        test: impl Fn(&View<'_, N>) -> bool + Send + Sync + 'static,
     ) -> Self {
         Property::new(name, reads, move |view| if test(view) { Ok(()) } else { Err(String::new()) })
     }
@@ -107,8 +106,8 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
     }
 
     /// The objection of a state that is no search's, if the property does not hold in it.
-    pub fn objection(&self, plain: &dyn Plain<N>, observer: &O) -> Option<String> {
-        (self.test)(&View::plain(plain, observer, &self.reads)).err()
+    pub fn objection(&self, plain: &dyn Plain<N>) -> Option<String> {
+        (self.test)(&View::plain(plain, &self.reads)).err()
     }
 
     /// Its name.
@@ -118,18 +117,18 @@ impl<N: Checkable, O: Observer<N>> Property<N, O> {
 }
 
 /// A state, as a property sees it.
-pub struct View<'a, N: Checkable, O: Observer<N>> {
-    source: Source<'a, N, O>,
+pub struct View<'a, N: Checkable> {
+    source: Source<'a, N>,
     reads: &'a Reads,
     nodes: Vec<(NodeId, Option<&'a N>)>,
 }
 
 /// Where a view looks.
-enum Source<'a, N: Checkable, O: Observer<N>> {
+enum Source<'a, N: Checkable> {
     /// A state of a search.
-    State(&'a Shared<N, O>, &'a [u32]),
+    State(&'a Shared<N>, &'a [u32]),
     /// Any other.
-    Plain(&'a dyn Plain<N>, &'a O),
+    Plain(&'a dyn Plain<N>),
 }
 
 /// A state of somebody else's, of whom properties can be asked too: a debugger's.
@@ -152,8 +151,8 @@ pub trait Plain<N: Checkable> {
     fn disk(&self, id: NodeId) -> Option<synod_node::Durable<N>>;
 }
 
-impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
-    pub(crate) fn new(shared: &'a Shared<N, O>, state: &'a [u32], reads: &'a Reads) -> Self {
+impl<'a, N: Checkable> View<'a, N> {
+    pub(crate) fn new(shared: &'a Shared<N>, state: &'a [u32], reads: &'a Reads) -> Self {
         let node = |index: usize| {
             let place = shared.places.value(state[index]);
             (shared.names[index], place.node.map(|(node, _)| shared.nodes.value(node)))
@@ -165,13 +164,13 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
         View { source: Source::State(shared, state), reads, nodes }
     }
 
-    fn plain(plain: &'a dyn Plain<N>, observer: &'a O, reads: &'a Reads) -> Self {
+    fn plain(plain: &'a dyn Plain<N>, reads: &'a Reads) -> Self {
         let ids = match reads {
             Reads::Nodes(ids) => ids.clone(),
             Reads::Everything => plain.ids(),
         };
         let nodes = ids.into_iter().map(|id| (id, plain.node(id))).collect();
-        View { source: Source::Plain(plain, observer), reads, nodes }
+        View { source: Source::Plain(plain), reads, nodes }
     }
 
     /// A node, if it runs.
@@ -207,7 +206,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
             Source::State(shared, state) => {
                 position(shared, state, id).map_or(0, |(_, position)| position.answered)
             }
-            Source::Plain(plain, _) => plain.answered(id),
+            Source::Plain(plain) => plain.answered(id),
         }
     }
 
@@ -218,7 +217,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
             Source::State(shared, state) => {
                 position(shared, state, id).map_or(0, |(_, position)| position.asked)
             }
-            Source::Plain(plain, _) => plain.asked(id),
+            Source::Plain(plain) => plain.asked(id),
         }
     }
 
@@ -229,7 +228,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
             Source::State(shared, state) => position(shared, state, id).is_some_and(|(index, position)| {
                 shared.system.places[index].user.as_ref().is_some_and(|user| user.is_done(position))
             }),
-            Source::Plain(plain, _) => plain.is_done(id),
+            Source::Plain(plain) => plain.is_done(id),
         }
     }
 
@@ -253,7 +252,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
                 };
                 ids.into_iter().map(open).collect()
             }
-            Source::Plain(plain, _) => {
+            Source::Plain(plain) => {
                 let mut messages: Vec<(NodeId, NodeId, N::Message)> = Vec::new();
                 for message in plain.messages() {
                     if !messages.contains(&message) {
@@ -273,7 +272,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
         self.reads_everything();
         match self.source {
             Source::State(shared, state) => state.len() - shared.names.len() - 2,
-            Source::Plain(plain, _) => plain.messages().len(),
+            Source::Plain(plain) => plain.messages().len(),
         }
     }
 
@@ -287,7 +286,7 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
             Source::State(shared, state) => side(shared, state, id).map_or_else(Vec::new, |side| {
                 side.timers.iter().map(|waiting| waiting.timer.clone()).collect()
             }),
-            Source::Plain(plain, _) => plain.timers(id),
+            Source::Plain(plain) => plain.timers(id),
         }
     }
 
@@ -299,25 +298,13 @@ impl<'a, N: Checkable, O: Observer<N>> View<'a, N, O> {
         self.reads_everything();
         match self.source {
             Source::State(shared, state) => side(shared, state, id).map(|side| side.disk.clone()),
-            Source::Plain(plain, _) => plain.disk(id),
-        }
-    }
-
-    /// The observer.
-    ///
-    /// # Panics
-    /// If the property did not declare that it reads everything.
-    pub fn observer(&self) -> &O {
-        self.reads_everything();
-        match self.source {
-            Source::State(shared, state) => shared.observers.value(state[shared.names.len()]),
-            Source::Plain(_, observer) => observer,
+            Source::Plain(plain) => plain.disk(id),
         }
     }
 }
 
-fn position<'a, N: Checkable, O: Observer<N>>(
-    shared: &'a Shared<N, O>,
+fn position<'a, N: Checkable>(
+    shared: &'a Shared<N>,
     state: &[u32],
     id: NodeId,
 ) -> Option<(usize, &'a crate::user::Position)> {
@@ -326,11 +313,7 @@ fn position<'a, N: Checkable, O: Observer<N>>(
     Some((index, shared.users.value(user.0)))
 }
 
-fn side<'a, N: Checkable, O: Observer<N>>(
-    shared: &'a Shared<N, O>,
-    state: &[u32],
-    id: NodeId,
-) -> Option<&'a Side<N>> {
+fn side<'a, N: Checkable>(shared: &'a Shared<N>, state: &[u32], id: NodeId) -> Option<&'a Side<N>> {
     let index = shared.index(id)?;
     Some(shared.sides.value(shared.places.value(state[index]).side.0))
 }

@@ -2,7 +2,6 @@
 //! and a step that is only looked up would hide it.
 
 use crate::Checkable;
-use crate::observer::Observer;
 use crate::shared::Shared;
 use crate::stim::Stim;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ pub(crate) fn is_due(look_up: u64) -> bool {
     look_up.is_multiple_of(ONE_IN) || (look_up < ONE_IN && look_up.is_power_of_two())
 }
 
-impl<N: Checkable, O: Observer<N>> Shared<N, O> {
+impl<N: Checkable> Shared<N> {
     /// Takes a known step again: the words, if it comes to something else.
     pub(crate) fn differs_again(&self, place: u32, stim: Stim) -> Option<Arc<str>> {
         let (known, again) = (self.step(place, stim), self.take(place, stim));

@@ -2,7 +2,6 @@
 
 use crate::Checkable;
 use crate::dead::Dead;
-use crate::observer::Observer;
 use crate::property::Property;
 use crate::symmetry::Symmetry;
 use std::collections::BTreeSet;
@@ -58,13 +57,13 @@ impl<N: Checkable> Reductions<N> {
 }
 
 /// See the module's page. The default looks for panics and wrong answers only, everywhere, for ever.
-pub struct Settings<N: Checkable, O: Observer<N>> {
+pub struct Settings<N: Checkable> {
     /// What must hold in every state.
-    pub invariants: Vec<Property<N, O>>,
+    pub invariants: Vec<Property<N>>,
     /// States to be found.
-    pub goals: Vec<Property<N, O>>,
+    pub goals: Vec<Property<N>>,
     /// States beyond which nothing is of interest: they are looked at, and not left.
-    pub prunes: Vec<Property<N, O>>,
+    pub prunes: Vec<Property<N>>,
     /// Nothing is delivered over these links, from and to.
     pub cut_links: BTreeSet<(NodeId, NodeId)>,
     /// No timer fires at these nodes.
@@ -84,7 +83,7 @@ pub struct Settings<N: Checkable, O: Observer<N>> {
     pub is_exact: bool,
 }
 
-impl<N: Checkable, O: Observer<N>> Clone for Settings<N, O> {
+impl<N: Checkable> Clone for Settings<N> {
     fn clone(&self) -> Self {
         Settings {
             invariants: self.invariants.clone(),
@@ -102,7 +101,7 @@ impl<N: Checkable, O: Observer<N>> Clone for Settings<N, O> {
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Default for Settings<N, O> {
+impl<N: Checkable> Default for Settings<N> {
     fn default() -> Self {
         Settings {
             invariants: Vec::new(),
@@ -120,17 +119,17 @@ impl<N: Checkable, O: Observer<N>> Default for Settings<N, O> {
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Settings<N, O> {
+impl<N: Checkable> Settings<N> {
     /// Adds an invariant.
     #[must_use]
-    pub fn invariant(mut self, property: Property<N, O>) -> Self {
+    pub fn invariant(mut self, property: Property<N>) -> Self {
         self.invariants.push(property);
         self
     }
 
     /// Adds a goal, and ends when the first one is reached.
     #[must_use]
-    pub fn goal(mut self, property: Property<N, O>) -> Self {
+    pub fn goal(mut self, property: Property<N>) -> Self {
         self.goals.push(property);
         self.until = Until::First;
         self
@@ -138,7 +137,7 @@ impl<N: Checkable, O: Observer<N>> Settings<N, O> {
 
     /// Adds a prune.
     #[must_use]
-    pub fn prune(mut self, property: Property<N, O>) -> Self {
+    pub fn prune(mut self, property: Property<N>) -> Self {
         self.prunes.push(property);
         self
     }

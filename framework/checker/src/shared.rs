@@ -6,7 +6,7 @@ use crate::extras::Extras;
 use crate::hash::Salt;
 use crate::intern::Interner;
 use crate::local::{Detail, Done, Event, Local};
-use crate::observer::{Observer, Seen};
+use crate::observer::{Seen, Witness};
 use crate::place::{Envelope, Place, Side, Waiting};
 use crate::stim::{Choice, Stim};
 use crate::system::System;
@@ -42,10 +42,12 @@ pub(crate) struct Step {
 pub(crate) type Observed = (u32, Option<Arc<str>>);
 
 /// See the module's page.
-pub(crate) struct Shared<N: Checkable, O: Observer<N>> {
+pub(crate) struct Shared<N: Checkable> {
     pub(crate) system: System<N>,
     pub(crate) names: Vec<NodeId>,
     indexes: BTreeMap<NodeId, usize>,
+    /// Whether a node may ever restart: only then what is durable matters.
+    pub(crate) keeps_disk: bool,
     pub(crate) nodes: Interner<N>,
     pub(crate) sides: Interner<Side<N>>,
     pub(crate) users: Interner<Position>,
@@ -53,7 +55,7 @@ pub(crate) struct Shared<N: Checkable, O: Observer<N>> {
     pub(crate) envelopes: Interner<Envelope<N>>,
     pub(crate) timers: Interner<Waiting<N>>,
     pub(crate) seen: Interner<Vec<Seen<N>>>,
-    pub(crate) observers: Interner<O>,
+    pub(crate) observers: Interner<Witness<N>>,
     pub(crate) extras: Interner<Extras>,
     steps: RwLock<LookupMap<(u32, u32), Arc<Step>>>,
     observed: RwLock<LookupMap<(u32, u32), Observed>>,
@@ -68,7 +70,7 @@ pub(crate) struct Shared<N: Checkable, O: Observer<N>> {
     pub(crate) dead: Mutex<BTreeSet<(u32, u32)>>,
 }
 
-impl<N: Checkable, O: Observer<N>> Shared<N, O> {
+impl<N: Checkable> Shared<N> {
     pub(crate) fn new(system: System<N>, checks: Option<Checks<N>>) -> Self {
         let names = system.names();
         let seen = Interner::new(Salt::Events);
@@ -76,6 +78,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         Shared {
             indexes: names.iter().enumerate().map(|(index, id)| (*id, index)).collect(),
             names,
+            keeps_disk: system.budgets.crashes > 0,
             system,
             nodes: Interner::new(Salt::Node),
             sides: Interner::new(Salt::Side),
@@ -186,7 +189,9 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
         for envelope in done.sends.drain(..) {
             if self.index(envelope.to).is_none() {
                 let (from, to) = (envelope.from, envelope.to);
-                done.objection.get_or_insert(format!("{from} sent to {to}, which is not there"));
+                if !self.system.is_part {
+                    done.objection.get_or_insert(format!("{from} sent to {to}, which is not there"));
+                }
                 continue;
             }
             if let Some(words) = self.checks.as_ref().and_then(|checks| checks.survives(&envelope.message)) {
@@ -225,7 +230,7 @@ impl<N: Checkable, O: Observer<N>> Shared<N, O> {
             built: &seat.built,
             mutant: self.system.mutant.as_ref(),
             user: seat.user.as_ref(),
-            keeps_disk: self.system.budgets.crashes > 0,
+            keeps_disk: self.keeps_disk,
             node: place.node.map(|(node, _)| (*self.nodes.value(node)).clone()),
             side: (*self.sides.value(place.side.0)).clone(),
             position: place.user.map(|(user, _)| (*self.users.value(user)).clone()),

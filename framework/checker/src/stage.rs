@@ -2,7 +2,6 @@
 
 use crate::Checkable;
 use crate::checker::Checker;
-use crate::observer::Observer;
 use crate::path::anything;
 use crate::place::Envelope;
 use crate::state::State;
@@ -10,7 +9,7 @@ use crate::stim::{Choice, Stim};
 use crate::worker::Worker;
 use synod_node::NodeId;
 
-impl<N: Checkable, O: Observer<N>> Checker<N, O> {
+impl<N: Checkable> Checker<N> {
     /// The state after a message in flight from `from` to `to` that is `wanted` was delivered; of several the first by
     /// its text. `None` if there is none, or it cannot be delivered.
     pub fn deliver(

@@ -52,6 +52,8 @@ pub struct System<N: Checkable> {
     /// Who takes the nodes' steps: their own handlers, or a mutant of them, which a search has to find out. A mutant
     /// calls [`synod_node::step`] with what it makes of the stimulus, and changes what comes of it.
     pub mutant: Option<Substitute<N>>,
+    /// Whether these are a part of all nodes, so that what they send to others is lost. Otherwise it is their mistake.
+    pub is_part: bool,
 }
 
 /// A node's place before the search.
@@ -70,6 +72,7 @@ impl<N: Checkable> Default for System<N> {
             budgets: Budgets::default(),
             partitions: Vec::new(),
             mutant: None,
+            is_part: false,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::Checkable;
 use crate::checks::Checks;
-use crate::observer::Observer;
 use crate::report::Stats;
 use crate::shared::Shared;
 use std::collections::BTreeMap;
@@ -34,7 +33,7 @@ impl Counts {
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Shared<N, O> {
+impl<N: Checkable> Shared<N> {
     /// How many steps were new so far and how many handlers ran, for [`fill`](Shared::fill).
     pub(crate) fn taken_so_far(&self) -> (u64, u64) {
         (self.fresh.load(Ordering::Relaxed), self.handled.load(Ordering::Relaxed))

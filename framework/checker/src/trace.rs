@@ -3,7 +3,7 @@
 use crate::Checkable;
 use crate::checker::Checker;
 use crate::local::Detail;
-use crate::observer::{Observer, Seen};
+use crate::observer::Seen;
 use crate::path::{Taken, anything};
 use crate::shared::NOTHING_SEEN;
 use crate::state::State;
@@ -27,15 +27,20 @@ pub struct Unfit {
     pub why: String,
 }
 
-impl<N: Checkable, O: Observer<N>> Checker<N, O> {
-    /// What happened on the way to `state`, as a trace's events: first every node starts. What follows from a step at
-    /// once, a write that becomes durable or a request of the user, stands behind it.
+impl<N: Checkable> Checker<N> {
+    /// What happened on the way to `state`, as a trace's events: first every node starts, unless the search began at a
+    /// [`Moment`](crate::Moment). What follows from a step at once, a write that becomes durable or a request of the user,
+    /// stands behind it.
     pub fn events(&self, state: &State) -> Vec<TraceEvent> {
         let mut events = Vec::new();
-        for (place, id) in self.names().iter().enumerate() {
-            events.push(TraceEvent::Start { at_us: 0, node: id.to_string() });
-            let details = self.shared.details(self.shared.blank(place), Stim::act(place, Act::Start));
-            events.extend(details.iter().map(|detail| event_of(*id, detail)));
+        for (before, stim) in &self.opening {
+            let Choice::Act { place, act } = stim.choice() else { continue };
+            let id = self.names()[place];
+            if act == Act::Start {
+                events.push(TraceEvent::Start { at_us: 0, node: id.to_string() });
+            }
+            let details = self.shared.details(*before, *stim);
+            events.extend(details.iter().map(|detail| event_of(id, detail)));
         }
         let taken = self.take_again(&state.path);
         for (at, step) in taken.iter().enumerate() {
@@ -199,11 +204,12 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
     /// The step that the first event means, and how many events behind it only follow from it.
     fn fit(
         &self,
-        worker: &mut Worker<'_, N, O>,
+        worker: &mut Worker<'_, N>,
         state: &State,
         events: &[TraceEvent],
     ) -> Result<(Taken, usize), String> {
         let mut fitting = None;
+        let mut otherwise = None;
         for stim in self.meant(state, &events[0])? {
             let Some(taken) = self.follow(worker, &state.vector, stim) else { continue };
             let is_durable = matches!(stim.choice(), Choice::Act { act: Act::Durable, .. });
@@ -214,7 +220,7 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
                 if is_better {
                     fitting = Some((taken, expected.len()));
                 }
-            } else if fitting.is_none() {
+            } else if otherwise.is_none() {
                 // The protocol does something else now. What followed then is left out.
                 let node = taken.place.map(|place| self.names()[place].to_string());
                 let follows = |event: &&TraceEvent| match event {
@@ -224,9 +230,10 @@ impl<N: Checkable, O: Observer<N>> Checker<N, O> {
                     _ => false,
                 };
                 let count = events[1..].iter().take_while(follows).count();
-                fitting = Some((taken, count));
+                otherwise = Some((taken, count));
             }
         }
+        let fitting = fitting.or(otherwise);
         fitting.ok_or_else(|| "the system cannot take this step now: the node is crashed or paused, a partition is between, or the budget for it is spent".to_owned())
     }
 

@@ -70,13 +70,13 @@ impl<N: Checkable> User<N> {
 
 /// How far a user got. Request `n`, from 1, is the script's number `n - 1`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub(crate) struct Position {
+pub struct Position {
     /// How many requests it asked.
-    pub(crate) asked: u64,
+    pub asked: u64,
     /// How many of them were answered while it waited.
-    pub(crate) answered: u64,
+    pub answered: u64,
     /// Those that it waits for, in order.
-    pub(crate) outstanding: Vec<RequestId>,
+    pub outstanding: Vec<RequestId>,
     /// Those that it gave up, in order: an answer may still come.
-    pub(crate) given_up: Vec<RequestId>,
+    pub given_up: Vec<RequestId>,
 }

@@ -6,7 +6,6 @@ use crate::Checkable;
 use crate::crew::{Crew, Progress};
 use crate::draw::Urn;
 use crate::judge::{Docket, Found, Judge};
-use crate::observer::Observer;
 use crate::report::{Finding, Report, Spent, Stats, Verdict};
 use crate::settings::{Settings, Until};
 use crate::shared::Shared;
@@ -35,8 +34,8 @@ pub struct Walks {
 }
 
 /// What all walks share.
-struct Outing<'a, N: Checkable, O: Observer<N>> {
-    settings: &'a Settings<N, O>,
+struct Outing<'a, N: Checkable> {
+    settings: &'a Settings<N>,
     from: &'a State,
     walks: Walks,
     crew: &'a dyn Crew,
@@ -54,15 +53,15 @@ struct Outing<'a, N: Checkable, O: Observer<N>> {
 }
 
 /// One thread that walks.
-struct Walker<'a, 'b, N: Checkable, O: Observer<N>> {
-    outing: &'a Outing<'b, N, O>,
-    worker: Worker<'b, N, O>,
+struct Walker<'a, 'b, N: Checkable> {
+    outing: &'a Outing<'b, N>,
+    worker: Worker<'b, N>,
     judge: Judge,
 }
 
-pub(crate) fn search<N: Checkable, O: Observer<N>>(
-    shared: &Shared<N, O>,
-    settings: &Settings<N, O>,
+pub(crate) fn search<N: Checkable>(
+    shared: &Shared<N>,
+    settings: &Settings<N>,
     (from, walks): (&State, Walks),
     crew: &dyn Crew,
 ) -> Report {
@@ -115,7 +114,7 @@ pub(crate) fn search<N: Checkable, O: Observer<N>>(
     Report { verdict: Verdict::of(&findings, spent.or(Some(Spent::Walks))), findings, stats }
 }
 
-impl<N: Checkable, O: Observer<N>> Outing<'_, N, O> {
+impl<N: Checkable> Outing<'_, N> {
     /// Whether walk `number` need not go on.
     fn is_over(&self, number: u64) -> bool {
         number > self.enough.load(Ordering::Relaxed)
@@ -161,7 +160,7 @@ struct Walk {
     path: Vec<Stim>,
 }
 
-impl<N: Checkable, O: Observer<N>> Walker<'_, '_, N, O> {
+impl<N: Checkable> Walker<'_, '_, N> {
     fn walk(&mut self, number: u64) {
         let outing = self.outing;
         let mut dice = Rng::new(outing.walks.seed).split("walks").split(&number.to_string());

@@ -10,7 +10,6 @@ use crate::dead::Mortuary;
 use crate::extras::Extras;
 use crate::flight::{Heads, Route};
 use crate::memo::{Memo, NOTHING, UNKNOWN};
-use crate::observer::Observer;
 use crate::orbit::Orbit;
 use crate::sample;
 use crate::settings::Settings;
@@ -91,9 +90,9 @@ pub(crate) struct Asked {
 }
 
 /// See the module's page.
-pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
-    pub(crate) shared: &'a Shared<N, O>,
-    pub(crate) settings: &'a Settings<N, O>,
+pub(crate) struct Worker<'a, N: Checkable> {
+    pub(crate) shared: &'a Shared<N>,
+    pub(crate) settings: &'a Settings<N>,
     pub(crate) places: usize,
     pub(crate) network: Network,
     /// Whether anything goes wrong at all.
@@ -125,8 +124,8 @@ pub(crate) struct Worker<'a, N: Checkable, O: Observer<N>> {
     pub(crate) mortuary: Option<Mortuary<N>>,
 }
 
-impl<'a, N: Checkable, O: Observer<N>> Worker<'a, N, O> {
-    pub(crate) fn new(shared: &'a Shared<N, O>, settings: &'a Settings<N, O>) -> Self {
+impl<'a, N: Checkable> Worker<'a, N> {
+    pub(crate) fn new(shared: &'a Shared<N>, settings: &'a Settings<N>) -> Self {
         let stopped = shared.names.iter().enumerate().filter(|(_, id)| settings.stopped_timers.contains(id));
         Worker {
             shared,

@@ -11,8 +11,8 @@ use models::systems::{Recording, agreed, paxos, register, two_phase};
 use models::two_phase::{MANAGER, Resource, TwoPhase};
 use models::walk::{Edge, WALKER, Walk, graph};
 use synod_checker::{
-    Alone, Blind, Budgets, Checkable, Checker, Finding, Network, Observer, Property, Reads, Reductions,
-    Report, Settings, Spent, Subject, Verdict, View, Walks,
+    Alone, Blind, Budgets, Checkable, Checker, Finding, Network, Property, Reads, Reductions, Report,
+    Settings, Spent, Subject, Verdict, View, Walks,
 };
 use synod_node::NodeId;
 use synod_stdx::Rng;
@@ -40,15 +40,12 @@ fn subjects(report: &Report) -> Vec<String> {
 }
 
 /// Searches in every way, with a new checker each time.
-fn agree<N: Checkable, O: Observer<N>>(
-    make: &dyn Fn() -> Checker<N, O>,
-    settings: &Settings<N, O>,
-) -> Report {
+fn agree<N: Checkable>(make: &dyn Fn() -> Checker<N>, settings: &Settings<N>) -> Report {
     let with = |no_ops, commuting, is_exact| {
         let reductions = Reductions { no_ops, commuting, ..Reductions::none() };
         Settings { reductions, is_exact, ..settings.clone() }
     };
-    let broad = |settings: &Settings<N, O>, threads| {
+    let broad = |settings: &Settings<N>, threads| {
         let checker = make();
         checker.breadth_first(&checker.start(), settings, &Threads(threads))
     };
@@ -85,11 +82,7 @@ fn agree<N: Checkable, O: Observer<N>>(
 }
 
 /// With a depth limit: run twice, and depth-first.
-fn agree_within<N: Checkable, O: Observer<N>>(
-    make: &dyn Fn() -> Checker<N, O>,
-    settings: &Settings<N, O>,
-    limit: u32,
-) {
+fn agree_within<N: Checkable>(make: &dyn Fn() -> Checker<N>, settings: &Settings<N>, limit: u32) {
     let settings = Settings { depth_max: Some(limit), ..settings.clone() };
     let broad = |threads| {
         let checker = make();
@@ -106,11 +99,7 @@ fn agree_within<N: Checkable, O: Observer<N>>(
 }
 
 /// Walks with one seed on one thread and on two.
-fn walks_agree<N: Checkable, O: Observer<N>>(
-    make: &dyn Fn() -> Checker<N, O>,
-    settings: &Settings<N, O>,
-    walks: Walks,
-) -> Report {
+fn walks_agree<N: Checkable>(make: &dyn Fn() -> Checker<N>, settings: &Settings<N>, walks: Walks) -> Report {
     let walk = |threads, is_exact| {
         let checker = make();
         let settings = Settings { is_exact, ..settings.clone() };
@@ -185,8 +174,7 @@ fn what_changes_nothing_may_be_left_out_in_every_network() {
 fn paxos_agrees() {
     let make = || Checker::new(paxos(2), Recording::default()).unwrap();
     let servers = NodeId::servers(3);
-    let decided =
-        |view: &View<'_, Paxos, Recording>| view.nodes().filter_map(|(_, node)| node.decision()).count();
+    let decided = |view: &View<'_, Paxos>| view.nodes().filter_map(|(_, node)| node.decision()).count();
     let never_all = Property::new("not all know", Reads::Nodes(servers), move |view| match decided(view) {
         3 => Err("all know".to_owned()),
         _ => Ok(()),
@@ -226,7 +214,7 @@ fn a_register_agrees() {
     assert_eq!((report.verdict, report.stats.unique), (Verdict::Exhausted, 93));
     // Two copies are no register: the step that answers wrongly is found.
     let make = || Checker::new(register(2, 2), Recording::default()).unwrap();
-    let report = agree(&make, &Settings::<SingleCopy, Recording>::default());
+    let report = agree(&make, &Settings::<SingleCopy>::default());
     assert_eq!((report.verdict, report.findings.len()), (Verdict::Violated, 1));
     assert_eq!(report.findings[0].subject, Subject::Step);
     let walks = Walks { seed: 3, count: 200, steps: 30 };
@@ -235,7 +223,7 @@ fn a_register_agrees() {
 
 const ALL_FAULTS: Budgets = Budgets { crashes: 1, late_writes: 1, drops: 1, give_ups: 1, pauses: 1, cuts: 1 };
 
-fn faulty(size: Size, network: Network, budgets: &Budgets) -> Checker<Ledger, Blind> {
+fn faulty(size: Size, network: Network, budgets: &Budgets) -> Checker<Ledger> {
     let mut system = ledger::system(size, network, ledger::finite(network, budgets));
     system.partitions = vec![vec![(NodeId::client(1), NodeId::server(1))]];
     Checker::new(system, Blind).unwrap()
@@ -262,11 +250,11 @@ fn a_ledger_with_faults_agrees() {
 const HASTY: Size = Size { servers: 2, clients: 1, retries: 1, is_hasty: true };
 const MISHAPS: Budgets = Budgets { crashes: 1, late_writes: 1, drops: 0, give_ups: 0, pauses: 0, cuts: 0 };
 
-fn hasty() -> Checker<Ledger, Blind> {
+fn hasty() -> Checker<Ledger> {
     faulty(HASTY, Network::Bag, &MISHAPS)
 }
 
-fn unanswered() -> Property<Ledger, Blind> {
+fn unanswered() -> Property<Ledger> {
     Property::nobody_is_answered(&[NodeId::client(1)])
 }
 
@@ -285,7 +273,7 @@ fn a_seeded_bug_is_found_by_every_search() {
 
 #[test]
 fn each_property_has_its_shortest_counterexample_while_another_is_open() {
-    let steps = |settings: &Settings<Ledger, Blind>, threads| -> Vec<(String, usize)> {
+    let steps = |settings: &Settings<Ledger>, threads| -> Vec<(String, usize)> {
         let checker = hasty();
         outcome(&checker.breadth_first(&checker.start(), settings, &Threads(threads))).found
     };

@@ -8,12 +8,12 @@ use models::paxos::Paxos;
 use models::systems::{Recording, paxos};
 use std::sync::Arc;
 use synod_checker::{
-    Alone, Blind, Budgets, Checkable, Checker, Dead, Network, Observer, Property, Reads, Reductions, Report,
-    Settings, Subject, Symmetry, System, Verdict, Walks,
+    Alone, Blind, Budgets, Checkable, Checker, Dead, Network, Property, Reads, Reductions, Report, Settings,
+    Subject, Symmetry, System, Verdict, Walks,
 };
 use synod_node::{Context, Durable, Node, NodeId, RequestId, Stimulus};
 
-fn settings<N: Checkable, O: Observer<N>>(dead: Dead<N>) -> Settings<N, O> {
+fn settings<N: Checkable>(dead: Dead<N>) -> Settings<N> {
     let reductions = Reductions { dead: Some(dead), ..Reductions::default() };
     Settings { reductions, ..Settings::default() }
 }
@@ -25,7 +25,7 @@ fn dead_in_paxos() -> Dead<Paxos> {
     })
 }
 
-fn search_paxos(clients: u32, settings: &Settings<Paxos, Recording>, threads: usize) -> Report {
+fn search_paxos(clients: u32, settings: &Settings<Paxos>, threads: usize) -> Report {
     let checker = Checker::new(paxos(clients), Recording::default()).unwrap();
     checker.breadth_first(&checker.start(), settings, &Threads(threads))
 }
@@ -65,7 +65,7 @@ fn the_same_is_found_as_near() {
             view.nodes().filter(|(_, node): &(NodeId, &Paxos)| node.decision().is_some()).count() == count
         })
     };
-    let found = |mut settings: Settings<Paxos, Recording>| {
+    let found = |mut settings: Settings<Paxos>| {
         settings.goals = (1..=3).map(decided).collect();
         let report = search_paxos(2, &settings, 2);
         let mut found: Vec<_> = report
@@ -125,7 +125,7 @@ fn dead_messages_go_with_every_network_and_with_symmetry() {
         let budgets = Budgets { crashes: 1, late_writes: 1, drops: 1, ..Budgets::default() };
         let system = || ledger::system(SIZE, network, ledger::finite(network, &budgets));
         let done = Property::users_are_done(&NodeId::clients(2));
-        let search = |settings: &Settings<Ledger, Blind>| {
+        let search = |settings: &Settings<Ledger>| {
             let checker = Checker::new(system(), Blind).unwrap();
             let report = checker.breadth_first(&checker.start(), settings, &Alone);
             assert_eq!(

@@ -11,7 +11,7 @@ use synod_checker::{
 };
 use synod_node::NodeId;
 
-fn visits(place: u8) -> Property<Walk, Blind> {
+fn visits(place: u8) -> Property<Walk> {
     Property::when(format!("it visits {place}"), Reads::Nodes(vec![WALKER]), move |view| {
         view.node(WALKER).is_some_and(|walk: &Walk| walk.at == place)
     })
@@ -21,7 +21,7 @@ fn ask(
     (network, edges): (Network, &[Edge]),
     goal: u8,
     fairness: Fairness,
-    settings: &Settings<Walk, Blind>,
+    settings: &Settings<Walk>,
 ) -> Report {
     let checker = Checker::new(walk(network, edges), Blind).unwrap();
     checker.eventually(&checker.start(), settings, (&visits(goal), fairness), &Alone)
@@ -123,7 +123,7 @@ fn is_answered(size: Size, network: Network, budgets: &Budgets) -> [Verdict; 2] 
     [Fairness::Possible, Fairness::Weak].map(|fairness| {
         let mut system = ledger::system(size, network, budgets.clone());
         system.partitions = vec![vec![(NodeId::client(1), NodeId::server(1))]];
-        let checker: Checker<Ledger, Blind> = Checker::new(system, Blind).unwrap();
+        let checker: Checker<Ledger> = Checker::new(system, Blind).unwrap();
         let done = Property::users_are_done(&clients);
         checker.eventually(&checker.start(), &Settings::default(), (&done, fairness), &Alone).verdict
     })

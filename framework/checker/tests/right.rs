@@ -17,20 +17,20 @@ use synod_stdx::Rng;
 
 const N1: NodeId = NodeId::server(1);
 
-fn at(place: u8) -> Property<Walk, Blind> {
+fn at(place: u8) -> Property<Walk> {
     Property::when(format!("it is at {place}"), Reads::Nodes(vec![WALKER]), move |view| {
         view.node(WALKER).is_some_and(|walk: &Walk| walk.at == place)
     })
 }
 
-fn never_at(place: u8) -> Property<Walk, Blind> {
+fn never_at(place: u8) -> Property<Walk> {
     Property::new(format!("it is never at {place}"), Reads::Nodes(vec![WALKER]), move |view| {
         let is_there = view.node(WALKER).is_some_and(|walk: &Walk| walk.at == place);
         if is_there { Err(format!("it is at {place}")) } else { Ok(()) }
     })
 }
 
-fn checker(edges: &[Edge]) -> Checker<Walk, Blind> {
+fn checker(edges: &[Edge]) -> Checker<Walk> {
     Checker::new(graph(edges), Blind).unwrap()
 }
 

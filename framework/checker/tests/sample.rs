@@ -42,7 +42,7 @@ impl Node for Moody {
     fn on_recover(&mut self, _durable: Durable<Self>, _ctx: &mut Context<Self>) {}
 }
 
-fn checker(is_moody: bool) -> Checker<Moody, Blind> {
+fn checker(is_moody: bool) -> Checker<Moody> {
     let mut system = System::new(Network::Set);
     for id in NodeId::servers(3) {
         let peers = NodeId::servers(3).into_iter().filter(|peer| *peer != id).collect();

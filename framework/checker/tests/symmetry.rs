@@ -54,7 +54,7 @@ fn whole_states_and_more_threads_count_the_same() {
 }
 
 /// A state in words that names alone may change, one line a fact.
-fn facts<N>(view: &View<'_, N, Blind>, names: &[NodeId], name: &dyn Fn(NodeId) -> NodeId) -> Vec<String>
+fn facts<N>(view: &View<'_, N>, names: &[NodeId], name: &dyn Fn(NodeId) -> NodeId) -> Vec<String>
 where
     N: Checkable + Rename,
     N: Node<Message: Rename, Record: Rename, Checkpoint: Rename>,

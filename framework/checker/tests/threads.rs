@@ -36,7 +36,7 @@ fn paxos(network: Network) -> System<Paxos> {
 
 /// Searches with each number of threads and with and without the reduction: the states, their depths, and how long the
 /// counterexample is, must be the same; without the reduction transitions too.
-fn agree<N: Checkable + Node>(system: impl Fn() -> System<N>, settings: &Settings<N, Blind>) -> Report {
+fn agree<N: Checkable + Node>(system: impl Fn() -> System<N>, settings: &Settings<N>) -> Report {
     let mut first: Option<Report> = None;
     for commuting in [false, true] {
         for threads in [1, 2, 4] {
@@ -74,7 +74,7 @@ fn all_states_are_counted_the_same() {
 #[test]
 fn a_counterexample_is_as_long() {
     let names = two_phase().names();
-    let some = Property::when("two do not abort", Reads::Nodes(names), |view: &View<'_, TwoPhase, Blind>| {
+    let some = Property::when("two do not abort", Reads::Nodes(names), |view: &View<'_, TwoPhase>| {
         view.nodes().filter(|(_, node)| node.is(Resource::Aborted)).count() < 2
     });
     let report = agree(two_phase, &Settings::default().invariant(some).until_first());
@@ -89,11 +89,10 @@ fn a_counterexample_is_as_long() {
 #[test]
 fn a_prune_takes_away_the_same() {
     let servers = NodeId::servers(3);
-    let undecided = Property::when(
-        "somebody knows the decision",
-        Reads::Nodes(servers),
-        |view: &View<'_, Paxos, Blind>| view.nodes().any(|(_, node)| node.decision().is_some()),
-    );
+    let undecided =
+        Property::when("somebody knows the decision", Reads::Nodes(servers), |view: &View<'_, Paxos>| {
+            view.nodes().any(|(_, node)| node.decision().is_some())
+        });
     let report = agree(|| paxos(Network::Bag), &Settings::default().prune(undecided));
     assert!(report.stats.unique < 16_668);
 }

@@ -193,15 +193,15 @@ fn run_until<N: Shown>(
 }
 
 fn search<N: Shown>(session: &Mutex<Session<N>>, job: &Job, at: u32, predicate: &Predicate) -> End {
-    let (way, stage, seeker) = {
+    let (stage, seeker) = {
         let mut session = locked(session);
-        (session.lines(at), session.stage(at), session.setup.seeker.clone())
+        (session.stage(at), session.setup.seeker.clone())
     };
     let seeker = seeker.ok_or("there is no checker for what is opened here")?;
-    match seeker.seek((&way, &stage), predicate, &job.errand)? {
+    match seeker.seek(&stage, predicate, &job.errand)? {
         Sought::Found(lines, words) => {
             let mut session = locked(session);
-            let moment = session.replay(0, &lines)?;
+            let moment = session.replay(at, &lines)?;
             Ok(("found", words, Some(moment)))
         }
         Sought::Nowhere(words) => Ok(("not_found", words, None)),

@@ -21,7 +21,7 @@ use synod_stdx::Tree;
 /// What a predicate looks at.
 #[derive(Clone, Debug, Default)]
 pub struct Sight {
-    /// Every node, and its state if it runs.
+    /// Every node, and its state if it runs; where the predicate does not [read](Predicate::reads) it, anything.
     pub nodes: Vec<(NodeId, Option<Arc<Tree>>)>,
     /// The kinds of the messages that are on their way.
     pub sent: Vec<String>,
@@ -113,7 +113,17 @@ impl Predicate {
 
     /// Whether it asks what is on its way.
     pub fn reads_messages(&self) -> bool {
-        self.0.reads_messages()
+        self.0.has(&|operand| matches!(operand, Operand::Sent(_)))
+    }
+
+    /// Whether it asks more of a node than whether it runs.
+    pub fn reads(&self, node: NodeId) -> bool {
+        let name = node.to_string();
+        self.0.has(&|operand| match operand {
+            Operand::Path(path) => path[0] == name,
+            Operand::Count(inner) => inner.is_some(),
+            Operand::Text(_) | Operand::Sent(_) => false,
+        })
     }
 }
 
@@ -122,8 +132,9 @@ impl Either {
         self.0.iter().any(|both| both.0.iter().all(|single| single.holds(sight, node)))
     }
 
-    fn reads_messages(&self) -> bool {
-        self.0.iter().flat_map(|both| &both.0).any(Single::reads_messages)
+    /// Whether an operand of it, or of a part of it, is meant.
+    fn has(&self, is_meant: &dyn Fn(&Operand) -> bool) -> bool {
+        self.0.iter().flat_map(|both| &both.0).any(|single| single.has(is_meant))
     }
 }
 
@@ -148,15 +159,17 @@ impl Single {
         }
     }
 
-    fn reads_messages(&self) -> bool {
-        let of = |operand: &Operand| match operand {
-            Operand::Sent(_) => true,
-            Operand::Count(inner) => inner.as_ref().is_some_and(|inner| inner.reads_messages()),
-            Operand::Text(_) | Operand::Path(_) => false,
+    fn has(&self, is_meant: &dyn Fn(&Operand) -> bool) -> bool {
+        let of = |operand: &Operand| {
+            let within = match operand {
+                Operand::Count(inner) => inner.as_ref().is_some_and(|inner| inner.has(is_meant)),
+                Operand::Text(_) | Operand::Path(_) | Operand::Sent(_) => false,
+            };
+            within || is_meant(operand)
         };
         match self {
-            Single::Not(inner) => inner.reads_messages(),
-            Single::Inner(either) => either.reads_messages(),
+            Single::Not(inner) => inner.has(is_meant),
+            Single::Inner(either) => either.has(is_meant),
             Single::Plain(operand) => of(operand),
             Single::Compared(one, _, other) => of(one) || of(other),
         }

@@ -174,23 +174,17 @@ pub struct Cell {
 
 /// Who searches from a moment on: a model checker.
 pub trait Seeker<N: Node>: Send + Sync {
-    /// The nearest moment at which `predicate` holds, breadth-first, after a way that is told in lines and the moment that it
-    /// ends in.
+    /// The nearest moment at which `predicate` holds, breadth-first from a moment on.
     ///
     /// # Errors
     /// Why it cannot be searched, in words.
-    fn seek(
-        &self,
-        from: (&[TraceEvent], &Stage<N>),
-        predicate: &Predicate,
-        errand: &Errand,
-    ) -> Result<Sought, String>;
+    fn seek(&self, from: &Stage<N>, predicate: &Predicate, errand: &Errand) -> Result<Sought, String>;
 }
 
 /// What a search came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Sought {
-    /// The whole way, from the beginning, and what was found: that it holds, or that something is violated.
+    /// The way from that moment on, and what was found: that it holds, or that something is violated.
     Found(Vec<TraceEvent>, String),
     /// All states were seen: it holds in none.
     Nowhere(String),

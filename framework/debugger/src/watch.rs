@@ -23,6 +23,7 @@ impl<N: Shown> Watch<N> {
         let mut nodes = Vec::new();
         for id in stage.world.ids() {
             let tree = stage.world.node(id).map(|node| match self.known.get(&id) {
+                _ if !predicate.reads(id) => Arc::default(),
                 Some((known, tree)) if known == node => Arc::clone(tree),
                 Some(_) | None => {
                     let tree = Arc::new(Tree::of(node));

@@ -5,8 +5,7 @@ use crate::search::{Desk, Found, Orders, Pinned, Replayed, Search, Showing, Stag
 use crate::shown::Exhibit;
 use std::sync::Arc;
 use synod_checker::{
-    Checkable, Checker, Fairness, Finding, Observer, Property, Report, Settings, Spent, State, Until,
-    Verdict, Walks,
+    Checkable, Checker, Fairness, Finding, Property, Report, Settings, Spent, State, Until, Verdict, Walks,
 };
 use synod_world::{Header, Trace};
 
@@ -20,22 +19,22 @@ enum Wanted {
 }
 
 /// A system under search.
-pub struct Bench<'d, 'a, N: Checkable, O: Observer<N>> {
+pub struct Bench<'d, 'a, N: Checkable> {
     pub(crate) desk: &'d mut Desk<'a>,
-    pub(crate) checker: Checker<N, O>,
+    pub(crate) checker: Checker<N>,
 }
 
 /// What most stages return: the state from which to search on, or why there is none.
 pub type Staged<T = ()> = Result<T, Stop>;
 
-impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
+impl<N: Checkable> Bench<'_, '_, N> {
     /// The first state.
     pub fn start(&self) -> State {
         self.checker.start()
     }
 
     /// The checker, for deliveries by hand between stages.
-    pub fn checker(&self) -> &Checker<N, O> {
+    pub fn checker(&self) -> &Checker<N> {
         &self.checker
     }
 
@@ -53,7 +52,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     ///
     /// # Errors
     /// If it is not, or something is violated on the way.
-    pub fn must_reach(&mut self, stage: &str, from: &State, settings: Settings<N, O>) -> Staged<State> {
+    pub fn must_reach(&mut self, stage: &str, from: &State, settings: Settings<N>) -> Staged<State> {
         let found = self.run(stage, from, settings, (How::Breadth, &Wanted::Goal))?;
         // A replay of another stage's trace needs no state of this one.
         Ok(found.unwrap_or_else(|| from.clone()))
@@ -67,7 +66,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         &mut self,
         stage: &str,
         from: &State,
-        settings: Settings<N, O>,
+        settings: Settings<N>,
         steps: usize,
     ) -> Staged<State> {
         let found = self.must_reach(stage, from, settings)?;
@@ -81,7 +80,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     ///
     /// # Errors
     /// If it is, or something is violated.
-    pub fn must_not_reach(&mut self, stage: &str, from: &State, settings: Settings<N, O>) -> Staged {
+    pub fn must_not_reach(&mut self, stage: &str, from: &State, settings: Settings<N>) -> Staged {
         self.run(stage, from, settings, (How::Breadth, &Wanted::NoGoal)).map(|_| ())
     }
 
@@ -89,7 +88,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     ///
     /// # Errors
     /// If there are others, or the budget does not suffice.
-    pub fn exhaust(&mut self, stage: &str, from: &State, settings: Settings<N, O>, pinned: Pinned) -> Staged {
+    pub fn exhaust(&mut self, stage: &str, from: &State, settings: Settings<N>, pinned: Pinned) -> Staged {
         self.run(stage, from, settings, (How::Breadth, &Wanted::Everything(Some(pinned)))).map(|_| ())
     }
 
@@ -101,7 +100,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         &mut self,
         stage: &str,
         from: &State,
-        steps: impl FnOnce(&Checker<N, O>, State) -> Option<State>,
+        steps: impl FnOnce(&Checker<N>, State) -> Option<State>,
     ) -> Staged<State> {
         if self.desk.orders.replay.is_some() {
             return Ok(from.clone());
@@ -114,7 +113,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     ///
     /// # Errors
     /// If something is.
-    pub fn explore(&mut self, stage: &str, from: &State, settings: Settings<N, O>) -> Staged {
+    pub fn explore(&mut self, stage: &str, from: &State, settings: Settings<N>) -> Staged {
         self.run(stage, from, settings, (How::Breadth, &Wanted::NoViolation)).map(|_| ())
     }
 
@@ -122,7 +121,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     ///
     /// # Errors
     /// If something is violated.
-    pub fn explore_depth_first(&mut self, stage: &str, from: &State, settings: Settings<N, O>) -> Staged {
+    pub fn explore_depth_first(&mut self, stage: &str, from: &State, settings: Settings<N>) -> Staged {
         self.run(stage, from, settings, (How::Depth, &Wanted::NoViolation)).map(|_| ())
     }
 
@@ -130,7 +129,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     ///
     /// # Errors
     /// If something is.
-    pub fn walk(&mut self, stage: &str, from: &State, settings: Settings<N, O>, walks: Walks) -> Staged {
+    pub fn walk(&mut self, stage: &str, from: &State, settings: Settings<N>, walks: Walks) -> Staged {
         self.run(stage, from, settings, (How::Walks(walks), &Wanted::NoViolation)).map(|_| ())
     }
 
@@ -142,14 +141,14 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         &mut self,
         stage: &str,
         from: &State,
-        settings: Settings<N, O>,
-        (goal, fairness): (&Property<N, O>, Fairness),
+        settings: Settings<N>,
+        (goal, fairness): (&Property<N>, Fairness),
     ) -> Staged {
         let how = How::Eventually(goal, fairness);
         self.run(stage, from, settings, (how, &Wanted::Everything(None))).map(|_| ())
     }
 
-    fn ordered(&self, mut settings: Settings<N, O>, wanted: &Wanted) -> Settings<N, O> {
+    fn ordered(&self, mut settings: Settings<N>, wanted: &Wanted) -> Settings<N> {
         let orders = self.desk.orders;
         let Without { no_ops, commuting, symmetry } = orders.without;
         settings.reductions.no_ops &= !no_ops;
@@ -170,8 +169,8 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         &mut self,
         stage: &str,
         from: &State,
-        settings: Settings<N, O>,
-        (how, wanted): (How<'_, N, O>, &Wanted),
+        settings: Settings<N>,
+        (how, wanted): (How<'_, N>, &Wanted),
     ) -> Staged<Option<State>> {
         let settings = self.ordered(settings, wanted);
         if let Some(trace) = &self.desk.orders.replay {
@@ -224,7 +223,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         Ok(report.goal().cloned())
     }
 
-    fn told(&self, stage: &str, finding: &Finding, settings: &Settings<N, O>, how: &How<'_, N, O>) -> Found {
+    fn told(&self, stage: &str, finding: &Finding, settings: &Settings<N>, how: &How<'_, N>) -> Found {
         let shortest = match how {
             // It is a shortest one as it is.
             How::Breadth | How::Eventually(..) => finding.clone(),
@@ -260,7 +259,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
     fn opened(
         &self,
         trace: &Trace,
-        settings: &Settings<N, O>,
+        settings: &Settings<N>,
         showing: &Showing,
     ) -> Result<Arc<dyn synod_debugger::Desk>, String> {
         let Search { module, name, .. } = self.desk.search;
@@ -284,7 +283,7 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
         synod_debugger::open(setup)
     }
 
-    fn replay(&self, trace: &Trace, settings: &Settings<N, O>) -> Replayed {
+    fn replay(&self, trace: &Trace, settings: &Settings<N>) -> Replayed {
         match self.checker.retraced(&trace.events) {
             Err(unfit) => Replayed::NoLongerFits(unfit.step, unfit.why),
             Ok(state) => match self.checker.found_on_the_way(&state, settings) {
@@ -298,14 +297,14 @@ impl<N: Checkable, O: Observer<N>> Bench<'_, '_, N, O> {
 }
 
 /// How a stage searches.
-enum How<'p, N: Checkable, O: Observer<N>> {
+enum How<'p, N: Checkable> {
     Breadth,
     Depth,
     Walks(Walks),
-    Eventually(&'p Property<N, O>, Fairness),
+    Eventually(&'p Property<N>, Fairness),
 }
 
-impl<N: Checkable, O: Observer<N>> How<'_, N, O> {
+impl<N: Checkable> How<'_, N> {
     fn name(&self) -> &'static str {
         match self {
             How::Breadth => "breadth-first",

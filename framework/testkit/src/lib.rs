@@ -37,7 +37,7 @@ pub use search::{
     Desk, Dresser, Found, Orders, Pinned, Replayed, Search, Searched, StageReport, Stop, Without, exhibit,
     search_one,
 };
-pub use shown::Exhibit;
+pub use shown::{Exhibit, seeker};
 
 #[cfg(test)]
 mod tests;

@@ -194,11 +194,11 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// If the nodes cannot even start.
-    pub fn bench<N: Checkable + Node<Message: Wire>, O: Observer<N>>(
+    pub fn bench<N: Checkable + Node<Message: Wire>>(
         &mut self,
         system: System<N>,
-        observer: O,
-    ) -> Result<Bench<'_, 'a, N, O>, Stop> {
+        observer: impl Observer<N>,
+    ) -> Result<Bench<'_, 'a, N>, Stop> {
         let built = if self.orders.checks {
             let survives = Some(Arc::new(survives::<N::Message>) as Survives<N>);
             Checker::with_checks(system, observer, CheckSettings { survives })

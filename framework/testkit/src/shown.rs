@@ -1,31 +1,31 @@
 //! A system that is searched, as a debugger opens it: the same nodes, users, claims, and the checker to search on with.
 
 use crate::crew::{Threads, Watcher};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use synod_checker::{
-    Budgets, Checkable, Checker, Network, Observer, Plain, Progress, Property, Reads, Settings, Substitute,
-    System, User, Verdict, View,
+    Ask, Blind, Budgets, Checkable, Checker, Moment, Network, Observer, Plain, Position, Progress, Property,
+    Reads, Settings, Substitute, System, User, Verdict, View, Witness,
 };
-use synod_debugger::{Claim, Errand, Heard, Past, Predicate, Seeker, Setup, Sight, Sought, Stage};
+use synod_debugger::{Claim, Errand, Heard, Past, Predicate, Script, Seeker, Setup, Sight, Sought, Stage};
 use synod_node::{Durable, NodeId};
 use synod_stdx::{LookupMap, Tree, kind_of};
-use synod_world::{TraceEvent, World};
+use synod_world::World;
 
 /// What of a system a debugger needs.
-pub struct Exhibit<N: Checkable, O: Observer<N>> {
+pub struct Exhibit<N: Checkable> {
     /// Nodes, users, the network.
     pub system: System<N>,
     /// Who watches the users, before they ask anything.
-    pub observer: O,
+    pub observer: Witness<N>,
     /// What must hold.
-    pub invariants: Vec<Property<N, O>>,
+    pub invariants: Vec<Property<N>>,
     /// What is looked for.
-    pub goals: Vec<Property<N, O>>,
+    pub goals: Vec<Property<N>>,
 }
 
-impl<N: Checkable, O: Observer<N>> Exhibit<N, O> {
+impl<N: Checkable> Exhibit<N> {
     /// Ready to be opened, when every node has started and its user has asked what it has first.
     ///
     /// # Errors
@@ -57,8 +57,7 @@ impl<N: Checkable, O: Observer<N>> Exhibit<N, O> {
         setup.invariants.push(Claim::new("what users are told is right", move |stage: &Stage<N>| {
             watched.observed(stage).map(|_| ())
         }));
-        let nodes = first.clone();
-        setup.seeker = Some(Arc::new(Searcher { nodes, known, mutant: system.mutant, invariants }));
+        setup.seeker = Some(Arc::new(Searcher::new(&setup, known, invariants)));
         let checker = Checker::new(begun, observer)?;
         setup.past = Past::Lines(checker.events(&checker.start()));
         setup.first = first;
@@ -67,15 +66,15 @@ impl<N: Checkable, O: Observer<N>> Exhibit<N, O> {
 }
 
 /// What does not change from moment to moment.
-struct Known<N: Checkable, O: Observer<N>> {
+struct Known<N: Checkable> {
     ids: Vec<NodeId>,
     users: BTreeMap<NodeId, User<N>>,
-    observer: O,
+    observer: Witness<N>,
 }
 
-impl<N: Checkable, O: Observer<N>> Known<N, O> {
+impl<N: Checkable> Known<N> {
     /// The observer, after what the users saw.
-    fn observed(&self, stage: &Stage<N>) -> Result<O, String> {
+    fn observed(&self, stage: &Stage<N>) -> Result<Witness<N>, String> {
         let mut observer = self.observer.clone();
         for heard in &stage.heard {
             match heard {
@@ -86,24 +85,27 @@ impl<N: Checkable, O: Observer<N>> Known<N, O> {
         }
         Ok(observer)
     }
+
+    /// The same where the observer objects to nothing: what it objects to is another claim's.
+    fn witness(&self, stage: &Stage<N>) -> Witness<N> {
+        self.observed(stage).unwrap_or_else(|_| self.observer.clone())
+    }
 }
 
-fn claim<N: Checkable, O: Observer<N>>(property: Property<N, O>, known: &Arc<Known<N, O>>) -> Claim<N> {
+fn claim<N: Checkable>(property: Property<N>, known: &Arc<Known<N>>) -> Claim<N> {
     let known = Arc::clone(known);
     Claim::new(property.name().to_owned(), move |stage: &Stage<N>| {
-        // What the observer objects to is another claim's.
-        let observer = known.observed(stage).unwrap_or_else(|_| known.observer.clone());
-        property.objection(&Seen { stage, known: &known }, &observer).map_or(Ok(()), Err)
+        property.objection(&Seen { stage, known: &known }).map_or(Ok(()), Err)
     })
 }
 
 /// A moment, as properties see it.
-struct Seen<'a, N: Checkable, O: Observer<N>> {
+struct Seen<'a, N: Checkable> {
     stage: &'a Stage<N>,
-    known: &'a Known<N, O>,
+    known: &'a Known<N>,
 }
 
-impl<N: Checkable, O: Observer<N>> Plain<N> for Seen<'_, N, O> {
+impl<N: Checkable> Plain<N> for Seen<'_, N> {
     fn ids(&self) -> Vec<NodeId> {
         self.known.ids.clone()
     }
@@ -141,60 +143,122 @@ impl<N: Checkable, O: Observer<N>> Plain<N> for Seen<'_, N, O> {
     }
 }
 
+/// Who searches on in anything that is opened: for what a person asks, for panics and for answers that a script knows to be
+/// wrong. Every node that it names may take steps; whoever else they speak to hears nothing.
+pub fn seeker<N: Checkable>(setup: &Setup<N>) -> Arc<dyn Seeker<N>> {
+    let ids = setup.first.ids().collect();
+    let known = Known { ids, users: BTreeMap::new(), observer: Witness::new(Blind) };
+    Arc::new(Searcher::new(setup, Arc::new(known), Vec::new()))
+}
+
 /// Searches from where a debugger is.
-struct Searcher<N: Checkable, O: Observer<N>> {
-    nodes: World<N>,
-    known: Arc<Known<N, O>>,
+struct Searcher<N: Checkable> {
+    known: Arc<Known<N>>,
+    users: BTreeMap<NodeId, Script<N>>,
     mutant: Option<Substitute<N>>,
-    invariants: Vec<Property<N, O>>,
+    invariants: Vec<Property<N>>,
 }
 
 /// Searches for persons use so many threads.
 const THREADS: usize = 2;
 /// They end when the process has so many bytes.
 const MEMORY_BYTES_MAX: u64 = 8 << 30;
-/// On the way that a person went, at most so many steps left writes that were durable later.
-const LATE_WRITES_MAX: u8 = 64;
+/// A checker's systems have at most so many nodes.
+const NODES_MAX: usize = 64;
 
-impl<N: Checkable, O: Observer<N>> Seeker<N> for Searcher<N, O> {
-    fn seek(
-        &self,
-        (way, stage): (&[TraceEvent], &Stage<N>),
-        predicate: &Predicate,
-        errand: &Errand,
-    ) -> Result<Sought, String> {
-        let way = in_the_checkers_order(&self.known.ids, way)?;
-        let mut late_writes = 0;
-        let (checker, from) = loop {
-            let mut system = self.system(&way, stage, late_writes);
-            system.budgets.crashes = system.budgets.crashes.saturating_add(errand.crashes);
-            system.budgets.drops = system.budgets.drops.saturating_add(errand.losses);
-            let checker = Checker::new(system, self.known.observer.clone())?;
-            match checker.retraced(&way) {
-                Ok(state) => break (checker, state),
-                Err(_) if late_writes < LATE_WRITES_MAX => late_writes = (late_writes * 2).max(1),
-                Err(unfit) => {
-                    return Err(format!(
-                        "the checker cannot go this way: step {}: {}",
-                        unfit.step, unfit.why
-                    ));
-                }
-            }
+impl<N: Checkable> Searcher<N> {
+    fn new(setup: &Setup<N>, known: Arc<Known<N>>, invariants: Vec<Property<N>>) -> Self {
+        Searcher { known, users: setup.users.clone(), mutant: setup.taker.clone(), invariants }
+    }
+
+    /// The system of a moment, in which no more may go wrong than an errand says. Where servers may crash, their writes
+    /// may be late: a crash loses them.
+    fn system(&self, stage: &Stage<N>, errand: &Errand) -> Result<System<N>, String> {
+        let mut system = System::new(Network::Bag);
+        system.mutant.clone_from(&self.mutant);
+        system.is_part = true;
+        system.budgets = Budgets {
+            crashes: errand.crashes,
+            late_writes: errand.crashes,
+            drops: errand.losses,
+            ..Budgets::default()
         };
-        let mut settings = Settings::default().goal(wanted(predicate.clone()));
+        let ids: Vec<NodeId> = stage.world.ids().collect();
+        if ids.len() > NODES_MAX {
+            return Err(format!("there are {} nodes, and a search has at most {NODES_MAX}", ids.len()));
+        }
+        for id in ids {
+            if !stage.started.contains(&id) {
+                return Err(format!("{id} has not started: a search begins when all have"));
+            }
+            let Some(node) = stage.world.built(id).cloned() else { continue };
+            match self.user(stage, id) {
+                Some(user) => system.add_with_user(id, node, user),
+                None => system.add(id, node),
+            }
+        }
+        Ok(system)
+    }
+
+    /// The user of a node, which goes on with its script where it is in a moment. Of what it asked before, the script knows
+    /// which answers are right.
+    fn user(&self, stage: &Stage<N>, id: NodeId) -> Option<User<N>> {
+        let script = self.users.get(&id).cloned();
+        if script.is_none() && !id.is_client() {
+            return None;
+        }
+        let position = stage.users.get(&id).cloned().unwrap_or_default();
+        Some(User::new(move |index| {
+            let number = match index.checked_sub(position.asked) {
+                Some(later) => position.scripted + later,
+                None => {
+                    let waiting = position.waiting.iter().find(|waiting| waiting.id.0 == index + 1)?;
+                    waiting.scripted?
+                }
+            };
+            let (request, expected) = script.as_ref()?(number)?;
+            Some(Ask { request, expected })
+        }))
+    }
+}
+
+/// How far the users are, for a checker.
+fn positions<N: Checkable>(stage: &Stage<N>) -> BTreeMap<NodeId, Position> {
+    let place = |(id, position): (&NodeId, &synod_debugger::Position)| {
+        let given_up = stage.heard.iter().filter_map(|heard| match heard {
+            Heard::GaveUp(client, request) if client == id => Some(*request),
+            Heard::Asked(..) | Heard::Told(..) | Heard::GaveUp(..) => None,
+        });
+        let standing = Position {
+            asked: position.asked,
+            answered: position.answered,
+            outstanding: position.waiting.iter().map(|waiting| waiting.id).collect(),
+            given_up: given_up.collect(),
+        };
+        (*id, standing)
+    };
+    stage.users.iter().map(place).collect()
+}
+
+impl<N: Checkable> Seeker<N> for Searcher<N> {
+    fn seek(&self, from: &Stage<N>, predicate: &Predicate, errand: &Errand) -> Result<Sought, String> {
+        let moment = Moment { world: &from.world, users: positions(from), paused: &from.paused };
+        let system = self.system(from, errand)?;
+        let names = system.names();
+        let checker = Checker::at(system, self.known.witness(from), &moment)?;
+        let mut settings = Settings::default().goal(wanted(predicate.clone(), &names));
         settings.is_calm = errand.crashes == 0 && errand.losses == 0;
         settings.states_max = Some(errand.states_max);
-        for invariant in &self.invariants {
-            settings = settings.invariant(invariant.clone());
+        settings.invariants.clone_from(&self.invariants);
+        settings.cut_links.extend(&from.cuts);
+        // Who is paused stays so, whatever else happens.
+        for paused in &from.paused {
+            settings.stopped_timers.insert(*paused);
+            settings.cut_links.extend(names.iter().map(|sender| (*sender, *paused)));
         }
-        for link in &stage.cuts {
-            settings.cut_links.insert(*link);
-        }
-        let report = checker.breadth_first(
-            &from,
-            &settings,
-            &Threads::new(THREADS, Some(MEMORY_BYTES_MAX), &Onlooker(errand)),
-        );
+        let onlooker = Onlooker(errand);
+        let crew = Threads::new(THREADS, Some(MEMORY_BYTES_MAX), &onlooker);
+        let report = checker.breadth_first(&checker.start(), &settings, &crew);
         let words = report.to_string();
         if let Some(finding) = report.violation() {
             let words = format!("violated: {}: {}", finding.subject, finding.words);
@@ -210,72 +274,19 @@ impl<N: Checkable, O: Observer<N>> Seeker<N> for Searcher<N, O> {
     }
 }
 
-impl<N: Checkable, O: Observer<N>> Searcher<N, O> {
-    /// The system in which a person went this way: whatever went wrong on it may, and nothing more.
-    fn system(&self, way: &[TraceEvent], stage: &Stage<N>, late_writes: u8) -> System<N> {
-        let mut system = System::new(Network::Bag);
-        system.mutant.clone_from(&self.mutant);
-        let count = |is_meant: fn(&TraceEvent) -> bool| way.iter().filter(|line| is_meant(line)).count();
-        system.budgets = Budgets {
-            crashes: count(|line| matches!(line, TraceEvent::Crash { .. })) as u8,
-            late_writes,
-            drops: count(|line| matches!(line, TraceEvent::Drop { .. })) as u16,
-            give_ups: count(|line| matches!(line, TraceEvent::GiveUp { .. })) as u8,
-            pauses: count(|line| matches!(line, TraceEvent::Pause { .. })) as u8,
-            cuts: 0,
-        };
-        for id in &self.known.ids {
-            let Some(node) = self.nodes.built(*id).cloned() else { continue };
-            let heard = stage.heard.iter().filter_map(|heard| match heard {
-                Heard::Asked(client, _, request) if client == id => Some(request.clone()),
-                Heard::Asked(..) | Heard::Told(..) | Heard::GaveUp(..) => None,
-            });
-            let asked: Vec<N::Request> = heard.collect();
-            let scripted = stage.users.get(id).map_or(0, |position| position.scripted);
-            match self.known.users.get(id) {
-                Some(user) => system.add_with_user(*id, node, after(asked, user.clone(), scripted)),
-                None => system.add(*id, node),
-            }
-        }
-        system
-    }
-}
-
-/// A user that asks these, and then goes on with a script from there on.
-fn after<N: Checkable>(asked: Vec<N::Request>, script: User<N>, from: u64) -> User<N> {
-    User::new(move |index| match asked.get(index as usize) {
-        Some(request) => Some(synod_checker::Ask { request: request.clone(), expected: None }),
-        None => script.ask(from + index - asked.len() as u64),
-    })
-}
-
-/// The same way with every start at its beginning, and without what a checker has no word for.
-fn in_the_checkers_order(ids: &[NodeId], way: &[TraceEvent]) -> Result<Vec<TraceEvent>, String> {
-    let is_start = |line: &&TraceEvent| matches!(line, TraceEvent::Start { .. });
-    let starts: Vec<TraceEvent> = way.iter().filter(is_start).cloned().collect();
-    let has_started = |id: &&NodeId| {
-        let name = id.to_string();
-        starts.iter().any(|line| matches!(line, TraceEvent::Start { node, .. } if *node == name))
-    };
-    if let Some(id) = ids.iter().find(|id| !has_started(id)) {
-        return Err(format!("{id} has not started: a search begins when all have"));
-    }
-    // Which links are cut now is told to the search as it is.
-    let is_link =
-        |line: &&TraceEvent| matches!(line, TraceEvent::CutLink { .. } | TraceEvent::HealLink { .. });
-    let rest = way.iter().filter(|line| !is_start(line) && !is_link(line)).cloned();
-    Ok(starts.iter().cloned().chain(rest).collect())
-}
-
-/// A predicate as a goal. What a node looks like is read once.
-fn wanted<N: Checkable, O: Observer<N>>(predicate: Predicate) -> Property<N, O> {
+/// A predicate as a goal. What a node looks like is read once, and only if it matters.
+fn wanted<N: Checkable>(predicate: Predicate, ids: &[NodeId]) -> Property<N> {
+    let matters: BTreeSet<NodeId> = ids.iter().copied().filter(|id| predicate.reads(*id)).collect();
     let known: Mutex<LookupMap<usize, Arc<Tree>>> = Mutex::new(LookupMap::default());
     let reads_messages = predicate.reads_messages();
-    Property::when("what was asked for", Reads::Everything, move |view: &View<'_, N, O>| {
+    Property::when("what was asked for", Reads::Everything, move |view: &View<'_, N>| {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut nodes = Vec::new();
         for (id, node) in view.all_nodes() {
             let tree = node.map(|node| {
+                if !matters.contains(&id) {
+                    return Arc::default();
+                }
                 // A checker keeps each value once, in its place, as long as the search lasts.
                 let place = std::ptr::from_ref(node).addr();
                 Arc::clone(known.entry(place).or_insert_with(|| Arc::new(Tree::of(node))))

@@ -117,6 +117,11 @@ impl<N: Node> World<N> {
         self.places.get(&id).into_iter().flat_map(|place| &place.writing)
     }
 
+    /// What waits for a node's writes to be durable.
+    pub fn outbox(&self, id: NodeId) -> Option<&Outbox<N>> {
+        Some(&self.places.get(&id)?.outbox)
+    }
+
     /// A message in flight.
     pub fn envelope(&self, id: EnvelopeId) -> Option<&Envelope<N>> {
         self.flight.get(&id)

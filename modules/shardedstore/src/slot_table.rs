@@ -1,9 +1,10 @@
 //! A map from slots: each has its place in one vector, since whatever is asked of a store asks for its slot several times.
 
 use crate::SlotId;
+use std::fmt;
 
 /// What is known of some of the slots. Tables of one store with equal entries are equal.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SlotTable<T> {
     entries: Vec<Option<T>>,
 }
@@ -45,5 +46,47 @@ impl<T> SlotTable<T> {
     /// The entries, in the order of their slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SlotId, &T)> {
         (0..).zip(&self.entries).filter_map(|(number, entry)| Some((SlotId::at(number), entry.as_ref()?)))
+    }
+}
+
+/// Slots from one to another, both included.
+struct Run(u16, u16);
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Run(first, last) if first == last => write!(f, "{first}"),
+            Run(first, last) => write!(f, "{first}-{last}"),
+        }
+    }
+}
+
+/// A store has thousands of slots, and most are alike: neighbours with equal entries are told as one, as an
+/// [`Assignment`](crate::Assignment) tells owners.
+impl<T: PartialEq + fmt::Debug> fmt::Debug for SlotTable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let runs = self.entries.chunk_by(|one, other| one == other).scan(0u16, |first, run| {
+            let slots = Run(*first, *first + (run.len() - 1) as u16);
+            *first = first.wrapping_add(run.len() as u16);
+            Some((slots, &run[0]))
+        });
+        f.debug_map().entries(runs.filter_map(|(slots, entry)| Some((slots, entry.as_ref()?)))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_with_equal_entries_are_told_as_one() {
+        let mut table = SlotTable::new(16_384);
+        assert_eq!(format!("{table:?}"), "{}");
+        (0..16_384).for_each(|slot| table.insert(SlotId::at(slot), 'a'));
+        assert_eq!(format!("{table:?}"), "{0-16383: 'a'}");
+        table.insert(SlotId::at(5), 'b');
+        table.remove(SlotId::at(9));
+        table.remove(SlotId::at(16_383));
+        assert_eq!(format!("{table:?}"), "{0-4: 'a', 5: 'b', 6-8: 'a', 10-16382: 'a'}");
     }
 }

@@ -13,7 +13,7 @@ use portraits::{Actors, Ballots, Views};
 use std::any::Any;
 use std::sync::Arc;
 use synod_debugger::{Answer, Ask, Desk, Portrait, Setup, Shown, open};
-use synod_testkit::{Orders, Scenario, Search, exhibit, play_one};
+use synod_testkit::{Orders, Scenario, Search, exhibit, play_one, seeker};
 use synod_world::{Film, Header, Trace};
 
 /// What the traces of systems by hand call their scenario.
@@ -156,6 +156,7 @@ impl About<'_> {
         judge(&mut setup);
         setup.past = synod_debugger::Past::Steps(film.steps.clone());
         setup.ending.clone_from(&self.ending);
+        setup.seeker = Some(seeker(&setup));
         Some(open(setup))
     }
 }

@@ -7,7 +7,7 @@ use crate::searches::shards::{self, CONTROLLER, Shards};
 use crate::searches::{clientserver, pingpong};
 use crate::shardedstore::texts::through_the_log;
 use std::sync::Arc;
-use synod_checker::{Blind, Checkable, Network, Observer, Settings};
+use synod_checker::{Blind, Checkable, Network, Settings, Witness};
 use synod_clientserver::KvCommand;
 use synod_debugger::{Setup, Shown};
 use synod_node::NodeId;
@@ -99,8 +99,8 @@ fn open_ended<R, A>(asks: Vec<R>) -> Vec<(R, Option<A>)> {
 }
 
 /// What is the same in all of them.
-fn dressed<N: Shown + Checkable, O: Observer<N>>(
-    exhibit: Exhibit<N, O>,
+fn dressed<N: Shown + Checkable>(
+    exhibit: Exhibit<N>,
     (module, shape): (&str, &Shape),
 ) -> Result<Setup<N>, String> {
     let mut setup = exhibit.setup(&format!("{module}, by hand"))?;
@@ -115,7 +115,8 @@ fn dressed<N: Shown + Checkable, O: Observer<N>>(
 /// Of `pingpong`.
 pub fn pingpong(shape: &Shape) -> Result<Setup<synod_pingpong::Process>, String> {
     let system = pingpong::of_users(shape.mutant, Network::Bag, shape.asks(readers::ping)?);
-    let exhibit = Exhibit { system, observer: Blind, invariants: Vec::new(), goals: Vec::new() };
+    let exhibit =
+        Exhibit { system, observer: Witness::new(Blind), invariants: Vec::new(), goals: Vec::new() };
     let mut setup = dressed(exhibit, ("pingpong", shape))?;
     setup.reader = Some((readers::PING_HELP.to_owned(), Arc::new(|_, text| readers::ping(text))));
     Ok(setup)
@@ -125,7 +126,7 @@ pub fn pingpong(shape: &Shape) -> Result<Setup<synod_pingpong::Process>, String>
 pub fn clientserver(shape: &Shape) -> Result<Setup<clientserver::Node>, String> {
     let users = shape.asks(readers::kv)?.into_iter().map(|asks| clientserver::user(open_ended(asks)));
     let system = clientserver::system(shape.mutant, Network::Bag, users.collect());
-    let observer = clientserver::Judge::default();
+    let observer = Witness::new(clientserver::Judge::default());
     let exhibit = Exhibit { system, observer, invariants: Vec::new(), goals: Vec::new() };
     let mut setup = dressed(exhibit, ("clientserver", shape))?;
     setup.reader = Some((readers::KV_HELP.to_owned(), Arc::new(|_, text| readers::kv(text))));
@@ -138,7 +139,8 @@ pub fn primarybackup(shape: &Shape) -> Result<Setup<pair::Node>, String> {
     let service = Service { network: Network::Bag, ..Service::new(shape.servers, users.collect()) };
     let system = service.system(shape.mutant);
     let Settings { invariants, .. } = pair::sound(shape.servers);
-    let exhibit = Exhibit { system, observer: pair::Judge::default(), invariants, goals: Vec::new() };
+    let exhibit =
+        Exhibit { system, observer: Witness::new(pair::Judge::default()), invariants, goals: Vec::new() };
     let mut setup = dressed(exhibit, ("primarybackup", shape))?;
     setup.reader = Some((readers::KV_HELP.to_owned(), Arc::new(|_, text| readers::kv(text))));
     Ok(setup)
@@ -150,7 +152,8 @@ pub fn paxos(shape: &Shape) -> Result<Setup<group::Node>, String> {
     let caller = |asks: Vec<KvCommand>| Caller::new(1, &open_ended(asks));
     let system = Group::new(shape.servers, users.into_iter().map(caller).collect()).system(shape.mutant);
     let Settings { invariants, .. } = group::sound(shape.servers);
-    let exhibit = Exhibit { system, observer: group::Judge::default(), invariants, goals: Vec::new() };
+    let exhibit =
+        Exhibit { system, observer: Witness::new(group::Judge::default()), invariants, goals: Vec::new() };
     let mut setup = dressed(exhibit, ("paxos", shape))?;
     setup.reader = Some((readers::PAXOS_HELP.to_owned(), Arc::new(|_, text| readers::paxos(text))));
     Ok(setup)
@@ -172,7 +175,7 @@ pub fn shardedstore(shape: &Shape) -> Result<Setup<shards::Node>, String> {
         network: Network::Bag,
         ..Shards::new(shape.groups, SLOTS, changes, users)
     };
-    let observer = store.judge();
+    let observer = Witness::new(store.judge());
     let Settings { invariants, .. } = shards::sound(shape.groups, members);
     let exhibit = Exhibit { system: store.system(shape.mutant), observer, invariants, goals: Vec::new() };
     let mut setup = dressed(exhibit, ("shardedstore", shape))?;

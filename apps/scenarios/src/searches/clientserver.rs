@@ -99,7 +99,7 @@ pub fn system(mutant: Option<&'static str>, network: Network, users: Vec<User<No
     system
 }
 
-type Stand<'d, 'a> = Bench<'d, 'a, Node, Judge>;
+type Stand<'d, 'a> = Bench<'d, 'a, Node>;
 
 fn bench<'d, 'a>(desk: &'d mut Desk<'a>, users: Vec<User<Node>>) -> Staged<Stand<'d, 'a>> {
     let system = system(desk.mutant(), Network::Set, users);

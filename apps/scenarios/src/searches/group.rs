@@ -15,14 +15,14 @@ pub type Node = Process<KvStore>;
 /// Who judges what clients are told.
 pub type Judge = Linearizable<Kv>;
 /// What a play works at.
-pub type Stand<'d, 'a> = Bench<'d, 'a, Node, Judge>;
+pub type Stand<'d, 'a> = Bench<'d, 'a, Node>;
 /// How a stage searches.
-pub type Plan = Settings<Node, Judge>;
+pub type Plan = Settings<Node>;
 /// What is asked of states.
-pub type Claim = Property<Node, Judge>;
+pub type Claim = Property<Node>;
 
 /// A state, as a claim sees it.
-pub type Sight<'v> = View<'v, Node, Judge>;
+pub type Sight<'v> = View<'v, Node>;
 
 /// So many states a stage sees, where there is no end.
 pub const BUDGET: u64 = 3_000_000;
@@ -165,7 +165,7 @@ pub fn with_timers_of(plan: Plan, bench: &Stand<'_, '_>, of: (&[u32], &[u32])) -
     plan.timers_only(bench.checker().names(), &group)
 }
 
-fn running<'v>(view: &'v View<'_, Node, Judge>) -> Vec<&'v Server<KvStore>> {
+fn running<'v>(view: &'v View<'_, Node>) -> Vec<&'v Server<KvStore>> {
     view.nodes().filter_map(|(_, node)| node.server()).collect()
 }
 

@@ -103,7 +103,7 @@ const N2: NodeId = NodeId::server(2);
 const C1: NodeId = NodeId::client(1);
 const C2: NodeId = NodeId::client(2);
 
-type Desktop = Checker<Node, super::pair::Judge>;
+type Desktop = Checker<Node>;
 
 /// Both requests reach the primary, first that of client 1.
 fn requests(checker: &Desktop, state: &State) -> Option<State> {

@@ -17,13 +17,13 @@ pub type Node = Process<Texts>;
 /// Who judges what clients are told.
 pub type Judge = Linearizable<Kv>;
 /// What a play works at.
-pub type Stand<'d, 'a> = Bench<'d, 'a, Node, Judge>;
+pub type Stand<'d, 'a> = Bench<'d, 'a, Node>;
 /// How a stage searches.
-pub type Plan = Settings<Node, Judge>;
+pub type Plan = Settings<Node>;
 /// What is asked of states.
-pub type Claim = Property<Node, Judge>;
+pub type Claim = Property<Node>;
 /// A state, as a claim sees it.
-pub type Sight<'v> = View<'v, Node, Judge>;
+pub type Sight<'v> = View<'v, Node>;
 
 /// So many states a stage sees, where there is no end.
 pub const BUDGET: u64 = 1_000_000;

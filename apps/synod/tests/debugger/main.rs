@@ -10,4 +10,5 @@ mod opened;
 mod pictures;
 mod recorded;
 mod safety;
+mod searched;
 mod served;

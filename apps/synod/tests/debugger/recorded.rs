@@ -4,6 +4,7 @@ use super::browser::Browser;
 use super::cluster::{Cluster, PATIENCE, Wire, write_until_acknowledged};
 use super::hand::node;
 use super::pictures::directory;
+use super::searched::search;
 use super::served::{Served, synod};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -99,6 +100,20 @@ fn recordings_of_a_cluster_with_a_killed_leader_are_gone_through_again_and_branc
     assert!(
         served.api(&format!("GET /api/moment?m={asked}"), "")["title"].to_string().contains("SET by hand")
     );
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+
+    // What may come of it all is searched, with the nodes that served.
+    browser.go_to(end);
+    browser.write("predicate", &format!("{member} is down"));
+    browser.wait_text("predicate-verdict", "not here");
+    browser.choose("search-faults", "a crash");
+    browser.click("search");
+    let down = browser.focus_after(end);
+    assert_eq!(
+        served.api(&format!("GET /api/moment?m={down}"), "")["title"],
+        format!("{member} crashes").as_str()
+    );
+    assert_eq!(search(&served, end, "sent(Alive)", 0)["state"], "found");
     assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 
     // The branch is kept as a trace, and found again where the recordings are.

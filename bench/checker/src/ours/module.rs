@@ -56,11 +56,11 @@ fn system() -> System<Node> {
     system
 }
 
-fn servers<'a>(view: &'a View<'_, Node, Blind>) -> Vec<&'a Server<KvStore>> {
+fn servers<'a>(view: &'a View<'_, Node>) -> Vec<&'a Server<KvStore>> {
     view.nodes().filter_map(|(_, node)| node.server()).collect()
 }
 
-fn agreed() -> Property<Node, Blind> {
+fn agreed() -> Property<Node> {
     Property::new("servers agree", Reads::Nodes(NodeId::servers(3)), |view| {
         let servers = servers(view);
         invariants::servers_agree_on_what_is_chosen(&servers, Slot::ZERO, Slot(3))?;
@@ -69,7 +69,7 @@ fn agreed() -> Property<Node, Blind> {
 }
 
 /// A nearest state in which the first server leads.
-fn led(checker: &Checker<Node, Blind>) -> State {
+fn led(checker: &Checker<Node>) -> State {
     let leads = Property::when("a server leads", Reads::Nodes(NodeId::servers(1)), |view| {
         servers(view).iter().any(|server| server.is_leader())
     });

@@ -5,7 +5,7 @@
 //! forget what it answered for.
 
 use std::collections::BTreeSet;
-use synod_checker::{Blind, Budgets, Network, Property, Reads, System, User};
+use synod_checker::{Budgets, Network, Property, Reads, System, User};
 use synod_node::{Context, Durable, Node, NodeId, Rename, RequestId};
 
 /// What nodes say.
@@ -89,7 +89,7 @@ pub fn system(size: Size, network: Network, budgets: Budgets) -> System<Ledger> 
 }
 
 /// What must hold: who was answered has its line at some server, or on its disk.
-pub fn lines_are_kept(size: Size) -> Property<Ledger, Blind> {
+pub fn lines_are_kept(size: Size) -> Property<Ledger> {
     Property::new("lines are kept", Reads::Everything, move |view| {
         for client in NodeId::clients(size.clients) {
             let line = (client, RequestId(1));

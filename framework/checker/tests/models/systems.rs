@@ -4,7 +4,7 @@ use super::paxos::Paxos;
 use super::recorder::Recorder;
 use super::register::{self, Request, Response, SingleCopy};
 use super::two_phase::{TwoPhase, nobody_commits_what_another_aborts};
-use synod_checker::{Blind, Checkable, Network, Observer, Property, Reads, System, User};
+use synod_checker::{Checkable, Network, Observer, Property, Reads, System, User};
 use synod_node::{Node, NodeId, RequestId};
 
 /// The recorder as an observer.
@@ -56,7 +56,7 @@ pub fn two_phase(resources: u32) -> System<TwoPhase> {
 }
 
 /// Its invariant.
-pub fn agreed(system: &System<TwoPhase>) -> Property<TwoPhase, Blind> {
+pub fn agreed(system: &System<TwoPhase>) -> Property<TwoPhase> {
     Property::new("nobody commits what another aborts", Reads::Nodes(system.names()), |view| {
         let nodes: Vec<&TwoPhase> = view.nodes().map(|(_, node)| node).collect();
         let is_agreed = nobody_commits_what_another_aborts(nodes.iter().copied());

@@ -74,3 +74,21 @@ fn what_is_no_predicate_is_told_where_and_why() {
         assert!(misread.words.contains(words), "{text}: {misread}");
     }
 }
+
+#[test]
+fn only_the_nodes_that_matter_are_read() {
+    for (text, n1, n2) in [
+        ("n1.promised > 3", true, false),
+        ("not (n2 is down or sent(Accept))", false, true),
+        ("count(nodes where role is Leader) > 1", true, true),
+        ("count(nodes) = 3", false, false),
+        ("sent(Accept) and 3 < n1.slots", true, false),
+    ] {
+        let predicate = Predicate::read(text).expect("a predicate");
+        assert_eq!(
+            (predicate.reads(NodeId::server(1)), predicate.reads(NodeId::server(2))),
+            (n1, n2),
+            "{text}"
+        );
+    }
+}
