@@ -9,7 +9,7 @@ mod module;
 mod watchers;
 
 // One copy of the models: that of the tests.
-#[path = "../../../framework/checker/tests/models/mod.rs"]
+#[path = "../../../framework/checker/tests/checker/models/mod.rs"]
 mod systems;
 
 use crate::models::{Counts, Model};

@@ -1,10 +1,8 @@
 //! What must be in the end: by any run, or by every fair one.
 
-mod models;
-
-use models::crew::Hurried;
-use models::ledger::{self, Ledger, Size};
-use models::walk::{Edge, WALKER, Walk, walk};
+use crate::models::crew::Hurried;
+use crate::models::ledger::{self, Ledger, Size};
+use crate::models::walk::{Edge, WALKER, Walk, walk};
 use synod_checker::{
     Alone, Blind, Budgets, Checker, Fairness, Network, Property, Reads, Report, Settings, Spent, Subject,
     Verdict,

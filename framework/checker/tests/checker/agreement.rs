@@ -1,15 +1,13 @@
 //! Every way to search finds the same: with each reduction and without, on one thread and on many, breadth-first,
 //! depth-first and by walks, by fingerprints and by whole states.
 
-mod models;
-
-use models::crew::Threads;
-use models::ledger::{self, Ledger, Size, lines_are_kept};
-use models::paxos::Paxos;
-use models::register::SingleCopy;
-use models::systems::{Recording, agreed, paxos, register, two_phase};
-use models::two_phase::{MANAGER, Resource, TwoPhase};
-use models::walk::{Edge, WALKER, Walk, graph};
+use crate::models::crew::Threads;
+use crate::models::ledger::{self, Ledger, Size, lines_are_kept};
+use crate::models::paxos::Paxos;
+use crate::models::register::SingleCopy;
+use crate::models::systems::{Recording, agreed, paxos, register, two_phase};
+use crate::models::two_phase::{MANAGER, Resource, TwoPhase};
+use crate::models::walk::{Edge, WALKER, Walk, graph};
 use synod_checker::{
     Alone, Blind, Budgets, Checkable, Checker, Finding, Network, Property, Reads, Reductions, Report,
     Settings, Spent, Subject, Verdict, View, Walks,

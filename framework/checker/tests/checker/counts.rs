@@ -1,8 +1,6 @@
 //! Exact counts of small protocols, as other checkers have them.
 
-mod models;
-
-use models::systems::{Recording, agreed, paxos};
+use crate::models::systems::{Recording, agreed, paxos};
 use synod_checker::{Alone, Blind, Checker, Reductions, Report, Settings, Verdict};
 
 fn search_paxos(clients: u32, commuting: bool) -> Report {
@@ -32,7 +30,7 @@ fn paxos_with_three_clients() {
 }
 
 fn two_phase(resources: u32) -> Report {
-    let system = models::systems::two_phase(resources);
+    let system = crate::models::systems::two_phase(resources);
     let settings = Settings::default().invariant(agreed(&system));
     let checker = Checker::new(system, Blind).unwrap();
     checker.breadth_first(&checker.start(), &settings, &Alone)

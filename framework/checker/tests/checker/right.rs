@@ -1,11 +1,9 @@
 //! Ten cases that other checkers get wrong, each with the right verdict.
 
-mod models;
-
-use models::crew::{Hurried, Threads};
-use models::ledger::{self, Ledger, Size};
-use models::systems::two_phase;
-use models::walk::{Edge, WALKER, Walk, graph};
+use crate::models::crew::{Hurried, Threads};
+use crate::models::ledger::{self, Ledger, Size};
+use crate::models::systems::two_phase;
+use crate::models::walk::{Edge, WALKER, Walk, graph};
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use synod_checker::{

@@ -1,8 +1,6 @@
 //! A handler that is not deterministic is caught without any checks.
 
-mod models;
-
-use models::crew::Threads;
+use crate::models::crew::Threads;
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_checker::{Blind, Checker, Network, Settings, Subject, System, Verdict};
 use synod_node::{Context, Durable, Node, NodeId, RequestId};

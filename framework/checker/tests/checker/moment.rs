@@ -1,8 +1,6 @@
 //! A search that begins at a moment of another driver sees what a search from the start sees beyond that moment.
 
-mod models;
-
-use models::ledger::{Ledger, Size, lines_are_kept};
+use crate::models::ledger::{Ledger, Size, lines_are_kept};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_checker::{
     Alone, Blind, Budgets, Checker, Moment, Network, Position, Property, Reads, Report, Settings, System,
@@ -26,7 +24,9 @@ fn size(is_hasty: bool) -> Size {
 fn system(is_hasty: bool, budgets: Budgets) -> System<Ledger> {
     let mut system = System::new(Network::Bag);
     system.budgets = budgets;
-    for (id, node, _) in models::ledger::system(size(is_hasty), Network::Bag, Budgets::default()).nodes() {
+    for (id, node, _) in
+        crate::models::ledger::system(size(is_hasty), Network::Bag, Budgets::default()).nodes()
+    {
         if id.is_client() {
             system.add_with_user(id, node.clone(), User::asks(vec![((), None), ((), None)]));
         } else {

@@ -1,11 +1,9 @@
 //! Messages that can never matter again: fewer states, the same verdicts, and wrong declarations are reported.
 
-mod models;
-
-use models::crew::Threads;
-use models::ledger::{self, Ledger, Message as Line, Size};
-use models::paxos::Paxos;
-use models::systems::{Recording, paxos};
+use crate::models::crew::Threads;
+use crate::models::ledger::{self, Ledger, Message as Line, Size};
+use crate::models::paxos::Paxos;
+use crate::models::systems::{Recording, paxos};
 use std::sync::Arc;
 use synod_checker::{
     Alone, Blind, Budgets, Checkable, Checker, Dead, Network, Property, Reads, Reductions, Report, Settings,
@@ -80,7 +78,9 @@ fn the_same_is_found_as_near() {
     assert_eq!((right.len(), found(settings(dead_in_paxos()))), (3, right));
 }
 
-fn wrong_in_paxos(wrong: impl Fn(&Paxos, &models::paxos::Message) -> bool + Send + Sync + 'static) -> String {
+fn wrong_in_paxos(
+    wrong: impl Fn(&Paxos, &crate::models::paxos::Message) -> bool + Send + Sync + 'static,
+) -> String {
     let dead: Dead<Paxos> = Arc::new(move |node, stimulus| match stimulus {
         Stimulus::Message { message, .. } => wrong(node, message),
         Stimulus::Start | Stimulus::Timer(()) | Stimulus::Request { .. } | Stimulus::Recover(_) => false,
@@ -95,13 +95,13 @@ fn wrong_in_paxos(wrong: impl Fn(&Paxos, &models::paxos::Message) -> bool + Send
 
 #[test]
 fn a_wrong_declaration_is_reported() {
-    use models::paxos::Message;
+    use crate::models::paxos::Message;
     // It has an effect at once.
     let words = wrong_in_paxos(|_, message| matches!(message, Message::Decided(_)));
     assert!(words.contains("was declared dead, and it has an effect"), "{words}");
     // It has none now, and will have one once the decision is known.
     let words = wrong_in_paxos(|node, message| {
-        let is_read = matches!(message, Message::Ask { request: models::register::Request::Get, .. });
+        let is_read = matches!(message, Message::Ask { request: crate::models::register::Request::Get, .. });
         is_read && matches!(node, Paxos::Server(_)) && node.decision().is_none()
     });
     assert!(words.contains("was declared dead, and later it is not"), "{words}");

@@ -1,11 +1,9 @@
 //! A search counts the same, and finds as near, on any number of threads.
 
-mod models;
-
-use models::crew::Threads;
-use models::paxos::{Message, Paxos};
-use models::register::{Request, Response, requests};
-use models::two_phase::{Resource, TwoPhase};
+use crate::models::crew::Threads;
+use crate::models::paxos::{Message, Paxos};
+use crate::models::register::{Request, Response, requests};
+use crate::models::two_phase::{Resource, TwoPhase};
 use synod_checker::{
     Blind, Checkable, Checker, Network, Property, Reads, Reductions, Report, Settings, System, User, Verdict,
     View,

@@ -1,11 +1,9 @@
 //! Searches up to a symmetry: fewer states, and the same verdicts.
 
-mod models;
-
-use models::crew::Threads;
-use models::ledger::{self, Ledger, Size, lines_are_kept};
-use models::systems::{agreed, two_phase};
-use models::two_phase::{MANAGER, Resource, TwoPhase};
+use crate::models::crew::Threads;
+use crate::models::ledger::{self, Ledger, Size, lines_are_kept};
+use crate::models::systems::{agreed, two_phase};
+use crate::models::two_phase::{MANAGER, Resource, TwoPhase};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
