@@ -34,7 +34,7 @@ export class Explore {
     });
     this.until = button({ testid: "run-until", icon: "run_until", text: "Run until", label: "Random steps from here until the predicate holds", class: "firm", run: () => this.runUntil() });
     this.search = button({ testid: "search", icon: "search", text: "Search", label: "The nearest state from here in which the predicate holds", class: "firm", run: () => this.searchFor() });
-    this.faults = /** @type {HTMLSelectElement} */ (element("select", { testid: "search-faults", "aria-label": "What may go wrong in a search", tip: "What may go wrong in a search" },
+    this.faults = /** @type {HTMLSelectElement} */ (element("select", { testid: "search-faults", "aria-label": "What may go wrong in a search", tip: "What may go wrong in a search. A crash loses what is not durable" },
       ...FAULTS.map((faults, at) => element("option", { value: String(at), text: faults.words }))));
     this.minimise = button({ testid: "minimise", icon: "minimise", text: "Minimise", label: "The way to this violation with as few events as possible", class: "firm", run: () => this.makeSmaller() });
     this.quick = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox", testid: "quick", on: { change: () => (session.isQuick = this.quick.checked) } }));

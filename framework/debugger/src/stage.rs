@@ -21,6 +21,8 @@ pub struct Position {
     pub answered: u64,
     /// What it waits for, in order.
     pub waiting: Vec<Waiting>,
+    /// What it gave up, and was not answered since, in order.
+    pub given_up: Vec<RequestId>,
 }
 
 /// A request that waits for its answer.
@@ -103,7 +105,9 @@ impl<N: Shown> Stage<N> {
             }
             Step::GiveUp(node) => {
                 possible(self.give_up_blocked(node))?;
-                let waiting = self.users.entry(node).or_default().waiting.remove(0);
+                let position = self.users.entry(node).or_default();
+                let waiting = position.waiting.remove(0);
+                position.given_up.push(waiting.id);
                 if setup.hears {
                     self.heard.push(Heard::GaveUp(node, waiting.id));
                 }
@@ -206,7 +210,10 @@ impl<N: Shown> Stage<N> {
 
     fn on_reply(&mut self, node: NodeId, id: RequestId) -> Option<Waiting> {
         let position = self.users.get_mut(&node)?;
-        let at = position.waiting.iter().position(|waiting| waiting.id == id)?;
+        let Some(at) = position.waiting.iter().position(|waiting| waiting.id == id) else {
+            position.given_up.retain(|given_up| *given_up != id);
+            return None;
+        };
         position.answered += 1;
         Some(position.waiting.remove(at))
     }

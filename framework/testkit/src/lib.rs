@@ -22,6 +22,7 @@ mod linearizable;
 mod play;
 mod scenario;
 mod search;
+mod searcher;
 mod shown;
 
 pub use bench::{Bench, Staged};
@@ -37,7 +38,8 @@ pub use search::{
     Desk, Dresser, Found, Orders, Pinned, Replayed, Search, Searched, StageReport, Stop, Without, exhibit,
     search_one,
 };
-pub use shown::{Exhibit, seeker};
+pub use searcher::seeker;
+pub use shown::Exhibit;
 
 #[cfg(test)]
 mod tests;

@@ -59,3 +59,15 @@ fn who_is_paused_stays_so_in_a_search() {
         assert_eq!(none["state"], "not_found", "{none}");
     }
 }
+
+#[test]
+fn who_waits_no_longer_may_be_answered_late() {
+    let served = Served::begin(&["--module", "clientserver", "--workload", "PUT:a:1"]);
+    let head = served.api("GET /api/session", "")["head"].as_u64().expect("a moment");
+    let gave_up = act(&served, head, &json!({"do": "give_up", "node": "c1"}));
+    // The answer comes, and is nothing that was never asked.
+    let answered = search(&served, gave_up, "sent(Results)", 0);
+    assert_eq!(answered["state"], "found", "{answered}");
+    let none = search(&served, gave_up, "n1 is down", 0);
+    assert_eq!(none["state"], "not_found", "{none}");
+}
