@@ -148,7 +148,7 @@ impl<N: Checkable> Bench<'_, '_, N> {
         self.run(stage, from, settings, (how, &Wanted::Everything(None))).map(|_| ())
     }
 
-    fn ordered(&self, mut settings: Settings<N>, wanted: &Wanted) -> Settings<N> {
+    fn ordered(&self, mut settings: Settings<N>, (how, wanted): (&How<'_, N>, &Wanted)) -> Settings<N> {
         let orders = self.desk.orders;
         let Without { no_ops, commuting, symmetry } = orders.without;
         settings.reductions.no_ops &= !no_ops;
@@ -158,9 +158,10 @@ impl<N: Checkable> Bench<'_, '_, N> {
         // A stage comes to one thing, and the play ends with the first that is wrong.
         settings.until = Until::First;
         // What must be found is looked for to the end.
-        if let Some(max) = orders.states_max.filter(|_| !matches!(wanted, Wanted::Goal)) {
-            settings.states_max = Some(settings.states_max.map_or(max, |states| states.min(max)));
-        }
+        let of_all = orders.states_max.filter(|_| !matches!(wanted, Wanted::Goal));
+        let is_explored = matches!((how, wanted), (How::Breadth | How::Depth, Wanted::NoViolation));
+        let of_endless = orders.explored_max.filter(|_| is_explored);
+        settings.states_max = [settings.states_max, of_all, of_endless].into_iter().flatten().min();
         settings
     }
 
@@ -172,7 +173,7 @@ impl<N: Checkable> Bench<'_, '_, N> {
         settings: Settings<N>,
         (how, wanted): (How<'_, N>, &Wanted),
     ) -> Staged<Option<State>> {
-        let settings = self.ordered(settings, wanted);
+        let settings = self.ordered(settings, (&how, wanted));
         if let Some(trace) = &self.desk.orders.replay {
             if trace.header.stage.as_deref() != Some(stage) {
                 return Ok(None);

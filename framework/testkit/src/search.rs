@@ -45,6 +45,8 @@ pub struct Orders {
     pub exact: bool,
     /// No stage sees more states than so many, unless it looks for a goal that must be found.
     pub states_max: Option<u64>,
+    /// A stage whose space has no end sees no more than so many states of it, breadth-first or depth-first.
+    pub explored_max: Option<u64>,
     /// A stage ends when the process uses so many bytes.
     pub memory_bytes_max: Option<u64>,
     /// Which mutant takes the nodes' steps.
@@ -78,6 +80,7 @@ impl Default for Orders {
             without: Without::default(),
             exact: false,
             states_max: None,
+            explored_max: None,
             memory_bytes_max: None,
             mutant: None,
             replay: None,
