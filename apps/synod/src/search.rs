@@ -233,6 +233,7 @@ pub fn run(arguments: &Test) -> ExitCode {
         without: without(arguments),
         exact: arguments.exact,
         states_max: arguments.states,
+        explored_max: None,
         memory_bytes_max: arguments.memory,
         mutant,
         replay: None,

@@ -71,3 +71,49 @@ fn who_waits_no_longer_may_be_answered_late() {
     let none = search(&served, gave_up, "n1 is down", 0);
     assert_eq!(none["state"], "not_found", "{none}");
 }
+
+/// The moment that this leads to, or the one where it is tried if it is not possible there.
+fn tried(served: &Served, what: &str, at: u64, wish: &Value) -> u64 {
+    let headers = [("Host", served.host()), ("X-Synod-Token", served.token())];
+    let (status, _, told) = served.ask(&format!("POST /api/{what}"), &headers, &wish.to_string());
+    if status != 200 {
+        return at;
+    }
+    let grown: Value = serde_json::from_str(&told).expect("JSON");
+    grown["moment"].as_u64().expect("a moment")
+}
+
+#[test]
+fn what_a_search_finds_can_be_gone_from_wherever_it_began() {
+    let mut found = 0;
+    for (module, workload, kinds) in [
+        ("pingpong", "1,2,3", ["Ping", "Pong"]),
+        ("clientserver", "PUT:a:1,GET:a", ["Request", "Results"]),
+        ("primarybackup", "PUT:a:1,GET:a", ["Forward", "Results"]),
+        ("paxos", "PUT:a:1,GET:a", ["Promise", "Accepted"]),
+        ("shardedstore", "PUT:a:1,GET:a", ["Accepted", "Results"]),
+    ] {
+        let served = Served::begin(&["--module", module, "--workload", workload]);
+        let mut at = served.api("GET /api/session", "")["head"].as_u64().expect("a moment");
+        let server = served.api("GET /api/session", "")["nodes"][0]["name"].clone();
+        for (seed, trouble) in (1..).zip([
+            json!({"do": "crash", "node": server}),
+            json!({"do": "restart", "node": server}),
+            json!({"do": "pause", "node": server}),
+            json!({"do": "cut", "from": "c1", "to": server}),
+            json!({"do": "resume", "node": server}),
+            json!({"do": "give_up", "node": "c1"}),
+        ]) {
+            at = tried(&served, "random", at, &json!({"at": at, "steps": 6, "seed": seed}));
+            at = tried(&served, "act", at, &json!({"at": at, "act": trouble}));
+            for kind in kinds {
+                for crashes in [0, 1] {
+                    let told = search(&served, at, &format!("sent({kind})"), crashes);
+                    assert_ne!(told["state"], "failed", "{module}, sent({kind}) from {at}: {told}");
+                    found += u32::from(told["state"] == "found");
+                }
+            }
+        }
+    }
+    assert!(found >= 60, "only {found} were found");
+}
