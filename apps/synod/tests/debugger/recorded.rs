@@ -49,6 +49,19 @@ fn moment_of(served: &Served, words: &str) -> u64 {
     found["moments"][0].as_u64().unwrap_or_else(|| panic!("no `{words}`: {found}"))
 }
 
+/// What may come of a moment is searched with the nodes that served: where one may crash, it does.
+fn is_searched(served: &Served, browser: &mut Browser, at: u64, member: &str) {
+    browser.go_to(at);
+    browser.write("predicate", &format!("{member} is down"));
+    browser.wait_text("predicate-verdict", "not here");
+    browser.choose("search-faults", "a crash");
+    browser.click("search");
+    let down = browser.focus_after(at);
+    let title = served.api(&format!("GET /api/moment?m={down}"), "")["title"].clone();
+    assert_eq!(title, format!("{member} crashes").as_str());
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
 #[test]
 fn recordings_of_a_cluster_with_a_killed_leader_are_gone_through_again_and_branched() {
     let (files, leader, cluster) = flight();
@@ -102,19 +115,9 @@ fn recordings_of_a_cluster_with_a_killed_leader_are_gone_through_again_and_branc
     );
     assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 
-    // What may come of it all is searched, with the nodes that served.
-    browser.go_to(end);
-    browser.write("predicate", &format!("{member} is down"));
-    browser.wait_text("predicate-verdict", "not here");
-    browser.choose("search-faults", "a crash");
-    browser.click("search");
-    let down = browser.focus_after(end);
-    assert_eq!(
-        served.api(&format!("GET /api/moment?m={down}"), "")["title"],
-        format!("{member} crashes").as_str()
-    );
-    assert_eq!(search(&served, end, "sent(Alive)", 0)["state"], "found");
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    is_searched(&served, &mut browser, end, &member);
+    // Whoever leads tells the others so, whenever its timer fires.
+    assert_eq!(search(&served, crashed - 1, "sent(Heartbeat)", 0)["state"], "found");
 
     // The branch is kept as a trace, and found again where the recordings are.
     let share = served.api(&format!("GET /api/share?m={asked}"), "");
