@@ -40,8 +40,7 @@ fn a_counterexample_is_opened_minimised_exported_and_opened_again_without_a_serv
     assert!(steps(smaller) <= steps(violation));
     browser.wait_seen("inspector-violation");
 
-    let headers = [("Host", served.host()), ("X-Synod-Token", served.token())];
-    let (status, _, page) = served.ask(&format!("GET /api/export?m={smaller}"), &headers, "");
+    let (status, page) = served.told(&format!("GET /api/export?m={smaller}"), "");
     assert_eq!(status, 200);
     let file = directory.path().join("exported.html");
     fs::write(&file, page).expect("it can be written");
@@ -80,11 +79,10 @@ fn a_run_is_opened_by_its_seed_saved_and_opened_again() {
         (&session["violations"], session["invariants"].as_array().map(Vec::len)),
         (&json!([]), Some(2))
     );
-    let headers = [("Host", served.host()), ("X-Synod-Token", served.token())];
     // Any moment of it can be branched.
     let grown = served.api("POST /api/random", &json!({"at": head / 2, "steps": 20, "seed": 1}).to_string());
     let branch = grown["moment"].as_u64().expect("a moment");
-    let (status, _, trace) = served.ask(&format!("GET /api/save?m={branch}"), &headers, "");
+    let (status, trace) = served.told(&format!("GET /api/save?m={branch}"), "");
     assert_eq!(status, 200);
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("branch.trace");

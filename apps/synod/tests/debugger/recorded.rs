@@ -125,8 +125,7 @@ fn recordings_of_a_cluster_with_a_killed_leader_are_gone_through_again_and_branc
         share["command"].as_str().is_some_and(|command| command.contains("flight.rec --trace ")),
         "{share}"
     );
-    let headers = [("Host", served.host()), ("X-Synod-Token", served.token())];
-    let (_, _, trace) = served.ask(&format!("GET /api/save?m={asked}"), &headers, "");
+    let (_, trace) = served.told(&format!("GET /api/save?m={asked}"), "");
     let file = cluster.place().join("branch.trace");
     std::fs::write(&file, trace).expect("it can be written");
     let again = begin(&files, &["--trace", &file.display().to_string()]);

@@ -69,10 +69,16 @@ impl Served {
         (status, head.to_lowercase(), body.to_owned())
     }
 
-    /// Asks as the page does.
-    pub fn api(&self, line: &str, body: &str) -> Value {
+    /// Asks as the page does; the status and the body.
+    pub fn told(&self, line: &str, body: &str) -> (u16, String) {
         let headers = [("Host", self.host()), ("X-Synod-Token", self.token())];
         let (status, _, told) = self.ask(line, &headers, body);
+        (status, told)
+    }
+
+    /// Asks as the page does, for what is there.
+    pub fn api(&self, line: &str, body: &str) -> Value {
+        let (status, told) = self.told(line, body);
         assert_eq!(status, 200, "{line}: {told}");
         serde_json::from_str(&told).expect("JSON")
     }
