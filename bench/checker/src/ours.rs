@@ -4,7 +4,6 @@
 //! What clients see is watched by an observer beside the state. A monitor ([`Watched`]) keeps only what can still matter;
 //! a recorder ([`Recording`]) keeps what the peer keeps, and so gives its counts to the last one.
 
-mod crew;
 mod module;
 mod watchers;
 
@@ -13,12 +12,12 @@ mod watchers;
 mod systems;
 
 use crate::models::{Counts, Model};
-use crew::Threads;
 use synod_checker::{
     Blind, Checkable, Checker, Network, Observer, Property, Reads, Reductions, Report, Settings, Spent,
     System, User, Verdict,
 };
 use synod_node::{Node, NodeId};
+use systems::crew::Threads;
 use systems::paxos::Paxos;
 use systems::register::{self, Request, Response, SingleCopy};
 use systems::two_phase::{TwoPhase, nobody_commits_what_another_aborts};

@@ -10,7 +10,7 @@ use crate::report::Report;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::state::State;
-use crate::stim::{Act, Choice, Stim};
+use crate::stim::{Act, Stim};
 use crate::system::{Network, System};
 use crate::walks::Walks;
 use crate::worker::{NONE, Worker};
@@ -23,12 +23,21 @@ pub struct CheckSettings<N: Checkable> {
     pub survives: Option<Survives<N>>,
 }
 
+/// What happens at a place before the first state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(crate) place: usize,
+    pub(crate) act: Act,
+    /// The content of the place before it, by number.
+    pub(crate) before: u32,
+}
+
 /// Checks one system. What it learns of local steps serves all its searches.
 pub struct Checker<N: Checkable> {
     pub(crate) shared: Shared<N>,
     first: State,
-    /// The steps before it, each with the content of its place, by number: at most one of each place.
-    pub(crate) opening: Vec<(u32, Stim)>,
+    /// The steps before it, at most one of each place.
+    pub(crate) opening: Vec<Opening>,
     /// The observer that has seen nothing.
     blank: Witness<N>,
 }
@@ -62,28 +71,30 @@ impl<N: Checkable> Checker<N> {
         observer: Witness<N>,
         moment: Option<&Moment<'_, N>>,
     ) -> Result<Self, String> {
-        let start = |place| (shared.blank(place), Some(Stim::act(place, Act::Start)));
-        let (places, flight) = match moment {
-            None => ((0..shared.names.len()).map(start).collect(), Vec::new()),
-            Some(moment) => (shared.places_at(moment), shared.flight_at(moment)),
+        let indexes = 0..shared.names.len();
+        let (places, flight, act): (Vec<u32>, Vec<u32>, Act) = match moment {
+            None => (indexes.map(|index| shared.blank(index)).collect(), Vec::new(), Act::Start),
+            Some(moment) => (shared.places_at(moment), shared.flight_at(moment), Act::Resume),
         };
+        let begins = |place: &usize| moment.is_none_or(|moment| !moment.is_still(shared.names[*place]));
+        let opening = (0..places.len()).filter(begins);
+        let opening: Vec<Opening> =
+            opening.map(|place| Opening { place, act, before: places[place] }).collect();
         let extras = shared.extras.intern(Extras::at_start(shared.system.budgets.clone())).0;
         let blank = observer.clone();
         let observer = shared.observers.intern(observer).0;
-        let mut vector: Vec<u32> = places.iter().map(|(place, _)| *place).collect();
+        let mut vector = places;
         vector.extend([observer, extras]);
         vector.extend(flight);
-        let opening: Vec<(u32, Stim)> =
-            places.into_iter().filter_map(|(place, stim)| Some((place, stim?))).collect();
         let settings = Settings::default();
         let mut worker = Worker::new(&shared, &settings);
-        for (before, stim) in &opening {
-            let Choice::Act { place, .. } = stim.choice() else { continue };
+        for Opening { place, act, before } in opening.iter().copied() {
+            let stim = Stim::act(place, act);
             let fingerprint = worker.fingerprint(&vector);
-            let number = worker.step(*before, *stim);
+            let number = worker.step(before, stim);
             let mut successors = Vec::new();
             worker.mark_flight(&vector);
-            let step = ((place, *stim, number), (NONE, extras));
+            let step = ((place, stim, number), (NONE, extras));
             worker.add_taken(&vector, fingerprint, step, &mut successors);
             let next = successors[0];
             if next.objection != NONE {

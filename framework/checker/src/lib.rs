@@ -115,7 +115,7 @@ pub use report::{Finding, Report, Spent, Stats, Subject, Verdict};
 pub use settings::{Reductions, Settings, Until};
 pub use state::State;
 pub use symmetry::Symmetry;
-pub use system::{Budgets, Network, Substitute, System};
+pub use system::{Budgets, NODES_MAX, Network, Substitute, System};
 pub use trace::Unfit;
 pub use user::{Ask, Position, User};
 pub use walks::Walks;

@@ -5,14 +5,14 @@
 
 use crate::Checkable;
 use crate::observer::Seen;
-use crate::place::{Envelope, Side, Waiting};
+use crate::place::{Side, Waiting};
 use crate::stim::Act;
 use crate::system::Substitute;
 use crate::user::{Ask, Position, User};
 use std::collections::VecDeque;
 use synod_node::{Context, Departure, Durable, NodeId, RequestId, Sink, Stimulus, TimerRange, step};
 use synod_stdx::caught;
-use synod_world::Write;
+use synod_world::{Envelope, Write};
 
 /// What happened within one step, in the words of a trace.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,9 +3,8 @@
 use crate::Checkable;
 use crate::checker::Checker;
 use crate::observer::{Observer, Witness};
-use crate::place::{Envelope, Place, Side, Waiting};
+use crate::place::{Place, Side, Waiting};
 use crate::shared::Shared;
-use crate::stim::{Act, Stim};
 use crate::system::{Network, System};
 use crate::user::Position;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +19,13 @@ pub struct Moment<'a, N: Checkable> {
     pub users: BTreeMap<NodeId, Position>,
     /// Nodes that take no step, so that their users ask nothing first.
     pub paused: &'a BTreeSet<NodeId>,
+}
+
+impl<N: Checkable> Moment<'_, N> {
+    /// Whether a node takes no step there.
+    pub(crate) fn is_still(&self, id: NodeId) -> bool {
+        !self.world.is_running(id) || self.paused.contains(&id)
+    }
 }
 
 impl<N: Checkable> Checker<N> {
@@ -40,13 +46,10 @@ impl<N: Checkable> Checker<N> {
 }
 
 impl<N: Checkable> Shared<N> {
-    /// Each place of a moment by number, and the step that it begins with, if it takes one: its user asks.
-    pub(crate) fn places_at(&self, moment: &Moment<'_, N>) -> Vec<(u32, Option<Stim>)> {
-        let at = |(index, id): (usize, &NodeId)| {
-            let is_still = !moment.world.is_running(*id) || moment.paused.contains(id);
-            (self.place_at(index, *id, moment), (!is_still).then(|| Stim::act(index, Act::Resume)))
-        };
-        self.names.iter().enumerate().map(at).collect()
+    /// Each place of a moment, by number.
+    pub(crate) fn places_at(&self, moment: &Moment<'_, N>) -> Vec<u32> {
+        let names = self.names.iter().enumerate();
+        names.map(|(index, id)| self.place_at(index, *id, moment)).collect()
     }
 
     fn place_at(&self, index: usize, id: NodeId, moment: &Moment<'_, N>) -> u32 {
@@ -68,15 +71,8 @@ impl<N: Checkable> Shared<N> {
     /// What is in flight in a moment to nodes that are there, by number, in order.
     pub(crate) fn flight_at(&self, moment: &Moment<'_, N>) -> Vec<u32> {
         let flight = moment.world.flight().map(|(_, envelope)| envelope);
-        let mut flight: Vec<u32> = flight
-            .filter(|envelope| self.index(envelope.to).is_some())
-            .map(|envelope| Envelope {
-                from: envelope.from,
-                to: envelope.to,
-                message: envelope.message.clone(),
-            })
-            .map(|envelope| self.envelopes.intern(envelope).0)
-            .collect();
+        let known = flight.filter(|envelope| self.index(envelope.to).is_some());
+        let mut flight: Vec<u32> = known.map(|envelope| self.envelopes.intern(envelope.clone()).0).collect();
         flight.sort_unstable();
         flight
     }

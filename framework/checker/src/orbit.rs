@@ -14,7 +14,7 @@ use crate::hash::{Salt, content_hash};
 use crate::intern::Interner;
 use crate::local::Event;
 use crate::observer::{Observer as _, Seen};
-use crate::place::{Envelope, Place, Side, Waiting};
+use crate::place::{Place, Side, Waiting};
 use crate::property::{Property, Reads};
 use crate::settings::Settings;
 use crate::shared::{Shared, Step};
@@ -24,6 +24,7 @@ use crate::worker::NONE;
 use std::hash::Hash;
 use std::sync::Arc;
 use synod_node::NodeId;
+use synod_world::Envelope;
 
 /// Each new local step is taken again under so many renamings at most.
 const CHECKED: usize = 8;

@@ -4,16 +4,8 @@ use crate::Checkable;
 use crate::hash::{Salt, content_hash};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
-use synod_node::{Durable, NodeId, Outbox, TimerRange};
+use synod_node::{Durable, Outbox, TimerRange};
 use synod_world::Write;
-
-/// A message in flight.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Envelope<N: Checkable> {
-    pub(crate) from: NodeId,
-    pub(crate) to: NodeId,
-    pub(crate) message: N::Message,
-}
 
 /// A timer that waits, with its place.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

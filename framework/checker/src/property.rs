@@ -1,10 +1,11 @@
 //! What is asked of states: invariants, goals and prunes, as predicates over what is part of a state's identity.
 
 use crate::Checkable;
-use crate::place::{Envelope, Side};
+use crate::place::Side;
 use crate::shared::Shared;
 use std::sync::Arc;
 use synod_node::NodeId;
+use synod_world::Envelope;
 
 /// What a property looks at. The less it is, the fewer times it must be asked.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -7,7 +7,7 @@ use crate::hash::Salt;
 use crate::intern::Interner;
 use crate::local::{Detail, Done, Event, Local};
 use crate::observer::{Seen, Witness};
-use crate::place::{Envelope, Place, Side, Waiting};
+use crate::place::{Place, Side, Waiting};
 use crate::stim::{Choice, Stim};
 use crate::system::System;
 use crate::user::Position;
@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use synod_node::NodeId;
 use synod_stdx::LookupMap;
+use synod_world::Envelope;
 
 /// What a step shows no observer.
 pub(crate) const NOTHING_SEEN: u32 = 0;

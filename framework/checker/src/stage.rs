@@ -3,11 +3,11 @@
 use crate::Checkable;
 use crate::checker::Checker;
 use crate::path::anything;
-use crate::place::Envelope;
 use crate::state::State;
 use crate::stim::{Choice, Stim};
 use crate::worker::Worker;
 use synod_node::NodeId;
+use synod_world::Envelope;
 
 impl<N: Checkable> Checker<N> {
     /// The state after a message in flight from `from` to `to` that is `wanted` was delivered; of several the first by

@@ -5,6 +5,9 @@ use crate::user::User;
 use std::sync::Arc;
 use synod_node::{Context, NodeId, Stimulus};
 
+/// A search has at most so many nodes: which of them are paused is told in a word.
+pub const NODES_MAX: usize = 64;
+
 /// Takes a node's step in place of the node's own handlers.
 pub type Substitute<N> = Arc<dyn Fn(&mut N, Stimulus<N>, &mut Context<N>) + Send + Sync>;
 
@@ -86,7 +89,7 @@ impl<N: Checkable> System<N> {
     /// Adds a node.
     ///
     /// # Panics
-    /// If the name is taken, or there are 64 nodes already.
+    /// If the name is taken, or there are [`NODES_MAX`] nodes already.
     pub fn add(&mut self, id: NodeId, node: N) {
         self.add_seat(Seat { id, built: node, user: None });
     }
@@ -101,7 +104,7 @@ impl<N: Checkable> System<N> {
 
     fn add_seat(&mut self, seat: Seat<N>) {
         assert!(self.places.iter().all(|other| other.id != seat.id), "two nodes are named {}", seat.id);
-        assert!(self.places.len() < 64, "a search has at most 64 nodes");
+        assert!(self.places.len() < NODES_MAX, "a search has at most {NODES_MAX} nodes");
         self.places.push(seat);
     }
 

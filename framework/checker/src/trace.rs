@@ -1,7 +1,7 @@
 //! A path as a trace, in words for people and as events for other drivers; and the way back from a trace to a path.
 
 use crate::Checkable;
-use crate::checker::Checker;
+use crate::checker::{Checker, Opening};
 use crate::local::Detail;
 use crate::observer::Seen;
 use crate::path::{Taken, anything};
@@ -33,13 +33,12 @@ impl<N: Checkable> Checker<N> {
     /// stands behind it.
     pub fn events(&self, state: &State) -> Vec<TraceEvent> {
         let mut events = Vec::new();
-        for (before, stim) in &self.opening {
-            let Choice::Act { place, act } = stim.choice() else { continue };
+        for Opening { place, act, before } in self.opening.iter().copied() {
             let id = self.names()[place];
             if act == Act::Start {
                 events.push(TraceEvent::Start { at_us: 0, node: id.to_string() });
             }
-            let details = self.shared.details(*before, *stim);
+            let details = self.shared.details(before, Stim::act(place, act));
             events.extend(details.iter().map(|detail| event_of(id, detail)));
         }
         let taken = self.take_again(&state.path);

@@ -21,7 +21,7 @@ use synod_stdx::Tree;
 /// What a predicate looks at.
 #[derive(Clone, Debug, Default)]
 pub struct Sight {
-    /// Every node, and its state if it runs; where the predicate does not [read](Predicate::reads) it, anything.
+    /// Every node, and its state if it runs; where the predicate asks no more, nothing of it.
     pub nodes: Vec<(NodeId, Option<Arc<Tree>>)>,
     /// The kinds of the messages that are on their way.
     pub sent: Vec<String>,
@@ -111,16 +111,30 @@ impl Predicate {
         self.0.holds(sight, None)
     }
 
+    /// What it looks at, of these nodes: whether each runs, its tree by `tree` where more is asked, and what is `sent` if
+    /// that is asked. Nothing else is read.
+    pub fn sight<'n, N: 'n>(
+        &self,
+        nodes: impl Iterator<Item = (NodeId, Option<&'n N>)>,
+        mut tree: impl FnMut(NodeId, &'n N) -> Arc<Tree>,
+        sent: impl FnOnce() -> Vec<String>,
+    ) -> Sight {
+        let look = |(id, node): (NodeId, Option<&'n N>)| {
+            (id, node.map(|node| if self.reads(id) { tree(id, node) } else { Arc::default() }))
+        };
+        let sent = if self.reads_messages() { sent() } else { Vec::new() };
+        Sight { nodes: nodes.map(look).collect(), sent }
+    }
+
     /// Whether it asks what is on its way.
-    pub fn reads_messages(&self) -> bool {
+    pub(crate) fn reads_messages(&self) -> bool {
         self.0.has(&|operand| matches!(operand, Operand::Sent(_)))
     }
 
     /// Whether it asks more of a node than whether it runs.
-    pub fn reads(&self, node: NodeId) -> bool {
-        let name = node.to_string();
+    pub(crate) fn reads(&self, node: NodeId) -> bool {
         self.0.has(&|operand| match operand {
-            Operand::Path(path) => path[0] == name,
+            Operand::Path(path) => path[0].parse() == Ok(node),
             Operand::Count(inner) => inner.is_some(),
             Operand::Text(_) | Operand::Sent(_) => false,
         })
@@ -161,11 +175,11 @@ impl Single {
 
     fn has(&self, is_meant: &dyn Fn(&Operand) -> bool) -> bool {
         let of = |operand: &Operand| {
-            let within = match operand {
+            let within = || match operand {
                 Operand::Count(inner) => inner.as_ref().is_some_and(|inner| inner.has(is_meant)),
                 Operand::Text(_) | Operand::Path(_) | Operand::Sent(_) => false,
             };
-            within || is_meant(operand)
+            is_meant(operand) || within()
         };
         match self {
             Single::Not(inner) => inner.has(is_meant),

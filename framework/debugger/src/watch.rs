@@ -20,20 +20,16 @@ impl<N: Shown> Default for Watch<N> {
 impl<N: Shown> Watch<N> {
     /// What a predicate looks at in a moment.
     pub(crate) fn sight(&mut self, stage: &Stage<N>, predicate: &Predicate) -> Sight {
-        let mut nodes = Vec::new();
-        for id in stage.world.ids() {
-            let tree = stage.world.node(id).map(|node| match self.known.get(&id) {
-                _ if !predicate.reads(id) => Arc::default(),
-                Some((known, tree)) if known == node => Arc::clone(tree),
-                Some(_) | None => {
-                    let tree = Arc::new(Tree::of(node));
-                    self.known.insert(id, (node.clone(), Arc::clone(&tree)));
-                    tree
-                }
-            });
-            nodes.push((id, tree));
-        }
-        let flight = stage.world.flight().filter(|_| predicate.reads_messages());
-        Sight { nodes, sent: flight.map(|(_, envelope)| kind_of(&envelope.message)).collect() }
+        let world = &stage.world;
+        let tree = |id: NodeId, node: &N| match self.known.get(&id) {
+            Some((known, tree)) if known == node => Arc::clone(tree),
+            Some(_) | None => {
+                let tree = Arc::new(Tree::of(node));
+                self.known.insert(id, (node.clone(), Arc::clone(&tree)));
+                tree
+            }
+        };
+        let sent = || world.flight().map(|(_, envelope)| kind_of(&envelope.message)).collect();
+        predicate.sight(world.ids().map(|id| (id, world.node(id))), tree, sent)
     }
 }

@@ -158,8 +158,8 @@ pub fn test_main(scenarios: &[Scenario]) -> ExitCode {
 }
 
 /// The `main` of a test binary without the default harness: each search is one test, named `module::number::name`, and
-/// one more with timers and checks in at most [`VARIANT_STATES_MAX`] states a stage. What has no end is seen as far as
-/// a million states, a third of what the command line sees of it; long ones are left out.
+/// one more with timers and checks in at most [`VARIANT_STATES_MAX`] states a stage. Of what has no end at most a
+/// million states are seen, of which the command line sees more. Long ones are left out.
 pub fn search_main(searches: &[Search]) -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();

@@ -2,14 +2,14 @@
 
 use crate::crew::{Threads, Watcher};
 use crate::shown::Known;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use synod_checker::{
-    Ask, Budgets, Checkable, Checker, Moment, Network, Position, Progress, Property, Reads, Settings,
-    Substitute, System, User, Verdict, View,
+    Ask, Budgets, Checkable, Checker, Moment, NODES_MAX, Network, Position, Progress, Property, Reads,
+    Settings, Substitute, System, User, Verdict, View,
 };
-use synod_debugger::{Errand, Predicate, Script, Seeker, Setup, Sight, Sought, Stage};
+use synod_debugger::{Errand, Predicate, Script, Seeker, Setup, Sought, Stage};
 use synod_node::NodeId;
 use synod_stdx::{LookupMap, Tree, kind_of};
 
@@ -32,8 +32,6 @@ pub(crate) struct Searcher<N: Checkable> {
 const THREADS: usize = 2;
 /// They end when the process has so many bytes.
 const MEMORY_BYTES_MAX: u64 = 8 << 30;
-/// A checker's systems have at most so many nodes.
-const NODES_MAX: usize = 64;
 
 impl<N: Checkable> Searcher<N> {
     pub(crate) fn new(setup: &Setup<N>, known: Arc<Known<N>>, invariants: Vec<Property<N>>) -> Self {
@@ -60,7 +58,7 @@ impl<N: Checkable> Searcher<N> {
             if !stage.started.contains(&id) {
                 return Err(format!("{id} has not started: a search begins when all have"));
             }
-            let Some(node) = stage.world.built(id).cloned() else { continue };
+            let node = stage.world.built(id).expect("a node of a world was built").clone();
             match self.user(stage, id) {
                 Some(user) => system.add_with_user(id, node, user),
                 None => system.add(id, node),
@@ -108,7 +106,7 @@ impl<N: Checkable> Seeker<N> for Searcher<N> {
         let system = self.system(from, errand)?;
         let names = system.names();
         let checker = Checker::at(system, self.known.witness(from), &moment)?;
-        let mut settings = Settings::default().goal(wanted(predicate.clone(), &names));
+        let mut settings = Settings::default().goal(wanted(predicate.clone()));
         settings.is_calm = errand.crashes == 0 && errand.losses == 0;
         settings.states_max = Some(errand.states_max);
         settings.invariants.clone_from(&self.invariants);
@@ -137,27 +135,17 @@ impl<N: Checkable> Seeker<N> for Searcher<N> {
 }
 
 /// A predicate as a goal. What a node looks like is read once, and only if it matters.
-fn wanted<N: Checkable>(predicate: Predicate, ids: &[NodeId]) -> Property<N> {
-    let matters: BTreeSet<NodeId> = ids.iter().copied().filter(|id| predicate.reads(*id)).collect();
+fn wanted<N: Checkable>(predicate: Predicate) -> Property<N> {
     let known: Mutex<LookupMap<usize, Arc<Tree>>> = Mutex::new(LookupMap::default());
-    let reads_messages = predicate.reads_messages();
     Property::when("what was asked for", Reads::Everything, move |view: &View<'_, N>| {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut nodes = Vec::new();
-        for (id, node) in view.all_nodes() {
-            let tree = node.map(|node| {
-                if !matters.contains(&id) {
-                    return Arc::default();
-                }
-                // A checker keeps each value once, in its place, as long as the search lasts.
-                let place = std::ptr::from_ref(node).addr();
-                Arc::clone(known.entry(place).or_insert_with(|| Arc::new(Tree::of(node))))
-            });
-            nodes.push((id, tree));
-        }
-        let messages = if reads_messages { view.messages() } else { Vec::new() };
-        predicate
-            .holds(&Sight { nodes, sent: messages.iter().map(|(_, _, message)| kind_of(message)).collect() })
+        // A checker keeps each value once, in its place, as long as the search lasts.
+        let tree = |_, node: &N| {
+            let place = std::ptr::from_ref(node).addr();
+            Arc::clone(known.entry(place).or_insert_with(|| Arc::new(Tree::of(node))))
+        };
+        let sent = || view.messages().iter().map(|(_, _, message)| kind_of(message)).collect();
+        predicate.holds(&predicate.sight(view.all_nodes(), tree, sent))
     })
 }
 

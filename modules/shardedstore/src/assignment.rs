@@ -1,5 +1,6 @@
 //! Which group owns which slots, and how that changes with the groups.
 
+use crate::slot::SlotRange;
 use crate::{GroupId, SlotId};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -140,11 +141,7 @@ impl fmt::Debug for Assignment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, Run { first, last, owner }) in self.runs().enumerate() {
             let comma = if at > 0 { "," } else { "" };
-            if first == last {
-                write!(f, "{comma}{first}:{owner}")?;
-            } else {
-                write!(f, "{comma}{first}-{last}:{owner}")?;
-            }
+            write!(f, "{comma}{:?}:{owner}", SlotRange(first, last))?;
         }
         Ok(())
     }

@@ -49,6 +49,18 @@ impl fmt::Debug for SlotId {
     }
 }
 
+/// The slots from one to another, both included, for people: `7` or `0-9`.
+pub(crate) struct SlotRange(pub(crate) SlotId, pub(crate) SlotId);
+
+impl fmt::Debug for SlotRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SlotRange(first, last) if first == last => write!(f, "{first}"),
+            SlotRange(first, last) => write!(f, "{first}-{last}"),
+        }
+    }
+}
+
 /// CRC16/XMODEM of each byte alone.
 const TABLE: [u16; 256] = {
     let mut table = [0u16; 256];

@@ -1,6 +1,7 @@
 //! A map from slots: each has its place in one vector, since whatever is asked of a store asks for its slot several times.
 
 use crate::SlotId;
+use crate::slot::SlotRange;
 use std::fmt;
 
 /// What is known of some of the slots. Tables of one store with equal entries are equal.
@@ -49,28 +50,20 @@ impl<T> SlotTable<T> {
     }
 }
 
-/// Slots from one to another, both included.
-struct Run(u16, u16);
-
-impl fmt::Debug for Run {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Run(first, last) if first == last => write!(f, "{first}"),
-            Run(first, last) => write!(f, "{first}-{last}"),
-        }
-    }
-}
-
 /// A store has thousands of slots, and most are alike: neighbours with equal entries are told as one, as an
 /// [`Assignment`](crate::Assignment) tells owners.
 impl<T: PartialEq + fmt::Debug> fmt::Debug for SlotTable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let runs = self.entries.chunk_by(|one, other| one == other).scan(0u16, |first, run| {
-            let slots = Run(*first, *first + (run.len() - 1) as u16);
-            *first = first.wrapping_add(run.len() as u16);
-            Some((slots, &run[0]))
-        });
-        f.debug_map().entries(runs.filter_map(|(slots, entry)| Some((slots, entry.as_ref()?)))).finish()
+        let mut map = f.debug_map();
+        let mut first = 0;
+        for run in self.entries.chunk_by(|one, other| one == other) {
+            let next = first + run.len();
+            if let Some(entry) = &run[0] {
+                map.entry(&SlotRange(SlotId::at(first as u16), SlotId::at((next - 1) as u16)), entry);
+            }
+            first = next;
+        }
+        map.finish()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::searches::shards::{self, CONTROLLER, Shards};
 use crate::searches::{clientserver, pingpong};
 use crate::shardedstore::texts::through_the_log;
 use std::sync::Arc;
-use synod_checker::{Blind, Checkable, Network, Settings, Witness};
+use synod_checker::{Blind, Checkable, Network, Observer, Property, Settings, System, Witness};
 use synod_clientserver::KvCommand;
 use synod_debugger::{Setup, Shown};
 use synod_node::NodeId;
@@ -100,9 +100,12 @@ fn open_ended<R, A>(asks: Vec<R>) -> Vec<(R, Option<A>)> {
 
 /// What is the same in all of them.
 fn dressed<N: Shown + Checkable>(
-    exhibit: Exhibit<N>,
     (module, shape): (&str, &Shape),
+    system: System<N>,
+    observer: impl Observer<N>,
+    invariants: Vec<Property<N>>,
 ) -> Result<Setup<N>, String> {
+    let exhibit = Exhibit { system, observer: Witness::new(observer), invariants, goals: Vec::new() };
     let mut setup = exhibit.setup(&format!("{module}, by hand"))?;
     module.clone_into(&mut setup.module);
     setup.scenario = super::BY_HAND.to_owned();
@@ -115,9 +118,7 @@ fn dressed<N: Shown + Checkable>(
 /// Of `pingpong`.
 pub fn pingpong(shape: &Shape) -> Result<Setup<synod_pingpong::Process>, String> {
     let system = pingpong::of_users(shape.mutant, Network::Bag, shape.asks(readers::ping)?);
-    let exhibit =
-        Exhibit { system, observer: Witness::new(Blind), invariants: Vec::new(), goals: Vec::new() };
-    let mut setup = dressed(exhibit, ("pingpong", shape))?;
+    let mut setup = dressed(("pingpong", shape), system, Blind, Vec::new())?;
     setup.reader = Some((readers::PING_HELP.to_owned(), Arc::new(|_, text| readers::ping(text))));
     Ok(setup)
 }
@@ -126,9 +127,8 @@ pub fn pingpong(shape: &Shape) -> Result<Setup<synod_pingpong::Process>, String>
 pub fn clientserver(shape: &Shape) -> Result<Setup<clientserver::Node>, String> {
     let users = shape.asks(readers::kv)?.into_iter().map(|asks| clientserver::user(open_ended(asks)));
     let system = clientserver::system(shape.mutant, Network::Bag, users.collect());
-    let observer = Witness::new(clientserver::Judge::default());
-    let exhibit = Exhibit { system, observer, invariants: Vec::new(), goals: Vec::new() };
-    let mut setup = dressed(exhibit, ("clientserver", shape))?;
+    let judge = clientserver::Judge::default();
+    let mut setup = dressed(("clientserver", shape), system, judge, Vec::new())?;
     setup.reader = Some((readers::KV_HELP.to_owned(), Arc::new(|_, text| readers::kv(text))));
     Ok(setup)
 }
@@ -139,9 +139,7 @@ pub fn primarybackup(shape: &Shape) -> Result<Setup<pair::Node>, String> {
     let service = Service { network: Network::Bag, ..Service::new(shape.servers, users.collect()) };
     let system = service.system(shape.mutant);
     let Settings { invariants, .. } = pair::sound(shape.servers);
-    let exhibit =
-        Exhibit { system, observer: Witness::new(pair::Judge::default()), invariants, goals: Vec::new() };
-    let mut setup = dressed(exhibit, ("primarybackup", shape))?;
+    let mut setup = dressed(("primarybackup", shape), system, pair::Judge::default(), invariants)?;
     setup.reader = Some((readers::KV_HELP.to_owned(), Arc::new(|_, text| readers::kv(text))));
     Ok(setup)
 }
@@ -152,9 +150,7 @@ pub fn paxos(shape: &Shape) -> Result<Setup<group::Node>, String> {
     let caller = |asks: Vec<KvCommand>| Caller::new(1, &open_ended(asks));
     let system = Group::new(shape.servers, users.into_iter().map(caller).collect()).system(shape.mutant);
     let Settings { invariants, .. } = group::sound(shape.servers);
-    let exhibit =
-        Exhibit { system, observer: Witness::new(group::Judge::default()), invariants, goals: Vec::new() };
-    let mut setup = dressed(exhibit, ("paxos", shape))?;
+    let mut setup = dressed(("paxos", shape), system, group::Judge::default(), invariants)?;
     setup.reader = Some((readers::PAXOS_HELP.to_owned(), Arc::new(|_, text| readers::paxos(text))));
     Ok(setup)
 }
@@ -175,10 +171,9 @@ pub fn shardedstore(shape: &Shape) -> Result<Setup<shards::Node>, String> {
         network: Network::Bag,
         ..Shards::new(shape.groups, SLOTS, changes, users)
     };
-    let observer = Witness::new(store.judge());
     let Settings { invariants, .. } = shards::sound(shape.groups, members);
-    let exhibit = Exhibit { system: store.system(shape.mutant), observer, invariants, goals: Vec::new() };
-    let mut setup = dressed(exhibit, ("shardedstore", shape))?;
+    let judge = store.judge();
+    let mut setup = dressed(("shardedstore", shape), store.system(shape.mutant), judge, invariants)?;
     let read = move |node: NodeId, text: &str| readers::sharded((node, CONTROLLER), members, text);
     setup.reader = Some((readers::SHARDED_HELP.to_owned(), Arc::new(read)));
     Ok(setup)

@@ -1,6 +1,6 @@
 //! The module that the store runs: Multi-Paxos with sessions, as it is, for as many states as are asked for.
 
-use super::crew::Threads;
+use super::systems::crew::Threads;
 use super::{Way, counts_of};
 use crate::models::Counts;
 use synod_checker::{

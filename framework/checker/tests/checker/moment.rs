@@ -54,6 +54,12 @@ impl Past {
         past
     }
 
+    /// All run, and nobody asked.
+    fn begun() -> Past {
+        let start = |node: NodeId| TraceEvent::Start { at_us: 0, node: node.to_string() };
+        Past::of(true, &[start(N1), start(N2), start(C1)])
+    }
+
     fn take(&mut self, line: &TraceEvent) {
         let event = match line {
             TraceEvent::Request { node, id, .. } => {
@@ -167,9 +173,7 @@ fn what_follows_a_moment_is_what_follows_the_state_there() {
 
 #[test]
 fn who_is_paused_asks_nothing() {
-    let mut past = Past::of(true, &[]);
-    let start = |node: NodeId| TraceEvent::Start { at_us: 0, node: node.to_string() };
-    [N1, N2, C1].into_iter().for_each(|node| past.take(&start(node)));
+    let past = Past::begun();
     let asked = |paused: BTreeSet<NodeId>| {
         let moment = Moment { world: &past.world, users: BTreeMap::new(), paused: &paused };
         let checker = Checker::at(system(true, Budgets::default()), Blind, &moment).unwrap();
@@ -180,8 +184,7 @@ fn who_is_paused_asks_nothing() {
 
 #[test]
 fn what_is_sent_to_who_is_not_there_is_lost_where_that_is_known() {
-    let start = |node: NodeId| TraceEvent::Start { at_us: 0, node: node.to_string() };
-    let past = Past::of(true, &[start(N1), start(N2), start(C1)]);
+    let past = Past::begun();
     let paused = BTreeSet::new();
     let moment = Moment { world: &past.world, users: BTreeMap::new(), paused: &paused };
     let only = |is_part: bool| {

@@ -2,7 +2,8 @@
 
 use synod_checker::{Crew, Progress, Spent};
 
-/// So many threads of the test's own.
+/// So many threads, and all the time there is.
+#[derive(Clone, Copy, Debug)]
 pub struct Threads(pub usize);
 
 impl Crew for Threads {
@@ -12,9 +13,10 @@ impl Crew for Threads {
 
     fn run(&self, work: &(dyn Fn(usize) + Sync)) {
         std::thread::scope(|scope| {
-            for thread in 0..self.0 {
+            for thread in 1..self.0 {
                 scope.spawn(move || work(thread));
             }
+            work(0);
         });
     }
 }
