@@ -14,7 +14,7 @@ const SAMPLES: usize = 20_000;
 /// What a client's line becomes.
 fn command(line: &str, random: u64) -> Command {
     let settings = Settings::default();
-    let environment = Environment { now_ms: 1, random, settings: &settings, facts: &NoFacts };
+    let environment = Environment { monotonic_ms: 1, random, settings: &settings, facts: &NoFacts };
     let mut session = Session::new(1, String::new(), &environment);
     let (mut bytes, mut parser) = (Vec::new(), RequestParser::new(Limits::default(), true));
     write_request(&mut bytes, &line.split(' ').collect::<Vec<_>>());

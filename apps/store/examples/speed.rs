@@ -56,7 +56,7 @@ fn measure(name: &str, value: Option<&str>, keyspace: &mut Keyspace) {
     }
     report(&format!("{name}: parse"), started);
     let settings = Settings::default();
-    let environment = Environment { now_ms: 1, random: 1, settings: &settings, facts: &Nobody };
+    let environment = Environment { monotonic_ms: 1, random: 1, settings: &settings, facts: &Nobody };
     let mut session = Session::new(1, String::new(), &environment);
     let (mut parser, mut commands) =
         (RequestParser::new(Limits::default(), true), Vec::with_capacity(COMMANDS));

@@ -5,22 +5,24 @@ use crate::{Keyspace, SlotId};
 use std::fmt;
 use std::sync::Arc;
 use synod_shardedstore::Slots;
-use synod_stdx::{Malformed, Reader, Wire, kind_of, put_u64};
+use synod_stdx::{Malformed, Reader, Wire, kind_of, put_varint};
 
-/// A command to the keyspace: what to do, and the proposer's wall clock.
+/// A command to the keyspace: what to do, and the time of the log at which it runs, which the leader that proposes it
+/// notes. Whoever submits it has no say in that.
 ///
-/// Its byte form is: version, flags, the lowest slot that it touches (2 bytes, little-endian), time (8 bytes), operation. A
-/// clone shares the bytes.
+/// The byte form of what to do is: version, flags, the lowest slot that it touches (2 bytes, little-endian), operation. A
+/// clone shares it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Command {
+    /// In ms since 1970; zero until a leader stamps it.
+    at_ms: u64,
     bytes: Arc<[u8]>,
 }
 
 /// The version of the byte form. A node that meets a higher one refuses it.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const SLOT_AT: usize = 2;
-const TIME_AT: usize = 4;
-const HEADER_BYTES: usize = 12;
+const HEADER_BYTES: usize = 4;
 const FLAG_READ_ONLY: u8 = 1;
 const FLAG_LOGGED: u8 = 2;
 /// It touches more slots than one.
@@ -39,12 +41,7 @@ pub(crate) enum Route {
 
 impl Command {
     /// Makes a command of `operation`; `scratch` is overwritten.
-    pub(crate) fn new(
-        now_ms: u64,
-        operation: &Operation<'_>,
-        route: Route,
-        scratch: &mut Vec<u8>,
-    ) -> Command {
+    pub(crate) fn new(operation: &Operation<'_>, route: Route, scratch: &mut Vec<u8>) -> Command {
         scratch.clear();
         let read_only = if operation.is_read_only() { FLAG_READ_ONLY } else { 0 };
         let logged = if route == Route::Log { FLAG_LOGGED } else { 0 };
@@ -53,9 +50,8 @@ impl Command {
         let several = if is_several { FLAG_SEVERAL } else { 0 };
         scratch.extend_from_slice(&[VERSION, read_only | logged | several | all_keys]);
         scratch.extend_from_slice(&home.number().to_le_bytes());
-        put_u64(scratch, now_ms);
         operation.encode(scratch);
-        let command = Command { bytes: Arc::from(scratch.as_slice()) };
+        let command = Command { at_ms: 0, bytes: Arc::from(scratch.as_slice()) };
         // One large value must not hold memory for the connection's life.
         if scratch.capacity() > 64 << 10 {
             *scratch = Vec::new();
@@ -63,11 +59,10 @@ impl Command {
         command
     }
 
-    /// A command that tells the state that holds `slot` the time, so that keys which are due are removed although nobody
-    /// asks.
-    pub fn tick(now_ms: u64, slot: SlotId) -> Command {
+    /// A command that lets the time go on where `slot` is, so that keys which are due are removed although nobody asks.
+    pub fn tick(slot: SlotId) -> Command {
         let tick = Operation::Tick { slot: slot.number().into() };
-        Command::new(now_ms, &tick, Route::Log, &mut Vec::new())
+        Command::new(&tick, Route::Log, &mut Vec::new())
     }
 
     /// The slots that it touches: those of the keys that it names, and that of the client whose exactly-once command it
@@ -104,10 +99,14 @@ impl Command {
         self.bytes[1] & (FLAG_READ_ONLY | FLAG_LOGGED) == FLAG_READ_ONLY
     }
 
-    /// The proposer's wall clock, in ms since 1970.
-    pub fn now_ms(&self) -> u64 {
-        let time = self.bytes[TIME_AT..HEADER_BYTES].try_into().expect("a command has its header");
-        u64::from_le_bytes(time)
+    /// The time of the log at which it runs, in ms since 1970; zero until a leader stamped it.
+    pub fn at_ms(&self) -> u64 {
+        self.at_ms
+    }
+
+    /// A leader proposes it, or answers it, at this time of the log.
+    pub(crate) fn stamp(&mut self, at_ms: u64) {
+        self.at_ms = at_ms;
     }
 
     /// How many bytes it takes.
@@ -158,17 +157,19 @@ fn home_of(operation: &Operation<'_>) -> (SlotId, bool) {
 
 impl Wire for Command {
     fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.at_ms);
         self.bytes.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let at_ms = input.varint()?;
         let bytes = input.bytes()?;
         let (Some(&VERSION), true) = (bytes.first(), bytes.len() > HEADER_BYTES) else {
             return Err(Malformed("no command of a version that this program reads"));
         };
         let slot = u16::from_le_bytes([bytes[SLOT_AT], bytes[SLOT_AT + 1]]);
         SlotId::new(slot.into()).ok_or(Malformed("a command on no slot"))?;
-        Ok(Command { bytes: Arc::from(bytes) })
+        Ok(Command { at_ms, bytes: Arc::from(bytes) })
     }
 }
 
@@ -182,6 +183,6 @@ impl fmt::Debug for Command {
         let name = operation.map_or_else(|_| "Unknown".to_owned(), |operation| kind_of(&operation));
         // Its number says the same as its name.
         let fields = body.get(1..body.len().min(SHOWN_MAX)).unwrap_or_default();
-        write!(f, "{name} {}{cut}@{}", fields.escape_ascii(), self.now_ms())
+        write!(f, "{name} {}{cut}@{}", fields.escape_ascii(), self.at_ms)
     }
 }

@@ -6,8 +6,9 @@ use std::fmt;
 /// The world at the moment of one command.
 #[derive(Clone, Copy)]
 pub struct Environment<'a> {
-    /// The wall clock, in ms since 1970.
-    pub now_ms: u64,
+    /// Milliseconds by a clock that never goes back; from when on does not matter. It tells how long a connection is
+    /// idle. When keys expire is a matter of the log's time.
+    pub monotonic_ms: u64,
     /// 64 fresh random bits, for a command that wants chance.
     pub random: u64,
     /// What the operator set.

@@ -18,7 +18,7 @@ const NO_FREQUENCY: Reply = Reply::error(
 
 impl Keyspace {
     /// Runs `operation` if it is one that writes keys.
-    pub(crate) fn write_key(&mut self, operation: &Operation<'_>) -> Option<Reply> {
+    pub(crate) fn write_key(&mut self, operation: &Operation<'_>, now_ms: u64) -> Option<Reply> {
         Some(match operation {
             Operation::Del { keys } => {
                 let removed = keys.iter().filter(|key| self.remove(&Probe::new(key)).is_some()).count();
@@ -37,7 +37,13 @@ impl Keyspace {
                 }
             }
             Operation::Copy { from, to, replace } => self.copy_key(from, to, *replace),
-            Operation::ExpireAt { key, at_ms, when } => self.expire_at(&Probe::new(key), *at_ms, *when),
+            Operation::ExpireAt { key, at_ms, when } => {
+                self.expire_at(&Probe::new(key), (*at_ms, *when), now_ms)
+            }
+            Operation::ExpireIn { key, after_ms, when } => {
+                let at_ms = now_ms.cast_signed().saturating_add(*after_ms);
+                self.expire_at(&Probe::new(key), (at_ms, *when), now_ms)
+            }
             Operation::Persist { key } => {
                 let probe = Probe::new(key);
                 let has_expiry = self.find(&probe).is_some_and(|entry| entry.expires_at_ms.is_some());
@@ -59,15 +65,20 @@ impl Keyspace {
             Operation::Type { key } => {
                 Reply::simple(self.find(&Probe::new(key)).map_or("none", |entry| entry.value.type_name()))
             }
-            Operation::RandomKey { random } => self.random_key(*random),
+            Operation::RandomKey { random } => self.random_key(*random, now_ms),
             Operation::Keys { pattern } => {
-                let live = self.space.walk(Position::START).filter(|(_, key, entry)| {
-                    !entry.is_expired(self.clock_ms) && glob::matches(pattern, &key.bytes)
+                let live = self.space.walk(Position::START).filter(|(position, key, entry)| {
+                    !entry.is_expired(self.clock_at(*position).max(now_ms))
+                        && glob::matches(pattern, &key.bytes)
                 });
                 Reply::Array(live.map(|(_, key, _)| Reply::Bulk(key.bytes.clone())).collect())
             }
-            Operation::Scan { .. } => self.scan(operation, &|_| true),
+            Operation::Scan { .. } => self.scan(operation, now_ms, &|_| true),
             Operation::DbSize {} => Reply::Integer(self.space.len() as i64),
+            Operation::Time {} => {
+                let (seconds, us) = (now_ms / 1_000, now_ms % 1_000 * 1_000);
+                Reply::Array(vec![Reply::bulk(seconds.to_string()), Reply::bulk(us.to_string())])
+            }
             Operation::Ttl { key, form } => self.time_to_live(&Probe::new(key), *form, now_ms),
             Operation::Object { key, aspect } => match self.find(&Probe::new(key)) {
                 None => Reply::Null,
@@ -106,8 +117,8 @@ impl Keyspace {
         Reply::Integer(1)
     }
 
-    fn expire_at(&mut self, probe: &Probe<'_>, at_ms: i64, when: ExpireWhen) -> Reply {
-        self.drop_if_expired(probe);
+    fn expire_at(&mut self, probe: &Probe<'_>, (at_ms, when): (i64, ExpireWhen), now_ms: u64) -> Reply {
+        self.drop_if_expired(probe, now_ms);
         let Some(entry) = self.find(probe) else { return Reply::Integer(0) };
         let current = entry.expires_at_ms.map(|at_ms| at_ms.get().cast_signed());
         // A key without an expiry counts as one that expires later than any other.
@@ -122,11 +133,16 @@ impl Keyspace {
         if !is_wanted {
             return Reply::Integer(0);
         }
-        match u64::try_from(at_ms).ok().filter(|at_ms| *at_ms > self.clock_ms).and_then(NonZeroU64::new) {
+        self.set_deadline(probe, u64::try_from(at_ms).ok(), now_ms);
+        Reply::Integer(1)
+    }
+
+    /// Lets a key that is there expire at `at_ms`; one whose time is over goes at once.
+    pub(crate) fn set_deadline(&mut self, probe: &Probe<'_>, at_ms: Option<u64>, now_ms: u64) {
+        match at_ms.filter(|at_ms| *at_ms > now_ms).and_then(NonZeroU64::new) {
             None => drop(self.space.remove(probe)),
             at_ms => drop(self.space.change(probe, |entry| entry.expires_at_ms = at_ms)),
         }
-        Reply::Integer(1)
     }
 
     fn time_to_live(&self, probe: &Probe<'_>, form: TtlForm, now_ms: u64) -> Reply {
@@ -142,17 +158,24 @@ impl Keyspace {
         })
     }
 
-    fn random_key(&self, random: u64) -> Reply {
+    fn random_key(&self, random: u64, now_ms: u64) -> Reply {
         // Two numbers of one: a slot, and a place in it. From there on, and then from the front, the first live key.
         let from = Position { slot: (random % u64::from(SLOT_COUNT)) as u16, hash: random };
-        let is_live = |(_, _, entry): &(Position, &Key, &Entry)| !entry.is_expired(self.clock_ms);
+        let is_live = |(position, _, entry): &(Position, &Key, &Entry)| {
+            !entry.is_expired(self.clock_at(*position).max(now_ms))
+        };
         let found = self.space.walk(from).find(is_live);
         let found = found.or_else(|| self.space.walk(Position::START).find(is_live));
         found.map_or(Reply::Null, |(_, key, _)| Reply::Bulk(key.bytes.clone()))
     }
 
     /// Ends where the slots end that are served here, at the latest: the cursor leads on to where the next one is.
-    pub(crate) fn scan(&self, operation: &Operation<'_>, is_served: &dyn Fn(SlotId) -> bool) -> Reply {
+    pub(crate) fn scan(
+        &self,
+        operation: &Operation<'_>,
+        now_ms: u64,
+        is_served: &dyn Fn(SlotId) -> bool,
+    ) -> Reply {
         let Operation::Scan { cursor, count, pattern, kind } = operation else { return NO_SUCH_KEY };
         let (mut keys, mut next, mut seen, mut last) = (Vec::new(), 0, 0, None);
         let from = position_of(*cursor);
@@ -170,7 +193,7 @@ impl Keyspace {
             }
             seen += 1;
             last = Some(here);
-            let is_wanted = !entry.is_expired(self.clock_ms)
+            let is_wanted = !entry.is_expired(self.clock_at(position).max(now_ms))
                 && pattern.is_none_or(|pattern| glob::matches(pattern, &key.bytes))
                 && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.type_name().as_bytes()));
             if is_wanted {

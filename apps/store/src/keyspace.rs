@@ -1,11 +1,17 @@
 //! The replicated state: keys, sessions of exactly-once clients, and a clock that only commands move.
 //!
 //! # Time
-//! The state has a clock: the highest time that an applied command carried. A key whose expiry is not after the clock is
-//! absent for every command, removed or not. A query does not move the clock, and sees the keys at the clock's time: so
-//! a read never sees a key expired that a later read would see alive again, however wrong the clocks of the machines
-//! are. A read that names a key which expired between the clock and its own time is therefore not answered by a query:
-//! it goes through the log, which moves the clock.
+//! The state has a clock: the highest time of the log that an applied command was stamped with. No machine's wall clock
+//! is asked. A duration becomes a deadline when its command runs, by this time.
+//!
+//! A key whose deadline is not after the clock is absent for every command, removed or not. A query does not move the
+//! clock, and sees the keys at the clock's time: so a read never sees a key expired that a later read would see alive
+//! again. A read that names a key which expired between the clock and its own time is therefore not answered by a query:
+//! it goes through the log, which moves the clock. So does one that tells a time far ahead of the clock
+//! ([`UNLOGGED_MS_MAX`]).
+//!
+//! A slot that came from another group may have been read there at a later time than this group's. That group's time is
+//! then the *floor* of the slot's until this group's has passed it: neither group's time leaps for the other's.
 //!
 //! # Removal
 //! Each logged command also examines a few keys further on and removes those that expired: bounded work, the same on
@@ -20,7 +26,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use synod_clientserver::{Admission, ClientId, Sessions};
-use synod_node::StateMachine;
+use synod_node::{StateMachine, UNLOGGED_MS_MAX};
 use synod_resp::Reply;
 use synod_stdx::{Reader, mark};
 
@@ -37,6 +43,8 @@ const SWEEP_TICK_KEYS: usize = 1_024;
 pub struct Keyspace {
     pub(crate) space: Space,
     pub(crate) clock_ms: u64,
+    /// The times of slots that came here from groups whose time was ahead.
+    pub(crate) floors: BTreeMap<SlotId, u64>,
     /// Where the removal of expired keys goes on.
     pub(crate) sweep: Position,
     /// What exactly-once clients did, by the slots of their numbers.
@@ -55,7 +63,13 @@ impl Default for Keyspace {
 impl Keyspace {
     /// A store without keys.
     pub fn new() -> Self {
-        Keyspace { space: Space::new(), clock_ms: 0, sweep: Position::START, sessions: Arc::default() }
+        Keyspace {
+            space: Space::new(),
+            clock_ms: 0,
+            floors: BTreeMap::new(),
+            sweep: Position::START,
+            sessions: Arc::default(),
+        }
     }
 
     /// The slot with which the record of an exactly-once client moves.
@@ -79,21 +93,56 @@ impl Keyspace {
         self.space.expiring()
     }
 
-    /// The state's clock, in ms since 1970.
-    pub fn clock_ms(&self) -> u64 {
-        self.clock_ms
+    /// The clock of a slot, in ms since 1970: the state's, or its floor.
+    pub(crate) fn clock_of(&self, slot: SlotId) -> u64 {
+        match self.floors.is_empty() {
+            true => self.clock_ms,
+            false => self.floors.get(&slot).copied().unwrap_or(0).max(self.clock_ms),
+        }
     }
 
-    /// Whether a key that the read-only `command` names expired between the state's clock and the command's time. It
-    /// goes through the log then, which moves the clock; a query would still see the key.
-    fn is_due_for(&self, command: &Command) -> bool {
-        if self.space.expiring() == 0 || command.now_ms() <= self.clock_ms {
+    /// The clock of the slot of a position.
+    pub(crate) fn clock_at(&self, position: Position) -> u64 {
+        SlotId::new(position.slot.into()).map_or(self.clock_ms, |slot| self.clock_of(slot))
+    }
+
+    /// The one time at which `command` runs, or is answered: its own, but not before any that its slots have seen.
+    fn time_of(&self, command: &Command) -> u64 {
+        let now_ms = self.clock_ms.max(command.at_ms());
+        match self.floors.is_empty() {
+            true => now_ms,
+            false => {
+                command.slots().as_slice().iter().map(|slot| self.clock_of(*slot)).fold(now_ms, u64::max)
+            }
+        }
+    }
+
+    /// A slot that came here was seen at this time.
+    pub(crate) fn raise_floor(&mut self, slot: SlotId, clock_ms: u64) {
+        if clock_ms > self.clock_ms {
+            mark!("store.slot_ahead_of_its_group");
+            let floor = self.floors.entry(slot).or_default();
+            *floor = clock_ms.max(*floor);
+        }
+    }
+
+    /// Whether the read-only `command` must go through the log, which moves the clock: a key that it names expired between
+    /// the clock and the command's time, where a query would still see it; or its answer tells the time, and that is far
+    /// ahead of the clock.
+    fn needs_log(&self, command: &Command, now_ms: u64) -> bool {
+        let Ok(operation) = command.operation() else { return false };
+        if now_ms <= self.clock_ms {
             return false;
         }
+        let can_expire = self.space.expiring() > 0;
+        let is_telling = operation.tells_time() || can_expire && operation.walks();
+        if now_ms - self.clock_ms > UNLOGGED_MS_MAX && is_telling {
+            return true;
+        }
         let mut is_due = false;
-        if let Ok(operation) = command.operation() {
+        if can_expire {
             operation.for_each_key(&mut |key| {
-                is_due |= self.find(&Probe::new(key)).is_some_and(|entry| entry.is_expired(command.now_ms()));
+                is_due |= self.find(&Probe::new(key)).is_some_and(|entry| entry.is_expired(now_ms));
             });
         }
         is_due
@@ -101,7 +150,7 @@ impl Keyspace {
 
     /// What is stored under a key now.
     pub(crate) fn find(&self, probe: &Probe<'_>) -> Option<&Entry> {
-        self.space.find(probe).filter(|entry| !entry.is_expired(self.clock_ms))
+        self.space.find(probe).filter(|entry| !entry.is_expired(self.clock_of(probe.slot)))
     }
 
     /// The version of a key, 0 if it is absent.
@@ -111,13 +160,13 @@ impl Keyspace {
 
     /// Removes a key; whether it was there.
     pub(crate) fn remove(&mut self, probe: &Probe<'_>) -> Option<Entry> {
-        let clock_ms = self.clock_ms;
+        let clock_ms = self.clock_of(probe.slot);
         self.space.remove(probe).filter(|entry| !entry.is_expired(clock_ms))
     }
 
-    /// Removes a key if it expired, so that what follows finds it truly absent.
-    pub(crate) fn drop_if_expired(&mut self, probe: &Probe<'_>) {
-        if self.space.find(probe).is_some_and(|entry| entry.is_expired(self.clock_ms)) {
+    /// Removes a key if it has expired by `now_ms`, so that what follows finds it truly absent.
+    pub(crate) fn drop_if_expired(&mut self, probe: &Probe<'_>, now_ms: u64) {
+        if self.space.find(probe).is_some_and(|entry| entry.is_expired(now_ms)) {
             mark!("store.expired_on_access");
             self.space.remove(probe);
         }
@@ -126,16 +175,21 @@ impl Keyspace {
     /// Applies a command on the slots that are served here.
     pub(crate) fn run_command(&mut self, command: &Command, is_served: &dyn Fn(SlotId) -> bool) -> Reply {
         let Ok(operation) = command.operation() else { return MALFORMED };
-        self.clock_ms = self.clock_ms.max(command.now_ms());
+        let now_ms = self.time_of(command);
+        self.clock_ms = self.clock_ms.max(command.at_ms());
+        if !self.floors.is_empty() {
+            let clock_ms = self.clock_ms;
+            self.floors.retain(|_, floor| *floor > clock_ms);
+        }
         self.sweep_expired(SWEEP_KEYS);
         if self.space.expiring() > 0 {
             // A read that came here because its key's time has come also removes it.
-            operation.for_each_key(&mut |key| self.drop_if_expired(&Probe::new(key)));
+            operation.for_each_key(&mut |key| self.drop_if_expired(&Probe::new(key), now_ms));
         }
         match operation {
-            Operation::Stretch { first, step } => self.run_stretch(first, step, is_served),
-            Operation::Scan { .. } => self.scan(&operation, is_served),
-            _ => self.run(&operation),
+            Operation::Stretch { first, step } => self.run_stretch((first, step), now_ms, is_served),
+            Operation::Scan { .. } => self.scan(&operation, now_ms, is_served),
+            _ => self.run(&operation, now_ms),
         }
     }
 
@@ -146,32 +200,32 @@ impl Keyspace {
         is_served: &dyn Fn(SlotId) -> bool,
     ) -> Option<Reply> {
         assert!(command.is_read_only(), "a query changes nothing");
-        if self.is_due_for(command) {
+        let now_ms = self.time_of(command);
+        if self.needs_log(command, now_ms) {
             mark!("store.read_moves_the_clock");
             return None;
         }
-        let now_ms = self.clock_ms.max(command.now_ms());
         Some(match command.operation() {
             Err(_) => MALFORMED,
-            Ok(Operation::Stretch { first, step }) => self.answer_stretch(first, step, is_served),
-            Ok(operation @ Operation::Scan { .. }) => self.scan(&operation, is_served),
+            Ok(Operation::Stretch { first, step }) => self.answer_stretch((first, step), now_ms, is_served),
+            Ok(operation @ Operation::Scan { .. }) => self.scan(&operation, now_ms, is_served),
             Ok(operation) => self.answer(&operation, now_ms),
         })
     }
 
     /// Runs a step of a client: not a transaction, not an exactly-once wrapper.
-    fn run_step(&mut self, step: &[u8]) -> Reply {
+    fn run_step(&mut self, step: &[u8], now_ms: u64) -> Reply {
         match Operation::decode(&mut Reader::new(step)) {
             Err(_) => MALFORMED,
             Ok(Operation::Transaction { .. } | Operation::Once { .. }) => {
                 Reply::error("ERR transactions and exactly-once commands do not nest")
             }
-            Ok(operation) => self.run(&operation),
+            Ok(operation) => self.run(&operation, now_ms),
         }
     }
 
-    /// Runs an operation that is not read-only, or one that is.
-    fn run(&mut self, operation: &Operation<'_>) -> Reply {
+    /// Runs an operation that is not read-only, or one that is, at `now_ms`.
+    fn run(&mut self, operation: &Operation<'_>, now_ms: u64) -> Reply {
         match operation {
             Operation::Tick { .. } => {
                 self.sweep_expired(SWEEP_TICK_KEYS);
@@ -182,9 +236,9 @@ impl Keyspace {
                     mark!("store.transaction_aborted");
                     return Reply::NullArray;
                 }
-                Reply::Array(steps.iter().map(|step| self.run_step(step)).collect())
+                Reply::Array(steps.iter().map(|step| self.run_step(step, now_ms)).collect())
             }
-            Operation::Once { client, sequence, step } => self.run_once(*client, *sequence, step),
+            Operation::Once { client, sequence, step } => self.run_once((*client, *sequence), step, now_ms),
             Operation::Flush {} => {
                 self.space.clear();
                 Reply::OK
@@ -197,14 +251,14 @@ impl Keyspace {
             }
             // The other operations stand in four functions by what they are about. One that none of them knew would be
             // answered as malformed; a test runs every command of the table.
-            _ => match self.write_string(operation).or_else(|| self.write_key(operation)) {
+            _ => match self.write_string(operation, now_ms).or_else(|| self.write_key(operation, now_ms)) {
                 Some(reply) => reply,
-                None => self.answer(operation, self.clock_ms),
+                None => self.answer(operation, now_ms),
             },
         }
     }
 
-    fn run_once(&mut self, client: u64, sequence: u64, step: &[u8]) -> Reply {
+    fn run_once(&mut self, (client, sequence): (u64, u64), step: &[u8], now_ms: u64) -> Reply {
         let slot = Keyspace::slot_of_client(client);
         let id = ClientId::from_bits(client);
         if sequence == 0 {
@@ -225,7 +279,7 @@ impl Keyspace {
                 "ONCEUNKNOWN may have happened: this client is not known, or not any more; read the state and begin anew with another client number",
             ),
             Admission::Run => {
-                let reply = self.run_step(step);
+                let reply = self.run_step(step, now_ms);
                 let empty = || Arc::new(Sessions::new(SESSIONS_PER_SLOT_MAX, RESULTS_PER_SESSION_MAX));
                 let sessions = Arc::make_mut(&mut self.sessions).entry(slot).or_insert_with(empty);
                 Arc::make_mut(sessions).record(id, sequence, 0, reply.clone());
@@ -322,6 +376,14 @@ impl StateMachine for Keyspace {
 
     fn query(&self, command: &Command) -> Option<Reply> {
         self.answer_command(command, &|_| true)
+    }
+
+    fn stamp(command: &mut Command, at_ms: u64) {
+        command.stamp(at_ms);
+    }
+
+    fn clock_ms(&self) -> u64 {
+        self.clock_ms
     }
 
     fn bytes(command: &Command) -> usize {

@@ -1,7 +1,7 @@
 //! What the keyspace can be asked, as typed values with one byte form.
 //!
-//! A client's words become an [`Operation`] once, where they arrive: options are understood, numbers are read,
-//! relative times are made absolute there. What is replicated is the operation. The numbers in front are part of the
+//! A client's words become an [`Operation`] once, where they arrive: options are understood and numbers are read there.
+//! Durations stay durations: they become deadlines where the operation runs, by the time of the log. What is replicated is the operation. The numbers in front are part of the
 //! byte form of journals and snapshots: a number is never given to another operation, and fields are never reordered.
 
 use crate::hash::HashOperation;
@@ -102,7 +102,7 @@ macro_rules! operations {
 }
 
 operations! {
-    /// Nothing but the time, where `slot` is: keys that are due are removed.
+    /// Lets the time go on where `slot` is: keys that are due are removed.
     1 Tick { slot: u64 },
     /// Answers `text` as an error: what a bad command inside a transaction becomes.
     2 Fail { text: &'a [u8] },
@@ -142,6 +142,8 @@ operations! {
     40 Flush {},
     /// `at_ms` may lie in the past: the key is removed then.
     41 ExpireAt { key: &'a [u8], at_ms: i64, when: ExpireWhen },
+    /// `after_ms` may be negative: the key is removed then.
+    49 ExpireIn { key: &'a [u8], after_ms: i64, when: ExpireWhen },
     42 Ttl { key: &'a [u8], form: TtlForm },
     43 Persist { key: &'a [u8] },
     44 Object { key: &'a [u8], aspect: Aspect },
@@ -153,6 +155,8 @@ operations! {
     /// `step`, which is about all keys, on the slots from `first` on, as far as they are served where it runs. Answers the
     /// first slot behind these, and what came of it.
     48 Stretch { first: u64, step: &'a [u8] },
+    /// Answers the time of the log.
+    54 Time {},
     50 Hashes { operation: HashOperation<'a> },
     51 Lists { operation: ListOperation<'a> },
     52 Sets { operation: SetOperation<'a> },
@@ -177,6 +181,7 @@ impl Operation<'_> {
             | Operation::Scan { .. }
             | Operation::DbSize {}
             | Operation::Ttl { .. }
+            | Operation::Time {}
             | Operation::Object { .. }
             | Operation::CountInSlot { .. }
             | Operation::KeysInSlot { .. }
@@ -208,6 +213,7 @@ impl Operation<'_> {
             | Operation::Copy { .. }
             | Operation::Flush {}
             | Operation::ExpireAt { .. }
+            | Operation::ExpireIn { .. }
             | Operation::Persist { .. } => false,
         }
     }
@@ -218,6 +224,25 @@ impl Operation<'_> {
             self,
             Operation::DbSize {} | Operation::Keys { .. } | Operation::RandomKey { .. } | Operation::Flush {}
         )
+    }
+
+    /// Whether its answer tells what time it is.
+    pub(crate) fn tells_time(&self) -> bool {
+        match self {
+            Operation::Time {} => true,
+            Operation::Ttl { form, .. } => {
+                matches!(form, TtlForm::RelativeSeconds | TtlForm::RelativeMs)
+            }
+            Operation::Transaction { steps, .. } => steps.iter().any(|step| {
+                Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.tells_time())
+            }),
+            _ => false,
+        }
+    }
+
+    /// Whether it tells of keys that it does not name.
+    pub(crate) fn walks(&self) -> bool {
+        self.is_about_all_keys() || matches!(self, Operation::Stretch { .. } | Operation::Scan { .. })
     }
 
     /// Calls `see` with each key that it names, to read or to write.
@@ -236,6 +261,7 @@ impl Operation<'_> {
             | Operation::FailIfPresent { key, .. }
             | Operation::Type { key }
             | Operation::ExpireAt { key, .. }
+            | Operation::ExpireIn { key, .. }
             | Operation::Ttl { key, .. }
             | Operation::Persist { key }
             | Operation::Object { key, .. }
@@ -270,6 +296,7 @@ impl Operation<'_> {
             | Operation::DbSize {}
             | Operation::Flush {}
             | Operation::Stretch { .. }
+            | Operation::Time {}
             | Operation::CountInSlot { .. }
             | Operation::KeysInSlot { .. } => {}
         }
@@ -293,6 +320,19 @@ pub(crate) enum Expiry {
     Keep,
     /// The key expires at this time, in ms since 1970.
     At(u64),
+    /// The key expires so many ms after the operation runs.
+    In(u64),
+}
+
+impl Expiry {
+    /// When the key expires, in ms since 1970, if this says so and the operation runs at `now_ms`.
+    pub(crate) fn deadline_ms(self, now_ms: u64) -> Option<u64> {
+        match self {
+            Expiry::Clear | Expiry::Keep => None,
+            Expiry::At(at_ms) => Some(at_ms),
+            Expiry::In(after_ms) => Some(now_ms.saturating_add(after_ms)),
+        }
+    }
 }
 
 impl<'a> Field<'a> for Expiry {
@@ -304,6 +344,10 @@ impl<'a> Field<'a> for Expiry {
                 out.push(2);
                 put_u64(out, *at_ms);
             }
+            Expiry::In(after_ms) => {
+                out.push(3);
+                put_varint(out, *after_ms);
+            }
         }
     }
 
@@ -312,7 +356,8 @@ impl<'a> Field<'a> for Expiry {
             0 => Ok(Expiry::Clear),
             1 => Ok(Expiry::Keep),
             2 => Ok(Expiry::At(input.u64()?)),
-            3.. => Err(Malformed("unknown kind of expiry")),
+            3 => Ok(Expiry::In(input.varint()?)),
+            4.. => Err(Malformed("unknown kind of expiry")),
         }
     }
 }

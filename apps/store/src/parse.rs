@@ -8,6 +8,9 @@ use crate::strings::{NOT_A_FLOAT, NOT_AN_INTEGER, NOT_AN_INTEGER_TEXT};
 use crate::value::Kind;
 use synod_resp::{Args, Reply, parse_integer};
 
+/// The time of the log never is later than this, in ms since 1970.
+const NOW_MS_MAX: i64 = 1 << 44;
+
 pub(crate) const SYNTAX: Reply = Reply::error("ERR syntax error");
 
 /// A client's words with what is needed to make them deterministic.
@@ -16,8 +19,6 @@ pub(crate) struct Words<'a> {
     /// The command's name in lower case, for errors.
     pub(crate) name: &'static str,
     pub(crate) args: Args<'a>,
-    /// The wall clock of who proposes.
-    pub(crate) now_ms: u64,
     /// A number drawn by who proposes.
     pub(crate) random: u64,
     /// The longest value that a command may make.
@@ -49,18 +50,16 @@ impl<'a> Words<'a> {
         Reply::Error(format!("ERR invalid expire time in '{}' command", self.name).into())
     }
 
-    /// The time that the number at `index` means, in ms since 1970.
+    /// The time that the number at `index` means, in ms: since 1970, or from when the operation runs.
     pub(crate) fn time(&self, index: usize, unit: Unit) -> Result<i64, Reply> {
         let number = self.integer(index)?;
         let ms = match unit {
             Unit::Seconds | Unit::AtSeconds => number.checked_mul(1000),
             Unit::Ms | Unit::AtMs => Some(number),
         };
-        let base = match unit {
-            Unit::Seconds | Unit::Ms => self.now_ms.cast_signed(),
-            Unit::AtSeconds | Unit::AtMs => 0,
-        };
-        ms.and_then(|ms| ms.checked_add(base)).ok_or_else(|| self.invalid_expire_time())
+        // A duration must have an end, whenever it begins.
+        let latest = if unit.is_duration() { NOW_MS_MAX } else { 0 };
+        ms.filter(|ms| ms.checked_add(latest).is_some()).ok_or_else(|| self.invalid_expire_time())
     }
 
     /// As `time`, for commands that take no time in the past.
@@ -68,7 +67,8 @@ impl<'a> Words<'a> {
         if self.integer(index)? <= 0 {
             return Err(self.invalid_expire_time());
         }
-        Ok(Expiry::At(self.time(index, unit)?.cast_unsigned()))
+        let ms = self.time(index, unit)?.cast_unsigned();
+        Ok(if unit.is_duration() { Expiry::In(ms) } else { Expiry::At(ms) })
     }
 }
 
@@ -86,6 +86,11 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
+    /// Whether it counts from when the operation runs.
+    pub(crate) fn is_duration(self) -> bool {
+        matches!(self, Unit::Seconds | Unit::Ms)
+    }
+
     /// The unit that an option's name stands for.
     fn of_option(word: &[u8]) -> Option<Unit> {
         [("EX", Unit::Seconds), ("PX", Unit::Ms), ("EXAT", Unit::AtSeconds), ("PXAT", Unit::AtMs)]

@@ -121,7 +121,11 @@ fn expire_at_time<'a>(words: &Words<'a>, unit: Unit) -> Parsed<'a> {
         (_, true, ..) => ExpireWhen::IfAny,
         (false, false, false, false) => ExpireWhen::Always,
     };
-    Ok(Operation::ExpireAt { key: words.word(1), at_ms: words.time(2, unit)?, when })
+    let (key, ms) = (words.word(1), words.time(2, unit)?);
+    Ok(match unit.is_duration() {
+        true => Operation::ExpireIn { key, after_ms: ms, when },
+        false => Operation::ExpireAt { key, at_ms: ms, when },
+    })
 }
 
 pub(crate) fn ttl<'a>(words: &Words<'a>) -> Parsed<'a> {
@@ -138,6 +142,10 @@ pub(crate) fn expire_time<'a>(words: &Words<'a>) -> Parsed<'a> {
 
 pub(crate) fn pexpire_time<'a>(words: &Words<'a>) -> Parsed<'a> {
     Ok(Operation::Ttl { key: words.word(1), form: TtlForm::AbsoluteMs })
+}
+
+pub(crate) fn time<'a>(_words: &Words<'a>) -> Parsed<'a> {
+    Ok(Operation::Time {})
 }
 
 pub(crate) fn persist<'a>(words: &Words<'a>) -> Parsed<'a> {

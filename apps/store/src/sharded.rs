@@ -4,8 +4,9 @@
 //! Keys with what each holds, or that it holds nothing; the records of the exactly-once clients whose slots are wanted; and
 //! two numbers of the state that it is from:
 //!
-//! * **its clock**, which no clock that gets the fragment stays behind: a key that expired for whoever read it before is
-//!   not alive again elsewhere;
+//! * **the clock** of the slot that moves, or of the state that is read. A key that expired by it is not in the fragment,
+//!   and a slot that moves has it as the floor of its time: a key that expired for whoever read it before is not alive
+//!   again elsewhere, and no group's time leaps for another one's;
 //! * **its count of modifications**. A watched key is compared by its version, so no version may stand for two contents of
 //!   one key, wherever the key is. Each group counts for itself, and one that takes a fragment counts on from the higher of
 //!   both. The number of the last version of a key that is absent now is below that count, too.
@@ -46,6 +47,8 @@ pub struct Fragment {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Part {
     clock_ms: u64,
+    /// The slot that moves, if one does.
+    moves: Option<SlotId>,
     /// The count of modifications.
     version: u64,
     keys: Vec<(Arc<[u8]>, Option<Entry>)>,
@@ -103,7 +106,7 @@ fn changes<'a>(
 impl Keyspace {
     fn fragment(&self) -> Part {
         let (keys, sessions) = Default::default();
-        Part { clock_ms: self.clock_ms, version: self.space.version(), keys, sessions }
+        Part { clock_ms: self.clock_ms, moves: None, version: self.space.version(), keys, sessions }
     }
 
     fn read_operation(&self, operation: &Operation<'_>, wanted: &dyn Fn(SlotId) -> bool) -> Part {
@@ -113,7 +116,7 @@ impl Keyspace {
             let probe = Probe::new(key);
             if wanted(probe.slot) && !seen.contains(key) {
                 seen.insert(key.to_vec());
-                part.keys.push((Arc::from(key), self.space.find(&probe).cloned()));
+                part.keys.push((Arc::from(key), self.find(&probe).cloned()));
             }
         });
         if let Operation::Once { client, .. } = operation {
@@ -177,15 +180,17 @@ impl Sharded for Keyspace {
     }
 
     fn part(&self, fragment: &Fragment, wanted: &dyn Fn(SlotId) -> bool) -> Fragment {
-        let Part { clock_ms, version, keys, sessions } = &*fragment.part;
+        let Part { clock_ms, moves, version, keys, sessions } = &*fragment.part;
         let keys = keys.iter().filter(|(key, _)| wanted(SlotId::of(key))).cloned().collect();
         let sessions = sessions.iter().filter(|(slot, _)| wanted(*slot)).cloned().collect();
-        Part { clock_ms: *clock_ms, version: *version, keys, sessions }.into()
+        Part { clock_ms: *clock_ms, moves: *moves, version: *version, keys, sessions }.into()
     }
 
     fn write(&mut self, fragment: &Fragment) {
-        let Part { clock_ms, version, keys, sessions } = &*fragment.part;
-        self.clock_ms = self.clock_ms.max(*clock_ms);
+        let Part { clock_ms, moves, version, keys, sessions } = &*fragment.part;
+        if let Some(slot) = moves {
+            self.raise_floor(*slot, *clock_ms);
+        }
         for (key, entry) in keys {
             self.space.place(&Probe::new(key), entry.clone());
         }
@@ -212,6 +217,7 @@ impl Sharded for Keyspace {
         bytes_max: usize,
     ) -> (Fragment, Option<u64>) {
         let (mut part, mut bytes, mut last) = (self.fragment(), 0, None);
+        (part.moves, part.clock_ms) = (Some(later.slot), self.clock_of(later.slot));
         if position == 0 && earlier.is_none_or(|earlier| earlier.sessions != later.sessions) {
             part.sessions.push((later.slot, later.sessions.clone()));
         }
@@ -224,6 +230,7 @@ impl Sharded for Keyspace {
             }
             last = Some(key.hash());
             bytes += key.bytes.len() + entry.map_or(0, Entry::bytes);
+            let entry = entry.filter(|entry| !entry.is_expired(part.clock_ms));
             part.keys.push((Arc::clone(&key.bytes), entry.cloned()));
         }
         (part.into(), None)
@@ -234,8 +241,13 @@ impl Sharded for Keyspace {
         keys.sum::<usize>() + self.sessions.get(&slot).map_or(0, session_bytes)
     }
 
+    fn advance_clock(&mut self, at_ms: u64) {
+        self.clock_ms = self.clock_ms.max(at_ms);
+    }
+
     fn clear(&mut self, slot: SlotId) {
         self.space.clear_slot(slot);
+        self.floors.remove(&slot);
         if self.sessions.contains_key(&slot) {
             Arc::make_mut(&mut self.sessions).remove(&slot);
         }
@@ -270,8 +282,9 @@ impl Entry {
 
 impl Wire for Fragment {
     fn encode(&self, out: &mut Vec<u8>) {
-        let Part { clock_ms, version, keys, sessions } = &*self.part;
+        let Part { clock_ms, moves, version, keys, sessions } = &*self.part;
         (*clock_ms, *version).encode(out);
+        moves.encode(out);
         keys.encode(out);
         (sessions.len() as u64).encode(out);
         for (slot, sessions) in sessions {
@@ -285,6 +298,7 @@ impl Wire for Fragment {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let (clock_ms, version) = <(u64, u64)>::decode(input)?;
+        let moves = Option::decode(input)?;
         let keys = Vec::decode(input)?;
         let mut sessions = Vec::new();
         for _ in 0..input.length(2)? {
@@ -292,7 +306,7 @@ impl Wire for Fragment {
             let known = Option::<Sessions<Reply>>::decode(input)?.map(Arc::new);
             sessions.push((slot, known));
         }
-        Ok(Part { clock_ms, version, keys, sessions }.into())
+        Ok(Part { clock_ms, moves, version, keys, sessions }.into())
     }
 }
 

@@ -9,12 +9,13 @@ use synod_clientserver::Sessions;
 use synod_stdx::{Malformed, Reader, Wire, put_bytes, put_u64, put_varint};
 
 /// The version of this form; a higher one is refused.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 impl Wire for Keyspace {
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         put_varint(out, self.clock_ms);
+        self.floors.encode(out);
         put_varint(out, self.space.version());
         put_varint(out, u64::from(self.sweep.slot));
         put_u64(out, self.sweep.hash);
@@ -35,6 +36,7 @@ impl Wire for Keyspace {
             return Err(Malformed("a snapshot of another version"));
         }
         let clock_ms = input.varint()?;
+        let floors = BTreeMap::decode(input)?;
         let version = input.varint()?;
         let slot = u16::try_from(input.varint()?).ok().filter(|slot| *slot < SLOT_COUNT);
         let slot = slot.ok_or(Malformed("no such slot"))?;
@@ -51,6 +53,6 @@ impl Wire for Keyspace {
             }
         }
         space.set_version(version);
-        Ok(Keyspace { space, clock_ms, sweep, sessions })
+        Ok(Keyspace { space, clock_ms, floors, sweep, sessions })
     }
 }

@@ -19,13 +19,13 @@ const TOO_LONG: Reply = Reply::error("ERR string exceeds maximum allowed size (p
 
 impl Keyspace {
     /// Runs `operation` if it is one that writes strings.
-    pub(crate) fn write_string(&mut self, operation: &Operation<'_>) -> Option<Reply> {
-        self.try_write_string(operation).map(|answer| answer.unwrap_or_else(|error| error))
+    pub(crate) fn write_string(&mut self, operation: &Operation<'_>, now_ms: u64) -> Option<Reply> {
+        self.try_write_string(operation, now_ms).map(|answer| answer.unwrap_or_else(|error| error))
     }
 
-    fn try_write_string(&mut self, operation: &Operation<'_>) -> Option<Answer> {
+    fn try_write_string(&mut self, operation: &Operation<'_>, now_ms: u64) -> Option<Answer> {
         Some(match operation {
-            Operation::Set { .. } => self.set(operation)?,
+            Operation::Set { .. } => self.set(operation, now_ms)?,
             Operation::GetDel { key } => {
                 let probe = Probe::new(key);
                 let old = self.string(&probe).map(bulk_or_null);
@@ -34,7 +34,7 @@ impl Keyspace {
                 }
                 old
             }
-            Operation::GetEx { key, expiry } => self.get_and_expire(&Probe::new(key), *expiry),
+            Operation::GetEx { key, expiry } => self.get_and_expire(&Probe::new(key), *expiry, now_ms),
             Operation::MSet { pairs } => {
                 for (key, value) in pairs.pairs() {
                     self.space.put(&Probe::new(key), Value::string(value), None);
@@ -87,7 +87,7 @@ impl Keyspace {
         self.find(probe).map(|entry| entry.value.as_string().ok_or(WRONG_TYPE)).transpose()
     }
 
-    fn set(&mut self, operation: &Operation<'_>) -> Option<Answer> {
+    fn set(&mut self, operation: &Operation<'_>, now_ms: u64) -> Option<Answer> {
         let Operation::Set { key, value, when, expiry, answer } = operation else { return None };
         let probe = Probe::new(key);
         let old = self.find(&probe);
@@ -107,34 +107,29 @@ impl Keyspace {
         };
         if is_set {
             let kept = old.and_then(|entry| entry.expires_at_ms);
-            match expiry {
-                Expiry::Clear => self.space.put(&probe, Value::string(value), None),
-                Expiry::Keep => self.space.put(&probe, Value::string(value), kept),
+            match (expiry, expiry.deadline_ms(now_ms)) {
                 // What is set to expire in the past is gone at once.
-                Expiry::At(at_ms) if *at_ms <= self.clock_ms => drop(self.space.remove(&probe)),
-                Expiry::At(at_ms) => self.space.put(&probe, Value::string(value), NonZeroU64::new(*at_ms)),
+                (_, Some(at_ms)) if at_ms <= now_ms => drop(self.space.remove(&probe)),
+                (_, Some(at_ms)) => self.space.put(&probe, Value::string(value), NonZeroU64::new(at_ms)),
+                (Expiry::Keep, None) => self.space.put(&probe, Value::string(value), kept),
+                (_, None) => self.space.put(&probe, Value::string(value), None),
             }
         }
         Some(Ok(reply))
     }
 
-    fn get_and_expire(&mut self, probe: &Probe<'_>, expiry: Expiry) -> Answer {
+    fn get_and_expire(&mut self, probe: &Probe<'_>, expiry: Expiry, now_ms: u64) -> Answer {
         let reply = bulk_or_null(self.string(probe)?);
         if reply == Reply::Null {
             return Ok(reply);
         }
         match expiry {
+            Expiry::At(_) | Expiry::In(_) => self.set_deadline(probe, expiry.deadline_ms(now_ms), now_ms),
             Expiry::Keep => {}
             // A key without an expiry is not modified by taking it away.
             Expiry::Clear if self.find(probe).is_some_and(|entry| entry.expires_at_ms.is_none()) => {}
             Expiry::Clear => {
                 self.space.change(probe, |entry| entry.expires_at_ms = None);
-            }
-            Expiry::At(at_ms) if at_ms <= self.clock_ms => {
-                self.space.remove(probe);
-            }
-            Expiry::At(at_ms) => {
-                self.space.change(probe, |entry| entry.expires_at_ms = NonZeroU64::new(at_ms));
             }
         }
         Ok(reply)

@@ -79,12 +79,6 @@ pub(crate) static SESSION_COMMANDS: &[CommandSpec] = &[
         SessionCommand::Synod,
         ("", "Changes which group owns which slots, and tells how that was."),
     ),
-    row(
-        ("time", 1),
-        SERVER | LOADING | STALE | FAST,
-        SessionCommand::Time,
-        ("2.6.0", "Tells the node's clock."),
-    ),
     row(("unwatch", 1), MULTI | FAST, SessionCommand::Unwatch, ("2.2.0", "Forgets the watched keys.")),
     row(
         ("wait", 3),

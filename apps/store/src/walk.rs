@@ -58,7 +58,7 @@ impl Walk {
         let first = self.next % u64::from(SLOT_COUNT);
         let operation = Operation::Stretch { first, step: self.command.operation_bytes() };
         let route = if self.command.is_read_only() { Route::Shortest } else { Route::Log };
-        Command::new(self.command.now_ms(), &operation, route, &mut Vec::new())
+        Command::new(&operation, route, &mut Vec::new())
     }
 
     /// A stretch was answered.
@@ -93,12 +93,12 @@ impl Keyspace {
     /// Runs a step about all keys on the slots from `first` on that are served here.
     pub(crate) fn run_stretch(
         &mut self,
-        first: u64,
-        step: &[u8],
+        (first, step): (u64, &[u8]),
+        now_ms: u64,
         is_served: &dyn Fn(SlotId) -> bool,
     ) -> Reply {
         let Ok(Operation::Flush {}) = Operation::decode(&mut Reader::new(step)) else {
-            return self.answer_stretch(first, step, is_served);
+            return self.answer_stretch((first, step), now_ms, is_served);
         };
         let Ok(first) = u16::try_from(first) else { return MALFORMED };
         let end = self.end_of_stretch(first, is_served);
@@ -111,8 +111,8 @@ impl Keyspace {
     /// Answers a step about all keys that changes nothing, on the slots from `first` on that are served here.
     pub(crate) fn answer_stretch(
         &self,
-        first: u64,
-        step: &[u8],
+        (first, step): (u64, &[u8]),
+        now_ms: u64,
         is_served: &dyn Fn(SlotId) -> bool,
     ) -> Reply {
         let Ok(first) = u16::try_from(first) else { return MALFORMED };
@@ -120,7 +120,8 @@ impl Keyspace {
         let end = self.end_of_stretch(first, is_served);
         let keys = |hash| {
             let walk = self.space.walk_until(Position { slot: first, hash }, end);
-            walk.filter(|(_, _, entry)| !entry.is_expired(self.clock_ms)).map(|(_, key, _)| &key.bytes)
+            walk.filter(move |(position, _, entry)| !entry.is_expired(self.clock_at(*position).max(now_ms)))
+                .map(|(_, key, _)| &key.bytes)
         };
         let found = match step {
             Operation::DbSize {} => {

@@ -52,8 +52,6 @@ pub fn open_files(files: &[PathBuf], mutant: Option<&'static str>) -> Result<Ope
 }
 
 fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setup<Store>, String> {
-    let ended_us = recordings.iter().filter_map(|(_, recording)| recording.lines.last());
-    let ended_ms = ended_us.map(|(recorded, _)| recorded.event.at_us() / 1_000).max().unwrap_or(0);
     let mut numbers: Vec<u32> = recordings.iter().map(|(_, recording)| recording.origin.process).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -73,7 +71,7 @@ fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setu
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     setup.command = format!("synod debug {}", files.join(" "));
     setup.invariants = claims::of_store(|node: &Store| node);
-    setup.reader = Some((HELP.to_owned(), Arc::new(move |node, text| request(node, text, ended_ms))));
+    setup.reader = Some((HELP.to_owned(), Arc::new(request)));
     setup.portrait = Some(Arc::new(Shards));
     setup.compares = true;
     setup.first = flight.first;
@@ -83,8 +81,8 @@ fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setu
     Ok(setup)
 }
 
-/// A request in a person's words, asked when the recordings end.
-fn request(node: NodeId, text: &str, now_ms: u64) -> Result<Request<Command>, String> {
+/// A request in a person's words.
+fn request(node: NodeId, text: &str) -> Result<Request<Command>, String> {
     if !crate::node::is_gateway(node) {
         return Err(format!("{node} is no gateway: write {HELP}"));
     }
@@ -100,7 +98,7 @@ fn request(node: NodeId, text: &str, now_ms: u64) -> Result<Request<Command>, St
         return Err(format!("`{text}` is no command: write {HELP}"));
     };
     let settings = Settings::default();
-    let environment = Environment { now_ms, random: 1, settings: &settings, facts: &NoFacts };
+    let environment = Environment { monotonic_ms: 0, random: 1, settings: &settings, facts: &NoFacts };
     let mut session = Session::new(1, "the debugger".to_owned(), &environment);
     match session.on_command(args, &environment) {
         Action::Submit(command, _) if command.is_about_all_keys() => {

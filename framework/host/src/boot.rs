@@ -1,13 +1,13 @@
 //! What a process knows of itself and of its peers before any node runs: the number of this start, the number that its
 //! disk was given, and the disks that its peers had.
 
+use crate::clock::wall_time;
 use crate::frame::Refusal;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Why a start could not be numbered.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub fn next_start(directory: &Path) -> Result<u32, BootError> {
         Err(error) => return Err(error.into()),
     };
     // The clock keeps the number growing where the disk was lost.
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let seconds = wall_time().as_secs();
     let start = last.saturating_add(1).max(u32::try_from(seconds).unwrap_or(u32::MAX - 1));
     replace_file(directory, "starts", &start.to_string())?;
     Ok(start)

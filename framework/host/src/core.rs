@@ -1,5 +1,6 @@
 //! The nodes of a process and everything between them and the world: steps, timers, promises, outgoing bytes.
 
+use crate::clock::{monotonic_us, read_clocks};
 use crate::counters::Counters;
 use crate::disk_thread::{DiskNews, DiskThreads, StoreCheckpoint};
 use crate::frame::put_frame;
@@ -9,7 +10,9 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use synod_journal::{Appender, Batch, Durable as DurableMark};
-use synod_node::{Context, Departure, Node, NodeId, Outbox, RequestId, Sink, Stimulus, TimerRange, step};
+use synod_node::{
+    ClockReading, Context, Departure, Node, NodeId, Outbox, RequestId, Sink, Stimulus, TimerRange, step,
+};
 use synod_stdx::{Rng, Wire};
 use synod_world::{Recordable, digest_of};
 use tokio::sync::Notify;
@@ -19,26 +22,34 @@ pub trait Hosted: Node<Checkpoint: Send> + Recordable + 'static {}
 
 impl<N: Node<Checkpoint: Send> + Recordable + 'static> Hosted for N {}
 
+/// The request by which a node's user tells it what the clocks of the machine read.
+pub type TellClock<N> = fn(ClockReading) -> <N as Node>::Request;
+
 /// A node to be run.
 #[derive(Clone, Debug)]
-pub struct Resident<N> {
+pub struct Resident<N: Node> {
     /// Its name.
     pub id: NodeId,
     /// The node, before it ever ran.
     pub node: N,
     /// How it was built, for the flight recording: whoever reads that builds the node again by these words.
     pub built: serde_json::Value,
+    /// How it is told the clocks, if it wants to know: before each of its steps, but not within [`CLOCK_PAUSE_US`].
+    pub clock: Option<TellClock<N>>,
 }
 
-impl<N> Resident<N> {
+impl<N: Node> Resident<N> {
     /// A node whose recording nobody will live through again.
     pub fn unrecorded(id: NodeId, node: N) -> Self {
-        Resident { id, node, built: serde_json::Value::Null }
+        Resident { id, node, built: serde_json::Value::Null, clock: None }
     }
 }
 
 /// The most bytes that wait for one peer: what comes when more wait is dropped, as a network would.
 const OUT_BYTES_MAX: usize = 64 << 20;
+
+/// A node is told the clocks again only after so many microseconds: times are in milliseconds.
+const CLOCK_PAUSE_US: u64 = 1_000;
 
 /// The kind of a record that holds a node's record.
 const KIND_RECORD: u8 = 1;
@@ -59,6 +70,9 @@ struct Place<N: Node> {
     node: N,
     outbox: Outbox<N>,
     writing: VecDeque<Writing>,
+    clock: Option<TellClock<N>>,
+    /// When it was last told the clocks, by the monotonic one.
+    told_us: u64,
     /// The bytes of its records since its last checkpoint.
     logged_bytes: usize,
     /// The size of its last checkpoint, as far as this process wrote it.
@@ -164,9 +178,17 @@ impl<N: Hosted> Core<N> {
 
     /// Adds a node; it takes its first step with `stimulus`.
     pub(crate) fn add(&mut self, resident: Resident<N>, stimulus: Stimulus<N>) {
-        let Resident { id, node, built } = resident;
-        let (outbox, writing) = Default::default();
-        self.places.push(Place { id, node, outbox, writing, logged_bytes: 0, checkpoint_bytes: 0 });
+        let Resident { id, node, built, clock } = resident;
+        self.places.push(Place {
+            id,
+            node,
+            outbox: Outbox::default(),
+            writing: VecDeque::new(),
+            clock,
+            told_us: 0,
+            logged_bytes: 0,
+            checkpoint_bytes: 0,
+        });
         self.first_step(self.places.len() - 1, stimulus, &built);
     }
 
@@ -269,7 +291,20 @@ impl<N: Hosted> Core<N> {
     }
 
     fn step(&mut self, place: usize, stimulus: Stimulus<N>) {
+        self.tell_clock(place);
         self.first_step(place, stimulus, &serde_json::Value::Null);
+    }
+
+    /// Tells a node the clocks, if it wants to know and some time has passed.
+    fn tell_clock(&mut self, place: usize) {
+        let Place { clock: Some(tell), told_us, .. } = &mut self.places[place] else { return };
+        if monotonic_us() < *told_us + CLOCK_PAUSE_US {
+            return;
+        }
+        let reading = read_clocks();
+        *told_us = reading.monotonic_us;
+        let request = tell(reading);
+        self.first_step(place, Stimulus::Request { id: RequestId(0), request }, &serde_json::Value::Null);
     }
 
     /// A step; if it is the first, of a node that was built like this.

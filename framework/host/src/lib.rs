@@ -31,6 +31,7 @@
 //! [`FRAME_BYTES_MAX`](frame::FRAME_BYTES_MAX).
 
 mod boot;
+mod clock;
 mod core;
 mod counters;
 mod disk;
@@ -43,7 +44,7 @@ mod recorder;
 mod tests;
 
 pub use boot::{BootError, next_start, replace_file};
-pub use core::{Hosted, Resident};
+pub use core::{Hosted, Resident, TellClock};
 pub use counters::Counters;
 pub use disk::FileDisk;
 pub use frame::Refusal;

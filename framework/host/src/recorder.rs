@@ -4,10 +4,10 @@
 //! the process. So a process that is killed, or ends in a panic, leaves a recording of everything that others can have seen
 //! of it, and of the step that it ended in.
 
+use crate::clock::wall_time;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 use synod_node::{Node, NodeId, Stimulus};
 use synod_world::{Origin, Recordable, Recorded, Recording, TraceEvent, did_line};
 
@@ -115,7 +115,7 @@ impl Recorder {
 }
 
 fn now_us() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64)
+    wall_time().as_micros() as u64
 }
 
 /// Where a recording goes when a new part, or a new start's, begins in its place.

@@ -313,7 +313,7 @@ impl Process {
                 let id = NodeId::server(config.number);
                 let opened = open(&config, move |answer| drop(answers_out.send(answer)))?;
                 let host = opened.host();
-                let resident = Resident { id, node: Keeper::default(), built: BUILT.into() };
+                let resident = Resident { id, node: Keeper::default(), built: BUILT.into(), clock: None };
                 let obey = async {
                     loop {
                         match told.recv().await {

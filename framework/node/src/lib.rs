@@ -30,9 +30,10 @@
 //! the nodes in a state other names, for drivers that look for states that are alike.
 //!
 //! # What is left out
-//! Time that passes, addresses, connections: they belong to the drivers. Randomised backoff belongs to them too: a
-//! node names a range, the driver picks from it.
+//! Addresses and connections belong to the drivers. So does randomised backoff: a node names a range, the driver picks
+//! from it. A node that must know how time passes is told so by its driver, as a request: see [`ClockReading`].
 
+mod clock;
 mod context;
 mod id;
 mod machine;
@@ -42,9 +43,10 @@ mod outbox_tests;
 mod rename;
 mod stimulus;
 
+pub use clock::ClockReading;
 pub use context::{Context, Effect, TimerRange};
 pub use id::{NodeId, RequestId};
-pub use machine::StateMachine;
+pub use machine::{StateMachine, UNLOGGED_MS_MAX};
 pub use outbox::{Departure, Outbox, Sink};
 pub use rename::Rename;
 pub use stimulus::{Durable, Stimulus, step};

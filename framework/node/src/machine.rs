@@ -2,10 +2,15 @@
 
 use crate::Value;
 
+/// An answer without a log entry may reveal a time that is later than the [time of the last entry](StateMachine::clock_ms)
+/// by this much at most, in milliseconds; beyond it a state machine lets the log answer. So a log whose members all
+/// restarted never goes back behind what a client was told.
+pub const UNLOGGED_MS_MAX: u64 = 1_000;
+
 /// A deterministic application: equal states given equal commands in equal order stay equal and answer the same.
 ///
-/// A command carries everything that it needs, the time too: an expiry is computed by who proposes, never by who
-/// applies. A snapshot is a clone, so cloning should be cheap (copy on write); its byte form, where a driver needs one,
+/// A command carries everything that it needs, the time too: the leader that proposes it [stamps](StateMachine::stamp) it
+/// with the time of the log, so every replica applies it at the same time. A snapshot is a clone, so cloning should be cheap (copy on write); its byte form, where a driver needs one,
 /// is its [`Wire`](synod_stdx::Wire) form.
 pub trait StateMachine: Value {
     /// What can be asked.
@@ -25,6 +30,17 @@ pub trait StateMachine: Value {
     /// # Panics
     /// May panic if `command` is not read-only.
     fn query(&self, command: &Self::Command) -> Option<Self::Output>;
+
+    /// Notes in `command` that it runs at this time of the log, in ms since 1970: when its leader proposes it, or
+    /// answers it without the log. For commands that no time concerns, nothing.
+    fn stamp(command: &mut Self::Command, at_ms: u64) {
+        let _ = (command, at_ms);
+    }
+
+    /// The highest time that an applied command was stamped with, in ms since 1970; zero if none was.
+    fn clock_ms(&self) -> u64 {
+        0
+    }
 
     /// About how many bytes `command` takes: what logs and batches are bounded by.
     fn bytes(command: &Self::Command) -> usize {

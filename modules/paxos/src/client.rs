@@ -3,7 +3,7 @@
 use crate::{Message, Process, Timer};
 use std::collections::VecDeque;
 use synod_clientserver::{Backoff, ClientId, Outcome, Seq, Window};
-use synod_node::{Context, NodeId, Rename, RequestId, StateMachine};
+use synod_node::{ClockReading, Context, NodeId, Rename, RequestId, StateMachine};
 use synod_stdx::mark;
 
 /// The first wait before something is sent again, in milliseconds.
@@ -25,6 +25,8 @@ pub enum Request<C> {
     Queries(Vec<C>),
     /// To a server: if it leads, let another one lead.
     HandOver,
+    /// To a server: what the clocks of its machine read now.
+    Clock(ClockReading),
 }
 
 /// A client of a group.
@@ -103,7 +105,7 @@ impl<S: StateMachine> Client<S> {
                 self.reads.extend(asked.map(Some));
                 ctx.send(self.leader, Message::Query { first, queries });
             }
-            Request::HandOver => unreachable!("servers hand over, clients do not"),
+            Request::HandOver | Request::Clock(_) => unreachable!("servers are asked that, clients are not"),
         }
         self.set_retry(ctx);
     }

@@ -70,8 +70,9 @@ impl<S: Portable> Wire for Message<S> {
                 tag(14, out).and(ballot).and(incarnation).and(round)
             }
             Message::Heartbeat { tick: number } => tag(15, out).and(number),
-            Message::Alive { tick: number, incarnation, following, happy, executed_through } => {
-                tag(16, out).and(number).and(incarnation).and(following).and(happy).and(executed_through)
+            Message::Alive { tick: number, incarnation, following, happy, executed_through, clock } => {
+                let fields = tag(16, out).and(number).and(incarnation).and(following).and(happy);
+                fields.and(executed_through).and(clock)
             }
             Message::TakeOver { ballot } => tag(17, out).and(ballot),
             Message::Rejoin { incarnation } => tag(18, out).and(incarnation),
@@ -140,6 +141,7 @@ impl<S: Portable> Wire for Message<S> {
                 following: Ballot::decode(input)?,
                 happy: bool::decode(input)?,
                 executed_through: Slot::decode(input)?,
+                clock: Option::decode(input)?,
             },
             17 => Message::TakeOver { ballot: Ballot::decode(input)? },
             18 => Message::Rejoin { incarnation: u64::decode(input)? },
@@ -168,6 +170,7 @@ impl<C: Wire> Wire for Request<C> {
             Request::Commands(commands) => tag(1, out).and(commands),
             Request::Queries(queries) => tag(2, out).and(queries),
             Request::HandOver => tag(3, out),
+            Request::Clock(reading) => tag(4, out).and(reading),
         };
     }
 
@@ -176,7 +179,8 @@ impl<C: Wire> Wire for Request<C> {
             1 => Request::Commands(Vec::decode(input)?),
             2 => Request::Queries(Vec::decode(input)?),
             3 => Request::HandOver,
-            0 | 4.. => return Err(Malformed("no such request")),
+            4 => Request::Clock(Wire::decode(input)?),
+            0 | 5.. => return Err(Malformed("no such request")),
         })
     }
 }
@@ -282,6 +286,7 @@ mod tests {
                 following: BALLOT,
                 happy: true,
                 executed_through: Slot(4),
+                clock: Some(crate::ClockReport { wall_ms: 7, log: None }),
             },
             Message::TakeOver { ballot: BALLOT },
             Message::Rejoin { incarnation: 2 },
@@ -343,6 +348,6 @@ mod tests {
         let bytes = checkpoint.to_bytes();
         assert_eq!(Checkpoint::from_bytes(&bytes), Ok(checkpoint));
         digest.update(&bytes);
-        assert_eq!(digest.value(), 6_547_570_229_428_474_233);
+        assert_eq!(digest.value(), 18_337_102_303_661_162_501);
     }
 }

@@ -121,6 +121,7 @@ impl<S: StateMachine> Server<S> {
             self.resend(ctx);
             self.maybe_compact();
             self.liveness.tick += 1;
+            self.clock.on_asked(self.liveness.tick);
             self.liveness.heard_before = std::mem::take(&mut self.liveness.heard);
             for peer in &self.peers {
                 ctx.send_early(*peer, Message::Heartbeat { tick: self.liveness.tick });
@@ -187,6 +188,7 @@ impl<S: StateMachine> Server<S> {
             following: self.following(),
             happy: self.is_happy(),
             executed_through: self.replica.through(),
+            clock: self.clock.report(),
         };
         ctx.send_early(from, alive);
     }

@@ -192,6 +192,7 @@ impl<S: StateMachine> Server<S> {
         };
         self.role = Role::Leader(leader);
         self.liveness.give_time();
+        self.clock.begin_to_lead(self.peers.len() + 1, self.replica.machine().clock_ms());
         mark!("paxos.elected");
         self.advance_chosen(chosen_through, ctx);
         self.note_proposed_again();
@@ -294,7 +295,11 @@ impl<S: StateMachine> Server<S> {
 
     /// Proposes what is pending, in batches, as far as the window allows.
     pub(crate) fn maybe_propose(&mut self, ctx: &mut Context<Process<S>>) {
-        let ballot = self.promised;
+        if !self.knows_time() {
+            mark!("paxos.waits_for_the_time");
+            return;
+        }
+        let (ballot, now_ms) = (self.promised, self.now_ms());
         let mut proposed = false;
         while let Role::Leader(leader) = &mut self.role {
             let open = self.log.last().since(self.chosen_through);
@@ -308,7 +313,15 @@ impl<S: StateMachine> Server<S> {
                 room.min(self.settings.batch_slots_max),
                 self.settings.batch_bytes_max,
             );
-            let batch: Arc<[Proposal<S::Command>]> = leader.pending.drain(..count).collect();
+            let stamped = |mut proposal| {
+                if let (Some(now_ms), Proposal::Command { command, .. } | Proposal::Own { command }) =
+                    (now_ms, &mut proposal)
+                {
+                    S::stamp(command, now_ms);
+                }
+                proposal
+            };
+            let batch: Arc<[Proposal<S::Command>]> = leader.pending.drain(..count).map(stamped).collect();
             let run = Run::new(self.log.last().next(), ballot, batch);
             leader.batches.push_back(run.last());
             self.log.put(&run);
@@ -474,8 +487,11 @@ impl<S: StateMachine> Server<S> {
     }
 
     /// Answers the reads whose round a quorum confirmed and whose slots are executed.
-    fn answer_reads(&mut self, ctx: &mut Context<Process<S>>) {
-        let quorum = self.quorum();
+    pub(crate) fn answer_reads(&mut self, ctx: &mut Context<Process<S>>) {
+        if !self.knows_time() {
+            return;
+        }
+        let (quorum, now_ms) = (self.quorum(), self.now_ms());
         let Role::Leader(leader) = &mut self.role else { return };
         if leader.reads.len() == 0 {
             return;
@@ -483,9 +499,12 @@ impl<S: StateMachine> Server<S> {
         let begun = leader.reads.begun();
         let confirmed = leader.followers.iter().map(Progress::confirmed).chain([begun]);
         leader.reads.on_confirmed(Quorum::reached(quorum, &confirmed));
-        while let Some((client, (first, queries))) = leader.reads.pop_ready(self.replica.through()) {
+        while let Some((client, (first, mut queries))) = leader.reads.pop_ready(self.replica.through()) {
             let (mut next, mut bytes, mut outputs) = (first, 0, Vec::with_capacity(queries.len()));
-            for query in &queries {
+            for query in &mut queries {
+                if let Some(now_ms) = now_ms {
+                    S::stamp(query, now_ms);
+                }
                 let output = self.replica.machine().query(query);
                 bytes += output.as_ref().map_or(0, S::output_bytes);
                 outputs.push(output);

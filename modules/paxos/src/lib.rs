@@ -42,6 +42,11 @@
 //! promised a higher ballot; a quorum that has not shows that when the reads came nobody else could have chosen
 //! anything. Many reads share one round of questions. No clock is trusted. See `reads.rs`.
 //!
+//! # The time of the log
+//! Each command is stamped with a time when it is proposed, and applied at that time by every replica. The time is the
+//! log's own: it goes on by the leaders' monotonic clocks, and is drawn slowly to what the members' wall clocks agree on.
+//! See `clock.rs`. A driver tells the clocks by [`Request::Clock`]; where none does, commands are not stamped.
+//!
 //! # What bounds the log
 //! Slots that every server has executed are dropped; with a server away, all but the last
 //! [`Settings::retained_slots_max`]. Who falls behind that gets a snapshot. Durable records are replaced by a checkpoint
@@ -62,6 +67,9 @@ mod ballot;
 mod client;
 #[cfg(test)]
 mod client_tests;
+mod clock;
+#[cfg(test)]
+mod clock_tests;
 mod codec;
 mod election;
 pub mod invariants;
@@ -87,6 +95,7 @@ mod tests;
 
 pub use ballot::{Ballot, Slot};
 pub use client::{Client, Request};
+pub use clock::{AGREEMENT_MS, CLOCK_DRIFT_MAX_PPM, ClockReport, LogClock, LogTime, SLEW_PERMILLE};
 pub use codec::Portable;
 pub use log::{Log, Proposal, Run};
 pub use message::{Checkpoint, Incarnation, Leading, Message, Record, Timer};
@@ -178,6 +187,7 @@ impl<S: StateMachine> Node for Process<S> {
         match (self, request) {
             (Process::Client(client), request) => client.on_request(id, request, ctx),
             (Process::Server(server), Request::HandOver) => server.hand_over(ctx),
+            (Process::Server(server), Request::Clock(reading)) => server.on_clock(reading, ctx),
             (Process::Server(_), Request::Commands(_) | Request::Queries(_)) => {
                 unreachable!("users ask clients")
             }

@@ -106,6 +106,7 @@ impl<S: StateMachine> Server<S> {
             return true;
         }
         self.liveness.forget(node);
+        self.clock.forget(node);
         match &mut self.role {
             Role::Candidate { promises } => {
                 if promises.get(&node).is_some_and(|promise| promise.incarnation < incarnation) {

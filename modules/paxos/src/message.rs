@@ -1,7 +1,7 @@
 //! What is said, what timers remind of, and what is made durable.
 
 use crate::replica::Replica;
-use crate::{Ballot, Run, Slot};
+use crate::{Ballot, ClockReport, Run, Slot};
 use std::sync::Arc;
 use synod_clientserver::{ClientId, Seq};
 use synod_node::{NodeId, StateMachine};
@@ -159,6 +159,8 @@ pub enum Message<S: StateMachine> {
         happy: bool,
         /// The sender executed everything up to here.
         executed_through: Slot,
+        /// What the sender tells of the time, if its driver tells it its clocks.
+        clock: Option<ClockReport>,
     },
     /// A leader that stops to the follower that is furthest: take over.
     TakeOver {

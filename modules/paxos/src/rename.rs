@@ -28,6 +28,7 @@ impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Serve
             replica,
             role,
             liveness,
+            clock,
             incarnations,
             unsaved_bytes: _,
             retained: _,
@@ -41,6 +42,7 @@ impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Serve
         replica.rename(name);
         role.rename(name);
         liveness.rename(name);
+        clock.rename(name);
         incarnations.rename(name);
         executed.rename(name);
     }
@@ -118,7 +120,14 @@ impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Messa
             Message::Heartbeat { tick: _ }
             | Message::Rejoin { incarnation: _ }
             | Message::Superseded { incarnation: _ } => {}
-            Message::Alive { tick: _, incarnation: _, following, happy: _, executed_through: _ } => {
+            Message::Alive {
+                tick: _,
+                incarnation: _,
+                following,
+                happy: _,
+                executed_through: _,
+                clock: _,
+            } => {
                 following.rename(name);
             }
             Message::TakeOver { ballot } => ballot.rename(name),
@@ -165,7 +174,7 @@ impl<C: Rename> Rename for Request<C> {
     fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
         match self {
             Request::Commands(commands) | Request::Queries(commands) => commands.rename(name),
-            Request::HandOver => {}
+            Request::HandOver | Request::Clock(_) => {}
         }
     }
 }

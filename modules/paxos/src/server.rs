@@ -4,10 +4,13 @@ use crate::election::Liveness;
 use crate::leader::Leader;
 use crate::recovery::{Rejoin, Retained};
 use crate::replica::{Executed, Replica};
-use crate::{Ballot, Incarnation, Log, Message, Process, Proposal, Record, Run, Settings, Slot, Timer};
+use crate::{
+    Ballot, ClockReport, Incarnation, Log, LogClock, Message, Process, Proposal, Record, Run, Settings, Slot,
+    Timer,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use synod_node::{Context, NodeId, StateMachine};
+use synod_node::{ClockReading, Context, NodeId, StateMachine};
 use synod_stdx::mark;
 
 /// What a server is doing. Each role owns its data; only the `become_*` methods change it.
@@ -66,6 +69,7 @@ pub struct Server<S: StateMachine> {
     pub(crate) replica: Replica<S>,
     pub(crate) role: Role<S>,
     pub(crate) liveness: Liveness,
+    pub(crate) clock: LogClock,
     /// The members' lives that are known: what former lives said counts no more. Its own is there only once a later one is
     /// known.
     pub(crate) incarnations: BTreeMap<NodeId, Incarnation>,
@@ -99,6 +103,7 @@ impl<S: StateMachine> Server<S> {
             replica: Replica::new(machine),
             role: Role::Follower { leader: None },
             liveness: Liveness::new(missed),
+            clock: LogClock::default(),
             incarnations: BTreeMap::new(),
             unsaved_bytes: 0,
             retained: Retained::default(),
@@ -197,6 +202,22 @@ impl<S: StateMachine> Server<S> {
         }
     }
 
+    /// The log's time, as it is known here.
+    pub fn clock(&self) -> &LogClock {
+        &self.clock
+    }
+
+    /// Whether entries can be stamped: the log's time is known here, or no driver tells any.
+    pub fn has_time(&self) -> bool {
+        !self.clock.is_told() || self.clock.now_ms().is_some()
+    }
+
+    /// The log's time for what is proposed or answered now, in ms since 1970: not before the last entry that was executed.
+    /// `None` where no driver tells the time, or it is not known yet.
+    pub fn now_ms(&self) -> Option<u64> {
+        self.clock.now_ms().map(|now_ms| now_ms.max(self.replica.machine().clock_ms()))
+    }
+
     /// Who leads, as far as it knows.
     pub fn leader(&self) -> Option<NodeId> {
         match &self.role {
@@ -263,9 +284,10 @@ impl<S: StateMachine> Server<S> {
                 }
             }
             Message::Heartbeat { tick } => self.on_heartbeat(from, tick, ctx),
-            Message::Alive { tick, incarnation, following, happy, executed_through } => {
+            Message::Alive { tick, incarnation, following, happy, executed_through, clock } => {
                 if self.is_present(from, incarnation, ctx) {
                     self.on_alive(from, tick, (following, happy, executed_through), ctx);
+                    self.on_clock_report(from, (tick, following), clock, ctx);
                 } else {
                     ctx.send_early(from, Message::Superseded { incarnation: self.life_of(from) });
                 }
@@ -280,6 +302,48 @@ impl<S: StateMachine> Server<S> {
             | Message::NotLeader { .. }
             | Message::Forgotten { .. } => unreachable!("these go to clients"),
         }
+    }
+
+    /// A driver tells what the clocks of this machine read.
+    pub(crate) fn on_clock(&mut self, reading: ClockReading, ctx: &mut Context<Process<S>>) {
+        let members = self.peers.len() + 1;
+        self.clock.on_reading(reading, members, matches!(self.role, Role::Leader(_)));
+        self.go_on_with_time(ctx);
+    }
+
+    /// A peer tells what it knows of the time.
+    fn on_clock_report(
+        &mut self,
+        from: NodeId,
+        (tick, following): (u64, Ballot),
+        report: Option<ClockReport>,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        let Some(report) = report else { return };
+        let is_my_leader = matches!(self.role, Role::Follower { leader: Some(leader) } if leader == following)
+            && following.node == from;
+        self.clock.on_report(from, tick, report, is_my_leader);
+        self.go_on_with_time(ctx);
+    }
+
+    /// A leader that found the time does what waited for it.
+    fn go_on_with_time(&mut self, ctx: &mut Context<Process<S>>) {
+        let knew = self.clock.now_ms().is_some();
+        if matches!(self.role, Role::Leader(_)) && !knew && self.knows_time() {
+            self.maybe_propose(ctx);
+            self.answer_reads(ctx);
+        }
+    }
+
+    /// Whether a leader can stamp what it proposes; if it did not know the time, it may find it now. True where no driver
+    /// tells the time: then nothing is stamped.
+    pub(crate) fn knows_time(&mut self) -> bool {
+        if !self.is_leader() {
+            return true;
+        }
+        let clock_ms = self.replica.machine().clock_ms();
+        self.clock.at_least(clock_ms);
+        self.clock.find_time(self.peers.len() + 1, clock_ms)
     }
 
     /// Follows `leader`. Whoever waited for this server as the leader is sent there.

@@ -7,7 +7,7 @@ use crate::{Configuration, GroupId, Lot, Message, Results, Sharded, SlotId, Step
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use synod_clientserver::{Backoff, ClientId, Outcome, Seq, Window};
-use synod_node::{NodeId, RequestId};
+use synod_node::{ClockReading, NodeId, RequestId};
 use synod_paxos::Message as Paxos;
 use synod_stdx::mark;
 
@@ -34,6 +34,8 @@ pub enum Request<C> {
     Configure(crate::ConfigurationCommand),
     /// To a server: if it leads, let another one lead.
     HandOver,
+    /// To a server or a member of the configuration service: what the clocks of its machine read now.
+    Clock(ClockReading),
 }
 
 /// What a user is answered.
@@ -153,7 +155,9 @@ impl<S: Sharded> Client<S> {
                 self.reads.extend(reads.into_iter().map(Some));
                 self.ask(first, |_| true, ctx);
             }
-            Request::Configure(_) | Request::HandOver => unreachable!("no client is asked that"),
+            Request::Configure(_) | Request::HandOver | Request::Clock(_) => {
+                unreachable!("no client is asked that")
+            }
         }
         if self.configuration.is_none() {
             self.masters.ask(None, ctx);

@@ -56,6 +56,8 @@ impl<S: Sharded> Server<S> {
         let home_is_here = state.has(name.slot);
         let Some(holders) = self.holders(attempt, &command) else { return };
         match self.next_holder(attempt, &holders) {
+            // Each tick looks again whether the time is known.
+            Next::Nobody if home_is_here && !self.paxos().has_time() => {}
             Next::Nobody if home_is_here => self.decide(attempt, &command),
             Next::Ask(group, slots) if home_is_here && group == self.group => self.want_locks(attempt, slots),
             Next::Ask(group, slots) if home_is_here => {
@@ -131,6 +133,10 @@ impl<S: Sharded> Server<S> {
     }
 
     fn decide(&mut self, attempt: Attempt, command: &S::Command) {
+        // It may have waited for its locks: it runs now, at one time in all of its groups.
+        let (mut command, at_ms) = (command.clone(), self.paxos().now_ms().unwrap_or_default());
+        S::stamp(&mut command, at_ms);
+        let command = &command;
         let state = state_of(&self.inner);
         let Some(leading) = &mut self.leading else { return };
         let Some(votes) = leading.votes.get_mut(&attempt.name) else { return };
@@ -143,7 +149,7 @@ impl<S: Sharded> Server<S> {
         let others = votes.by_group.iter().map(|(group, vote)| (*group, vote.lock, part(&vote.slots)));
         let parts = others.chain([(self.group, 0, part(own))]).collect();
         votes.is_ending = true;
-        leading.proposals.push(Step::Decide { attempt, output, parts });
+        leading.proposals.push(Step::Decide { at_ms, attempt, output, parts });
     }
 
     pub(crate) fn on_vote(

@@ -291,12 +291,18 @@ impl<S: Sharded> StateMachine for GroupState<S> {
             Step::Read(command) => self.read(command),
             Step::Configure(next) => self.configure(next),
             Step::Copy { number, slots } => self.copy(*number, slots),
-            Step::Freeze { number, slots } => self.freeze(*number, slots),
+            Step::Freeze { at_ms, number, slots } => {
+                self.store.advance_clock(*at_ms);
+                self.freeze(*number, slots)
+            }
             Step::Take { number, chunks } => self.take(*number, chunks),
             Step::Release { number, slots } => self.release(*number, slots),
             Step::Begin { name, acked_below, command } => self.begin(*name, *acked_below, command),
             Step::Prepare { attempt, slots } => self.prepare(*attempt, slots),
-            Step::Decide { attempt, output, parts } => self.decide(*attempt, output, parts),
+            Step::Decide { at_ms, attempt, output, parts } => {
+                self.store.advance_clock(*at_ms);
+                self.decide(*attempt, output, parts)
+            }
             Step::Abandon { attempt } => self.abandon(*attempt),
             Step::Finish { attempt, lock, part } => self.finish(*attempt, *lock, part.as_ref()),
             Step::Told { name, group } => self.told(*name, *group),
@@ -326,6 +332,14 @@ impl<S: Sharded> StateMachine for GroupState<S> {
             | Step::Finish { .. }
             | Step::Told { .. } => unreachable!("not a read"),
         }
+    }
+
+    fn stamp(step: &mut Step<S>, at_ms: u64) {
+        step.stamp(at_ms);
+    }
+
+    fn clock_ms(&self) -> u64 {
+        self.store.clock_ms()
     }
 
     fn bytes(step: &Step<S>) -> usize {

@@ -107,7 +107,7 @@ impl<S: Sharded> Server<S> {
             }
         }
         if !slots.is_empty() {
-            leading.proposals.push(Step::Freeze { number, slots });
+            leading.proposals.push(Step::Freeze { at_ms: 0, number, slots });
         }
     }
 

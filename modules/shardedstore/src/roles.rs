@@ -128,7 +128,12 @@ impl<S: Sharded> Node for Process<S> {
             (Process::Master(master), Request::HandOver) => {
                 within(master, ctx, |master, ctx| master.on_request(id, synod_paxos::Request::HandOver, ctx));
             }
+            (Process::Master(master), Request::Clock(reading)) => {
+                let request = synod_paxos::Request::Clock(reading);
+                within(master, ctx, |master, ctx| master.on_request(id, request, ctx));
+            }
             (Process::Server(server), Request::HandOver) => server.hand_over(ctx),
+            (Process::Server(server), Request::Clock(reading)) => server.on_clock(reading, ctx),
             (Process::Server(_), _) | (Process::Master(_), Request::Commands(_) | Request::Queries(_)) => {
                 unreachable!("users ask clients")
             }

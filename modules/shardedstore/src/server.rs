@@ -12,7 +12,7 @@ use crate::{
     Stepped, Timer,
 };
 use std::sync::Arc;
-use synod_node::{Context, Durable, Effect, Node, NodeId};
+use synod_node::{ClockReading, Context, Durable, Effect, Node, NodeId};
 use synod_paxos::{Settings, Timer as PaxosTimer};
 use synod_stdx::mark;
 
@@ -418,6 +418,13 @@ impl<S: Sharded> Server<S> {
                 Effect::Reply { .. } => unreachable!("a member has no user"),
             },
         );
+    }
+
+    /// A driver tells what the clocks of this machine read.
+    pub(crate) fn on_clock(&mut self, reading: ClockReading, ctx: &mut Ctx<S>) {
+        let id = synod_node::RequestId(0);
+        self.within(ctx, |inner, ctx| inner.on_request(id, synod_paxos::Request::Clock(reading), ctx));
+        self.settle(ctx);
     }
 
     /// Lets another member lead, if this one does.

@@ -108,6 +108,11 @@ pub trait Sharded: StateMachine {
     /// About how many bytes `slot` holds.
     fn slot_bytes(&self, slot: SlotId) -> usize;
 
+    /// The log's time is `at_ms` now, in ms since 1970: what is read from here on is not read at an earlier time.
+    fn advance_clock(&mut self, at_ms: u64) {
+        let _ = at_ms;
+    }
+
     /// Forgets everything in `slot`.
     fn clear(&mut self, slot: SlotId);
 

@@ -104,6 +104,8 @@ pub enum Step<S: Sharded> {
     },
     /// These slots are served no more: they go to their new owner as they are now.
     Freeze {
+        /// The time of the log, in ms since 1970: nobody was told a later one while they were served here.
+        at_ms: u64,
         /// The configuration that moves them.
         number: ConfigurationNumber,
         /// Which ones.
@@ -141,6 +143,8 @@ pub enum Step<S: Sharded> {
     },
     /// At the coordinator: all have voted, the transaction is committed.
     Decide {
+        /// The time of the log at which the command ran, in ms since 1970.
+        at_ms: u64,
         /// Which try.
         attempt: Attempt,
         /// What the client is told.
@@ -172,6 +176,25 @@ pub enum Step<S: Sharded> {
 }
 
 impl<S: Sharded> Step<S> {
+    /// Tells a command in it that it runs at this time of the log.
+    pub(crate) fn stamp(&mut self, at_ms: u64) {
+        match self {
+            Step::Run { command, .. } | Step::Begin { command, .. } | Step::Read(command) => {
+                <S as StateMachine>::stamp(command, at_ms);
+            }
+            Step::Freeze { at_ms: frozen_ms, .. } => *frozen_ms = at_ms,
+            Step::Configure(_)
+            | Step::Copy { .. }
+            | Step::Take { .. }
+            | Step::Release { .. }
+            | Step::Prepare { .. }
+            | Step::Decide { .. }
+            | Step::Abandon { .. }
+            | Step::Finish { .. }
+            | Step::Told { .. } => {}
+        }
+    }
+
     /// About how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
         match self {

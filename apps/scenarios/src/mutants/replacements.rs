@@ -56,8 +56,9 @@ fn in_life(message: Inner, life: u64) -> Inner {
         Paxos::Confirmed { ballot, incarnation, round } => {
             Paxos::Confirmed { ballot, incarnation: incarnation.max(life), round }
         }
-        Paxos::Alive { tick, incarnation, following, happy, executed_through } => {
-            Paxos::Alive { tick, incarnation: incarnation.max(life), following, happy, executed_through }
+        Paxos::Alive { tick, incarnation, following, happy, executed_through, clock } => {
+            let incarnation = incarnation.max(life);
+            Paxos::Alive { tick, incarnation, following, happy, executed_through, clock }
         }
         message => message,
     }
@@ -123,6 +124,7 @@ fn replaces_too_soon(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
             following: paxos.promised(),
             happy: true,
             executed_through: paxos.chosen_through(),
+            clock: None,
         };
         let others = seats.names().into_iter().zip(seats.homes()).filter(|(seat, _)| *seat != paxos.id());
         let said: Vec<_> =

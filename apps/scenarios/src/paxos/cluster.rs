@@ -259,7 +259,7 @@ fn around_the_log(command: KvCommand) -> Request<KvCommand> {
 fn only(request: &Request<KvCommand>) -> &KvCommand {
     match request {
         Request::Commands(commands) | Request::Queries(commands) => &commands[0],
-        Request::HandOver => unreachable!("no workload asks for that"),
+        Request::HandOver | Request::Clock(_) => unreachable!("no workload asks for that"),
     }
 }
 

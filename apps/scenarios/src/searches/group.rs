@@ -35,7 +35,7 @@ impl Translator<Node> for Kv {
     fn op(request: &Request<KvCommand>) -> Option<KvOp> {
         match request {
             Request::Commands(commands) | Request::Queries(commands) => kv::op(&commands[0]),
-            Request::HandOver => unreachable!("no user asks for that"),
+            Request::HandOver | Request::Clock(_) => unreachable!("no user asks for that"),
         }
     }
 

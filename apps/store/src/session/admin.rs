@@ -27,11 +27,6 @@ pub(super) fn select(index: &[u8]) -> Reply {
     }
 }
 
-pub(super) fn time(now_ms: u64) -> Reply {
-    let (seconds, micros) = (now_ms / 1000, now_ms % 1000 * 1000);
-    Reply::Array(vec![Reply::bulk(seconds.to_string()), Reply::bulk(micros.to_string())])
-}
-
 /// An acknowledged write is on a majority: so many replicas besides the leader have it.
 pub(super) fn wait(args: Args<'_>, environment: &Environment<'_>) -> Reply {
     if parse_integer(&args[1]).is_none() {
@@ -85,7 +80,7 @@ impl Session {
             b"setinfo" => arity("setinfo", 4).map(|()| self.set_library(&args[2], &args[3])),
             b"info" => arity("info", 2).map(|()| {
                 let mut line = String::new();
-                self.describe(environment.now_ms, &mut line);
+                self.describe(environment.monotonic_ms, &mut line);
                 Reply::Verbatim(line.into_bytes().into())
             }),
             b"list" => Ok(self.list(args, environment)),
@@ -150,7 +145,7 @@ impl Session {
     fn lines(&self, ids: Option<&[u64]>, environment: &Environment<'_>) -> String {
         let mut lines = environment.facts.clients(ids);
         if ids.is_none_or(|ids| ids.contains(&self.id)) {
-            self.describe(environment.now_ms, &mut lines);
+            self.describe(environment.monotonic_ms, &mut lines);
         }
         lines
     }

@@ -47,17 +47,17 @@ impl Session {
         }
         let cluster = environment.facts.cluster();
         if ["slots", "shards", "nodes"].contains(&name) {
-            self.looks_at_ms = Some(environment.now_ms);
+            self.looks_at_ms = Some(environment.monotonic_ms);
         }
         Action::Reply(match name {
             "slots" => slots(&cluster),
             "shards" => shards(&cluster, environment),
-            "nodes" => Reply::Verbatim(node_lines(&cluster, environment.now_ms).into_bytes().into()),
+            "nodes" => Reply::Verbatim(node_lines(&cluster).into_bytes().into()),
             "info" => Reply::Verbatim(info_lines(&cluster).into_bytes().into()),
             "myid" => Reply::bulk(&cluster.nodes[cluster.myself].id),
             "keyslot" => Reply::Integer(SlotId::of(&args[2]).number().into()),
             "count-failure-reports" => Reply::Integer(0),
-            _ => return self.ask_slot(args, environment),
+            _ => return self.ask_slot(args),
         })
     }
 
@@ -68,11 +68,11 @@ impl Session {
         operation: &Operation<'_>,
         environment: &Environment<'_>,
     ) -> Option<Reply> {
-        self.looks_at_ms.filter(|at_ms| *at_ms <= environment.now_ms)?;
+        self.looks_at_ms.filter(|at_ms| *at_ms <= environment.monotonic_ms)?;
         let mut slots = BTreeSet::new();
         operation.for_each_key(&mut |key| _ = slots.insert(SlotId::of(key)));
         let slot = slots.pop_first().filter(|_| slots.is_empty())?.number();
-        self.looks_at_ms = Some(environment.now_ms + LOOK_PAUSE_MS);
+        self.looks_at_ms = Some(environment.monotonic_ms + LOOK_PAUSE_MS);
         let cluster = environment.facts.cluster();
         let leader = cluster.runs.iter().find(|run| (run.first..=run.last).contains(&slot))?.leader?;
         let node = cluster.nodes.get(leader).filter(|node| node.is_connected && leader != cluster.myself)?;
@@ -80,7 +80,7 @@ impl Session {
     }
 
     /// `COUNTKEYSINSLOT` and `GETKEYSINSLOT`: the keyspace knows.
-    fn ask_slot(&mut self, args: Args<'_>, environment: &Environment<'_>) -> Action {
+    fn ask_slot(&mut self, args: Args<'_>) -> Action {
         let Some(slot) = parse_integer(&args[2]) else { return Action::Reply(NOT_AN_INTEGER) };
         let slot = u64::try_from(slot).ok().and_then(SlotId::new);
         let Some(slot) = slot else { return Action::Reply(Reply::error("ERR Invalid slot")) };
@@ -93,7 +93,7 @@ impl Session {
                 Some(Ok(count)) => Operation::KeysInSlot { slot, count },
             },
         };
-        self.submit(&operation, environment, Purpose::Answer)
+        self.submit(&operation, Purpose::Answer)
     }
 }
 
@@ -148,7 +148,7 @@ fn shards(cluster: &Cluster, environment: &Environment<'_>) -> Reply {
     Reply::Array(cluster.masters().into_iter().map(shard).collect())
 }
 
-fn node_lines(cluster: &Cluster, now_ms: u64) -> String {
+fn node_lines(cluster: &Cluster) -> String {
     let mut lines = String::new();
     let masters = cluster.masters();
     let followed = masters.first().map_or("-", |master| cluster.nodes[*master].id.as_str());
@@ -156,11 +156,10 @@ fn node_lines(cluster: &Cluster, now_ms: u64) -> String {
         let myself = if index == cluster.myself { "myself," } else { "" };
         let (role, master) = if masters.contains(&index) { ("master", "-") } else { ("slave", followed) };
         let link = if node.is_connected { "connected" } else { "disconnected" };
-        let pong_ms = if index == cluster.myself { 0 } else { now_ms };
         // Writing to a string does not fail.
         let _ = write!(
             lines,
-            "{} {}:{}@{} {myself}{role} {master} 0 {pong_ms} {} {link}",
+            "{} {}:{}@{} {myself}{role} {master} 0 0 {} {link}",
             node.id, node.host, node.port, node.peer_port, cluster.epoch
         );
         for run in cluster.runs.iter().filter(|run| cluster.master_of(run) == index) {

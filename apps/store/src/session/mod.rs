@@ -97,8 +97,8 @@ impl Session {
         Session {
             id,
             address,
-            since_ms: environment.now_ms,
-            active_ms: environment.now_ms,
+            since_ms: environment.monotonic_ms,
+            active_ms: environment.monotonic_ms,
             protocol: Protocol::Resp2,
             is_authenticated: environment.settings.password.is_none(),
             name: Vec::new(),
@@ -132,7 +132,7 @@ impl Session {
 
     /// Takes a command. On [`Action::Wait`] nothing has changed.
     pub fn on_command(&mut self, args: Args<'_>, environment: &Environment<'_>) -> Action {
-        self.active_ms = environment.now_ms;
+        self.active_ms = environment.monotonic_ms;
         let Some(name) = args.get(0) else { return Action::Reply(Reply::error("ERR empty command")) };
         let Some(spec) = table::find(name) else {
             if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
@@ -154,7 +154,7 @@ impl Session {
             Run::Store(_) => match parse_words(spec, args, environment) {
                 Ok(operation) => match self.redirect(&operation, environment) {
                     Some(moved) => Action::Reply(moved),
-                    None => self.submit(&operation, environment, Purpose::Answer),
+                    None => self.submit(&operation, Purpose::Answer),
                 },
                 Err(error) => Action::Reply(error),
             },
@@ -214,12 +214,7 @@ impl Session {
     }
 
     /// Submits an operation by the shortest way that keeps the connection's order.
-    fn submit(
-        &mut self,
-        operation: &Operation<'_>,
-        environment: &Environment<'_>,
-        purpose: Purpose,
-    ) -> Action {
+    fn submit(&mut self, operation: &Operation<'_>, purpose: Purpose) -> Action {
         use crate::command::Route;
         let is_quick = operation.is_read_only() && self.unanswered_logged == 0;
         if !is_quick && self.unanswered_quick > 0 {
@@ -229,7 +224,7 @@ impl Session {
             return Action::Wait;
         }
         let route = if is_quick { Route::Shortest } else { Route::Log };
-        let command = Command::new(environment.now_ms, operation, route, &mut self.scratch);
+        let command = Command::new(operation, route, &mut self.scratch);
         let is_wide = command.is_about_all_keys() || command.has_several_slots();
         if is_wide && self.unanswered_logged > 0 {
             return Action::Wait;
@@ -274,7 +269,6 @@ impl Session {
             | SessionCommand::ReadOnly
             | SessionCommand::ReadWrite
             | SessionCommand::Select
-            | SessionCommand::Time
             | SessionCommand::Wait => Action::Reply(self.answer(command, args, environment)),
         }
     }
@@ -290,7 +284,6 @@ impl Session {
             SessionCommand::Echo => Reply::bulk(&args[1]),
             SessionCommand::Asking | SessionCommand::ReadOnly | SessionCommand::ReadWrite => Reply::OK,
             SessionCommand::Select => admin::select(&args[1]),
-            SessionCommand::Time => admin::time(environment.now_ms),
             SessionCommand::Wait => admin::wait(args, environment),
             SessionCommand::Client => self.tell_clients(args, environment),
             SessionCommand::Command => catalogue::tell(args),
@@ -353,7 +346,7 @@ impl Session {
             // A refused command is no request: it takes no sequence number, and the client is told at once.
             Err(error) => return Action::Reply(error),
         };
-        self.submit(&Operation::Once { client, sequence, step: &step }, environment, Purpose::Answer)
+        self.submit(&Operation::Once { client, sequence, step: &step }, Purpose::Answer)
     }
 }
 
@@ -398,7 +391,6 @@ fn parse_words<'a>(spec: &CommandSpec, args: Args<'a>, environment: &Environment
     parse(&Words {
         name: spec.name,
         args,
-        now_ms: environment.now_ms,
         random: environment.random,
         value_bytes_max: environment.settings.value_bytes_max,
     })

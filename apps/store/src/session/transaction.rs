@@ -151,7 +151,7 @@ impl Session {
         if count == 0 && watches.count == 0 {
             return Action::Reply(Reply::Array(others.into_iter().map(|(_, reply)| reply).collect()));
         }
-        let action = self.submit(&operation, environment, Purpose::Exec(others));
+        let action = self.submit(&operation, Purpose::Exec(others));
         if matches!(action, Action::Wait) {
             self.queue = Some(queue);
             self.watched = watches;
@@ -207,7 +207,7 @@ impl Session {
         }
         let operation = Operation::Versions { keys: Items::Words(keys) };
         let purpose = Purpose::Watch(keys.iter().map(Box::from).collect());
-        let action = self.submit(&operation, environment, purpose);
+        let action = self.submit(&operation, purpose);
         if matches!(action, Action::Submit(..)) {
             self.watched.pending += 1;
         }

@@ -35,7 +35,7 @@ fn ask(cluster: &Cluster, line: &str) -> Reply {
 /// What is done about this line at a node of `cluster`.
 fn say(session: &mut Option<Session>, cluster: &Cluster, now_ms: u64, line: &str) -> Action {
     let (settings, facts) = (Settings::default(), Told(cluster.clone()));
-    let environment = Environment { now_ms, random: 0, settings: &settings, facts: &facts };
+    let environment = Environment { monotonic_ms: now_ms, random: 0, settings: &settings, facts: &facts };
     let session = session.get_or_insert_with(|| Session::new(1, "a".to_owned(), &environment));
     let mut request = Vec::new();
     write_request(&mut request, &line.split(' ').collect::<Vec<_>>());
@@ -150,7 +150,7 @@ fn a_node_that_leads_groups_is_the_master_of_their_slots() {
     );
     let Reply::Verbatim(lines) = ask(&cluster, "CLUSTER NODES") else { panic!() };
     let expected = format!(
-        "{one} h:1@11 master - 0 5 7 connected 100\n{two} h:2@12 master - 0 5 7 connected 0-99 101-16383\n\
+        "{one} h:1@11 master - 0 0 7 connected 100\n{two} h:2@12 master - 0 0 7 connected 0-99 101-16383\n\
          {three} h:3@13 myself,slave {one} 0 0 7 connected\n"
     );
     assert_eq!(String::from_utf8_lossy(&lines), expected);

@@ -58,12 +58,13 @@ impl Default for Desk {
 
 impl Desk {
     pub(crate) fn new(settings: Settings) -> Desk {
-        let environment = Environment { now_ms: 1_000_000, random: 0, settings: &settings, facts: &OneNode };
+        let environment =
+            Environment { monotonic_ms: 1_000_000, random: 0, settings: &settings, facts: &OneNode };
         let session = Session::new(1, "127.0.0.1:1".to_owned(), &environment);
         Desk { keyspace: Keyspace::new(), session, settings, now_ms: 1_000_000, random: 7 }
     }
 
-    /// What the session wants done about a command.
+    /// What the session wants done about a command, which is stamped with the desk's time, as a leader does.
     pub(crate) fn act(&mut self, words: &[impl AsRef<[u8]>]) -> Action {
         let mut request = Vec::new();
         write_request(&mut request, words);
@@ -71,12 +72,18 @@ impl Desk {
         let Ok(Parsed::Command(args)) = parser.advance(&request) else { panic!("no command") };
         self.random = self.random.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
         let environment = Environment {
-            now_ms: self.now_ms,
+            monotonic_ms: self.now_ms,
             random: self.random,
             settings: &self.settings,
             facts: &OneNode,
         };
-        self.session.on_command(args, &environment)
+        match self.session.on_command(args, &environment) {
+            Action::Submit(mut command, awaiting) => {
+                Keyspace::stamp(&mut command, self.now_ms);
+                Action::Submit(command, awaiting)
+            }
+            other => other,
+        }
     }
 
     /// Lets the keyspace run a command, as a backend does.

@@ -280,7 +280,7 @@ fn what_is_too_long_is_told_and_costs_nothing_else() {
     assert!(desk.say("EXEC").starts_with("-EXECABORT"));
     desk.say("MULTI");
     let environment =
-        crate::Environment { now_ms: 0, random: 0, settings: &desk.settings, facts: &super::OneNode };
+        crate::Environment { monotonic_ms: 0, random: 0, settings: &desk.settings, facts: &super::OneNode };
     let reply = desk.session.on_oversized(Oversized::Bulk(20_000_000), &environment);
     let text = "-ERR a string of 20000000 bytes is longer than this server's limit of 16777216 bytes";
     assert_eq!(format!("{reply:?}"), text);

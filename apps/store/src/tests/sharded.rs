@@ -151,6 +151,7 @@ impl Parts {
             let mut walk = Walk::new(command.clone());
             let mut next = walk.next_command();
             loop {
+                Keyspace::stamp(&mut next, command.at_ms());
                 let reply = self.apply(&next);
                 match walk.on_reply(reply) {
                     Progress::Done(reply) => return reply,

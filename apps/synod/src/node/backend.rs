@@ -2,7 +2,7 @@
 
 use super::groups::Groups;
 use super::{Store, places};
-use crate::server::{Backend, Completions, Position, Token, now_ms};
+use crate::server::{Backend, Completions, Position, Token};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -262,7 +262,7 @@ impl Gateway {
                     held.find(|(_, status)| is_due && *status == SlotStatus::Served).map(|(slot, _)| slot)
                 });
                 if let Some(slot) = slot {
-                    let tick = Request::Commands(vec![Command::tick(now_ms(), slot)]);
+                    let tick = Request::Commands(vec![Command::tick(slot)]);
                     self.inner.ask(Ticket::Own, places::gateway(self.inner.nodes.me()), tick);
                 }
             }

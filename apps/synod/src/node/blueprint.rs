@@ -3,11 +3,11 @@
 
 use super::{MasterServer, Store, places, settings};
 use serde::{Deserialize, Serialize};
-use synod_host::Resident;
+use synod_host::{Resident, TellClock};
 use synod_node::NodeId;
 use synod_shardedstore::{
     Client, ConfigurationNumber, ConfigurationService, GroupId, GroupPlan, Master, PART_BYTES, Process,
-    SLOT_COUNT, Seats, Server,
+    Request, SLOT_COUNT, Seats, Server,
 };
 use synod_store::Keyspace;
 
@@ -94,7 +94,11 @@ impl Blueprint {
     pub(crate) fn resident(&self) -> Resident<Store> {
         let node = self.build().expect("a process knows its own nodes");
         let built = serde_json::to_value(self).expect("a blueprint is plain data");
-        Resident { id: self.id(), node, built }
+        let clock: Option<TellClock<Store>> = match self.role {
+            Role::Master { .. } | Role::Member { .. } => Some(Request::Clock),
+            Role::Gateway { .. } | Role::Controller { .. } => None,
+        };
+        Resident { id: self.id(), node, built, clock }
     }
 }
 

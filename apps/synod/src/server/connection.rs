@@ -303,7 +303,7 @@ impl<B: Backend> Connection<B> {
         while self.takes_commands() {
             let random = facts.registry.rng.borrow_mut().next_u64();
             let settings = &facts.registry.options.settings;
-            let environment = Environment { now_ms, random, settings, facts: &*facts };
+            let environment = Environment { monotonic_ms: now_ms, random, settings, facts: &*facts };
             let parsed = self.parser.advance(bytes);
             let action = match parsed {
                 Ok(Parsed::Incomplete) => {

@@ -8,8 +8,9 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use synod_store::{Environment, Session};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -18,9 +19,10 @@ const ROUND_MS: u64 = 500;
 /// How long a stopping server waits for what is under way.
 const STOP_MS: u64 = 3_000;
 
-/// The wall clock, in ms since 1970.
+/// Milliseconds since this process first asked, and one: a clock that never goes back, by which connections are idle.
 pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    BEGIN.get_or_init(Instant::now).elapsed().as_millis() as u64 + 1
 }
 
 /// A server before it serves: gives out [`Completions`], so that a backend can be built.
@@ -85,9 +87,9 @@ impl Server {
         }
         let id = registry.next_id.replace(registry.next_id.get() + 1);
         let settings = &registry.options.settings;
-        let environment = Environment { now_ms: now_ms(), random: 0, settings, facts: &**facts };
+        let environment = Environment { monotonic_ms: now_ms(), random: 0, settings, facts: &**facts };
         let session = Session::new(id, address.to_string(), &environment);
-        let shared = registry.add(session, environment.now_ms);
+        let shared = registry.add(session, environment.monotonic_ms);
         tokio::task::spawn_local(Connection::new(stream, address, shared, facts.clone()));
     }
 

@@ -24,7 +24,6 @@ mod facts;
 mod registry;
 mod replies;
 
-pub(crate) use door::now_ms;
 pub use door::{Server, check_address, reserve_descriptors};
 pub use registry::{Completions, Counts};
 

@@ -72,6 +72,8 @@ pub struct Setup {
     pub own: Ports,
     /// Where the cluster's nodes listen, by their numbers from 1.
     pub all: Vec<Ports>,
+    /// What the process finds in its environment besides what the test has in its own.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -118,6 +120,7 @@ impl Setup {
         let log = File::options().create(true).append(true).open(self.directory.join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
         command.arg("serve").arg("--config").arg(file).env("RUST_BACKTRACE", "0");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Running { child }
     }
@@ -158,6 +161,10 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // What libfaketime keeps in shared memory outlives a process that is killed.
+        for name in ["faketime_shm_", "sem.faketime_sem_"] {
+            let _ = fs::remove_file(format!("/dev/shm/{name}{}", self.id()));
+        }
     }
 }
 
@@ -205,7 +212,18 @@ impl Cluster {
             let (cluster, all) = (NAME.to_owned(), all.clone());
             let directory = directory.path().join(format!("node{number}"));
             let (incarnation, groups, records, own) = (0, 1, false, *own);
-            let setup = Setup { cluster, node: number, directory, incarnation, groups, records, own, all };
+            let environment = Vec::new();
+            let setup = Setup {
+                cluster,
+                node: number,
+                directory,
+                incarnation,
+                groups,
+                records,
+                own,
+                all,
+                environment,
+            };
             Node { setup, process: None }
         };
         let nodes = (1..).zip(&all).map(node).collect();

@@ -124,6 +124,7 @@ impl<C: Wire> Wire for Request<C> {
             Request::Queries(queries) => tag(2, out).and(queries),
             Request::Configure(command) => tag(3, out).and(command),
             Request::HandOver => tag(4, out),
+            Request::Clock(reading) => tag(5, out).and(reading),
         };
     }
 
@@ -133,7 +134,8 @@ impl<C: Wire> Wire for Request<C> {
             2 => Request::Queries(Vec::decode(input)?),
             3 => Request::Configure(Wire::decode(input)?),
             4 => Request::HandOver,
-            0 | 5.. => return Err(Malformed("no such request")),
+            5 => Request::Clock(Wire::decode(input)?),
+            0 | 6.. => return Err(Malformed("no such request")),
         })
     }
 }

@@ -65,12 +65,14 @@ impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire>> Wire for Step<S> {
             Step::Run { name, acked_below, command } => tag(1, out).and(name).and(acked_below).and(command),
             Step::Read(command) => tag(2, out).and(command),
             Step::Configure(configuration) => tag(3, out).and(&**configuration),
-            Step::Freeze { number, slots } => tag(4, out).and(number).and(slots),
+            Step::Freeze { at_ms, number, slots } => tag(4, out).and(at_ms).and(number).and(slots),
             Step::Take { number, chunks } => tag(5, out).and(number).and(chunks),
             Step::Release { number, slots } => tag(6, out).and(number).and(slots),
             Step::Begin { name, acked_below, command } => tag(7, out).and(name).and(acked_below).and(command),
             Step::Prepare { attempt, slots } => tag(8, out).and(attempt).and(slots),
-            Step::Decide { attempt, output, parts } => tag(9, out).and(attempt).and(output).and(parts),
+            Step::Decide { at_ms, attempt, output, parts } => {
+                tag(9, out).and(at_ms).and(attempt).and(output).and(parts)
+            }
             Step::Abandon { attempt } => tag(10, out).and(attempt),
             Step::Finish { attempt, lock, part } => tag(11, out).and(attempt).and(lock).and(part),
             Step::Told { name, group } => tag(12, out).and(name).and(group),
@@ -86,7 +88,10 @@ impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire>> Wire for Step<S> {
             }
             2 => Step::Read(S::Command::decode(input)?),
             3 => Step::Configure(Arc::new(Configuration::decode(input)?)),
-            4 => Step::Freeze { number: u64::decode(input)?, slots: Vec::decode(input)? },
+            4 => {
+                let (at_ms, number, slots) = Wire::decode(input)?;
+                Step::Freeze { at_ms, number, slots }
+            }
             5 => Step::Take { number: u64::decode(input)?, chunks: Vec::decode(input)? },
             6 => Step::Release { number: u64::decode(input)?, slots: Vec::decode(input)? },
             7 => {
@@ -95,6 +100,7 @@ impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire>> Wire for Step<S> {
             }
             8 => Step::Prepare { attempt: Attempt::decode(input)?, slots: Vec::decode(input)? },
             9 => Step::Decide {
+                at_ms: u64::decode(input)?,
                 attempt: Attempt::decode(input)?,
                 output: S::Output::decode(input)?,
                 parts: Vec::decode(input)?,

@@ -1,0 +1,25 @@
+//! The two clocks of a machine, as a driver tells a node of them.
+
+use synod_stdx::{Malformed, Reader, Wire};
+
+/// What both clocks of one machine read at one moment. A node cannot look at a clock: whoever drives it tells it, as a
+/// request of its user, so a reading stands in traces and recordings like any other input.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ClockReading {
+    /// Microseconds since some moment in the past, which is the same as long as the process runs. Never goes back, goes on
+    /// while the machine is suspended (`CLOCK_BOOTTIME`), and runs at nearly the same rate on all machines.
+    pub monotonic_us: u64,
+    /// Milliseconds since 1970. May be wrong by years, jump, and go back.
+    pub wall_ms: u64,
+}
+
+impl Wire for ClockReading {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (self.monotonic_us, self.wall_ms).encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (monotonic_us, wall_ms) = Wire::decode(input)?;
+        Ok(ClockReading { monotonic_us, wall_ms })
+    }
+}

@@ -1,0 +1,355 @@
+//! The log's own time: what a leader stamps entries with, whatever any machine's wall clock says.
+//!
+//! # What it leans on
+//! Monotonic clocks run at nearly the same rate: two differ by at most [`CLOCK_DRIFT_MAX_PPM`], also while a machine is
+//! suspended. Nothing is assumed of one wall clock, or of any minority's.
+//!
+//! # How it goes on
+//! A leader lets the time go on by its monotonic clock. In every answer to a heartbeat it tells its followers what time it
+//! is, and they go on from that by their own monotonic clocks. So a new leader has the time already, at most a round trip
+//! and what [`SLEW_PERMILLE`] allows ahead of the last leader, and never behind it: no client sees the time go back.
+//!
+//! # How it stays near the true time
+//! The same answers tell the members' wall clocks. With `n` members, of which fewer than half may have a wrong clock (`f`),
+//! and the readings of `k` of them, sorted, the true time lies between the `(k - f)`-th and the `(f + 1)`-th reading: with
+//! all readings both are the median (Marzullo, 1984, with a fixed number of faults). A leader that hears a quorum draws
+//! the time towards that interval by at most [`SLEW_PERMILLE`] of the time that passes, forward or back; inside of the
+//! interval it leaves the time alone. So a duration stays what it is to within 1 %, whoever sets how many clocks, and
+//! dates follow a time that somebody set by hand.
+//!
+//! # Where nobody knows the time
+//! A process that starts does not know it, and asks: a leader without it takes the freshest word of a member that has it.
+//! Only where a quorum has none (all restarted) does the time *leap*: to the `(k - f)`-th reading, which is not ahead of
+//! every right clock, and never back behind the last entry. If the readings leave the true time open by more than
+//! [`AGREEMENT_MS`], the time is *unsettled*: it leaps again, forward only, when more members are heard or one that has it.
+//!
+//! # What is left out
+//! The interval of a reading's own error (half a round trip, a few milliseconds): it is far below what is promised.
+//! Hybrid logical clocks take the largest reading that anybody ever sent, so one bad clock rules all; an offset check that
+//! stops a node trades the fault for an outage; TrueTime needs clocks that know their error.
+//!
+//! Read more: Marzullo, "Maintaining the time in a distributed system" (1984); Lamport, "Time, clocks, and the ordering of
+//! events in a distributed system" (1978); `docs/time.md`, which weighs the alternatives.
+
+use std::collections::BTreeMap;
+use synod_node::{ClockReading, NodeId, Rename, UNLOGGED_MS_MAX};
+use synod_stdx::{Malformed, Reader, Wire, mark};
+
+/// Two monotonic clocks differ in rate by at most so many in a million: what the guarantee assumes. Crystals keep 100.
+pub const CLOCK_DRIFT_MAX_PPM: u64 = 1_000;
+/// The time is drawn towards the members' wall clocks by at most so many in 1,000 of the time that passes.
+pub const SLEW_PERMILLE: u64 = 8;
+/// Readings that leave the true time open by no more than this, in milliseconds, agree on it.
+pub const AGREEMENT_MS: u64 = 1_000;
+
+// Both clocks of a duration may drift, and the time be drawn: together less than the 1 % that is promised.
+const _: () = assert!(SLEW_PERMILLE * 1_000 + 2 * CLOCK_DRIFT_MAX_PPM <= 10_000);
+
+/// A member's word counts for so long, in microseconds of the own monotonic clock.
+const FRESH_US: u64 = 10_000_000;
+/// A follower takes no word of its leader whose round trip took longer, in microseconds, unless it has none.
+const ROUND_TRIP_US_MAX: u64 = 500_000;
+/// No clock reads more, in milliseconds: the year 2527. So sums of times and durations cannot overflow.
+const WALL_MS_MAX: u64 = 1 << 44;
+
+/// What a member tells of the time, in the answer to a heartbeat.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ClockReport {
+    /// What its wall clock reads, in milliseconds since 1970.
+    pub wall_ms: u64,
+    /// What it takes for the log's time, if it knows one.
+    pub log: Option<LogTime>,
+}
+
+/// What somebody takes for the log's time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LogTime {
+    /// Microseconds since 1970.
+    pub at_us: u64,
+    /// So many microseconds ago a leader that heard a quorum said so.
+    pub age_us: u64,
+    /// Whether it goes back to a time on which the members' wall clocks agreed.
+    pub is_settled: bool,
+}
+
+/// The log's time as it is known here, at the moment of the last reading.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Estimate {
+    at_us: u64,
+    /// When, by the own monotonic clock, a leader that heard a quorum last said so.
+    vouched_us: u64,
+    is_settled: bool,
+}
+
+impl Estimate {
+    /// The same as long after as `reading` is after `since_us`, by monotonic clocks alone.
+    fn later(self, by_us: u64) -> Self {
+        Estimate { at_us: self.at_us.saturating_add(by_us), ..self }
+    }
+}
+
+/// What a peer told last.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Heard {
+    /// When, by the own monotonic clock.
+    at_us: u64,
+    /// What its wall clock read then, in microseconds since 1970.
+    wall_us: u64,
+    log: Option<Estimate>,
+}
+
+/// The log's time, as one member knows it. Without any [`ClockReading`] it stands still at zero.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct LogClock {
+    reading: Option<ClockReading>,
+    estimate: Option<Estimate>,
+    heard: BTreeMap<NodeId, Heard>,
+    /// The last two heartbeats: their ticks, and when they were sent.
+    asked: [(u64, u64); 2],
+}
+
+/// Between which two times, in microseconds, the true one lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Interval {
+    low_us: u64,
+    high_us: u64,
+}
+
+impl Interval {
+    /// What the sorted `readings` of some of `members` say, if they are a quorum's.
+    fn of(mut readings: Vec<u64>, members: usize) -> Option<Interval> {
+        let wrong_max = (members - 1) / 2;
+        let known = readings.len();
+        if known + wrong_max < members {
+            return None;
+        }
+        readings.sort_unstable();
+        let (one, other) = (readings[known - wrong_max - 1], readings[wrong_max]);
+        Some(Interval { low_us: one.min(other), high_us: one.max(other) })
+    }
+
+    fn agrees(self) -> bool {
+        self.high_us - self.low_us <= AGREEMENT_MS * 1_000
+    }
+}
+
+impl LogClock {
+    fn monotonic_us(&self) -> u64 {
+        self.reading.map_or(0, |reading| reading.monotonic_us)
+    }
+
+    /// Whether a driver tells the time here at all.
+    pub(crate) fn is_told(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// The log's time, in milliseconds since 1970, if it is known.
+    pub fn now_ms(&self) -> Option<u64> {
+        self.estimate.map(|estimate| estimate.at_us / 1_000)
+    }
+
+    /// Whether the time goes back to one on which the members' wall clocks agreed.
+    pub fn is_settled(&self) -> bool {
+        self.estimate.is_some_and(|estimate| estimate.is_settled)
+    }
+
+    /// So many milliseconds is the wall clock of each member ahead of the log's time, as far as both are known: that of
+    /// `me`, and those of peers that were heard lately.
+    pub fn offsets_ms(&self, me: NodeId) -> Vec<(NodeId, i64)> {
+        let Some(estimate) = self.estimate else { return Vec::new() };
+        let offset = |wall_us: u64| (wall_us.cast_signed() - estimate.at_us.cast_signed()) / 1_000;
+        let own = self.reading.map(|reading| (me, offset(wall_us(reading.wall_ms))));
+        let peers = self.fresh().map(|(peer, wall_us)| (peer, offset(wall_us)));
+        own.into_iter().chain(peers).collect()
+    }
+
+    /// The wall clocks of peers that were heard lately, as they should read now, in microseconds.
+    fn fresh(&self) -> impl Iterator<Item = (NodeId, u64)> + '_ {
+        let now_us = self.monotonic_us();
+        let is_fresh = move |heard: &Heard| now_us.saturating_sub(heard.at_us) <= FRESH_US;
+        let heard = self.heard.iter().filter(move |(_, heard)| is_fresh(heard));
+        heard.map(move |(peer, heard)| (*peer, heard.wall_us + now_us.saturating_sub(heard.at_us)))
+    }
+
+    /// What the wall clocks say of the true time, if a quorum's are known.
+    fn interval(&self, members: usize) -> Option<Interval> {
+        let own = wall_us(self.reading?.wall_ms);
+        Interval::of(self.fresh().map(|(_, wall_us)| wall_us).chain([own]).collect(), members)
+    }
+
+    /// A driver tells what the clocks of this machine read. `leads`: this member lets the time of `members` go on.
+    pub(crate) fn on_reading(&mut self, reading: ClockReading, members: usize, leads: bool) {
+        let before_us = self.monotonic_us();
+        let monotonic_us = reading.monotonic_us.max(before_us);
+        let passed_us = if self.is_told() { monotonic_us - before_us } else { 0 };
+        self.reading = Some(ClockReading { monotonic_us, wall_ms: reading.wall_ms });
+        self.estimate = self.estimate.map(|estimate| estimate.later(passed_us));
+        if leads {
+            self.draw(members, passed_us);
+        }
+    }
+
+    /// Draws the time towards the wall clocks, of which a quorum must be known: a leader that hears none may be deposed.
+    fn draw(&mut self, members: usize, passed_us: u64) {
+        let Some(interval) = self.interval(members) else { return };
+        self.settle(interval);
+        let monotonic_us = self.monotonic_us();
+        let Some(estimate) = &mut self.estimate else { return };
+        estimate.vouched_us = monotonic_us;
+        let most_us = passed_us * SLEW_PERMILLE / 1_000;
+        if estimate.at_us < interval.low_us {
+            estimate.at_us += (interval.low_us - estimate.at_us).min(most_us);
+        } else {
+            estimate.at_us -= estimate.at_us.saturating_sub(interval.high_us).min(most_us);
+        }
+    }
+
+    /// If the time is unsettled, takes what is known now, but never less than it has.
+    fn settle(&mut self, interval: Interval) {
+        let settled = self.known_by_peers().filter(|estimate| estimate.is_settled);
+        let settled = settled.min_by_key(|estimate| self.age_us(*estimate));
+        let Some(estimate) = self.estimate.as_mut().filter(|estimate| !estimate.is_settled) else { return };
+        mark!("paxos.time_unsettled");
+        let known_us = settled.map_or(interval.low_us, |settled| settled.at_us);
+        estimate.at_us = estimate.at_us.max(known_us);
+        estimate.is_settled = settled.is_some() || interval.agrees();
+    }
+
+    fn age_us(&self, estimate: Estimate) -> u64 {
+        self.monotonic_us().saturating_sub(estimate.vouched_us)
+    }
+
+    /// What peers that were heard lately take for the log's time, as it should be now.
+    fn known_by_peers(&self) -> impl Iterator<Item = Estimate> + '_ {
+        let now_us = self.monotonic_us();
+        let passed_us = move |heard: &Heard| now_us.saturating_sub(heard.at_us);
+        let fresh = self.heard.values().filter(move |heard| passed_us(heard) <= FRESH_US);
+        fresh.filter_map(move |heard| Some(heard.log?.later(passed_us(heard))))
+    }
+
+    /// This member was elected, of `members`, and lets the time go on: from the freshest word there is. `clock_ms` is the
+    /// time of the last entry that was executed.
+    pub(crate) fn begin_to_lead(&mut self, members: usize, clock_ms: u64) {
+        let own = self.estimate.into_iter();
+        // What is settled first; then what was vouched for last.
+        let freshness = |estimate: &Estimate| (!estimate.is_settled, self.age_us(*estimate));
+        self.estimate = own.chain(self.known_by_peers()).min_by_key(freshness);
+        if let Some(mut estimate) = self.estimate {
+            // The last leader may have gone on faster meanwhile; nobody must see the time go back.
+            let age_us = self.age_us(estimate);
+            let margin_us = age_us / 1_000 * (SLEW_PERMILLE + 2 * CLOCK_DRIFT_MAX_PPM / 1_000);
+            estimate = estimate.later(margin_us);
+            self.estimate = Some(estimate);
+        }
+        self.find_time(members, clock_ms);
+    }
+
+    /// A leader that does not know the time asks the members' wall clocks. Whether it knows it then.
+    pub(crate) fn find_time(&mut self, members: usize, clock_ms: u64) -> bool {
+        if self.estimate.is_some() || !self.is_told() {
+            return true;
+        }
+        let monotonic_us = self.monotonic_us();
+        let heard =
+            self.known_by_peers().min_by_key(|estimate| (!estimate.is_settled, self.age_us(*estimate)));
+        let found = heard.or_else(|| {
+            mark!("paxos.time_lost");
+            let interval = self.interval(members)?;
+            let is_settled = interval.agrees();
+            Some(Estimate { at_us: interval.low_us, vouched_us: monotonic_us, is_settled })
+        });
+        // What was told without an entry is not behind this: see `UNLOGGED_MS_MAX`.
+        let told_us = if clock_ms == 0 { 0 } else { (clock_ms + UNLOGGED_MS_MAX) * 1_000 };
+        self.estimate = found.map(|estimate| match heard {
+            Some(_) => estimate,
+            None => Estimate { at_us: estimate.at_us.max(told_us), ..estimate },
+        });
+        self.estimate.is_some()
+    }
+
+    /// An entry of this time was executed: the log's time is not behind it.
+    pub(crate) fn at_least(&mut self, clock_ms: u64) {
+        if let Some(estimate) = &mut self.estimate {
+            estimate.at_us = estimate.at_us.max(clock_ms.min(WALL_MS_MAX) * 1_000);
+        }
+    }
+
+    /// A heartbeat is sent.
+    pub(crate) fn on_asked(&mut self, tick: u64) {
+        if self.is_told() {
+            self.asked = [self.asked[1], (tick, self.monotonic_us())];
+        }
+    }
+
+    /// What is told in the answer to a heartbeat.
+    pub(crate) fn report(&self) -> Option<ClockReport> {
+        let reading = self.reading?;
+        let log = self.estimate.map(|estimate| LogTime {
+            at_us: estimate.at_us,
+            age_us: self.age_us(estimate),
+            is_settled: estimate.is_settled,
+        });
+        Some(ClockReport { wall_ms: reading.wall_ms, log })
+    }
+
+    /// A peer answered the heartbeat of `tick`. `leads`: it is the leader whom this member follows.
+    pub(crate) fn on_report(&mut self, from: NodeId, tick: u64, report: ClockReport, leads: bool) {
+        let now_us = self.monotonic_us();
+        let Some((_, asked_us)) = self.asked.iter().find(|(asked, _)| *asked == tick) else { return };
+        let round_trip_us = now_us.saturating_sub(*asked_us);
+        let log = report.log.map(|log| Estimate {
+            // Not behind what the peer says at this moment: it said so after it was asked.
+            at_us: log.at_us.min(WALL_MS_MAX * 1_000).saturating_add(round_trip_us),
+            vouched_us: now_us.saturating_sub(log.age_us),
+            is_settled: log.is_settled,
+        });
+        let wall_us = wall_us(report.wall_ms) + round_trip_us / 2;
+        self.heard.insert(from, Heard { at_us: now_us, wall_us, log });
+        let Some(told) = log.filter(|_| leads && self.is_told()) else { return };
+        let takes = match self.estimate {
+            None => true,
+            Some(own) => round_trip_us <= ROUND_TRIP_US_MAX && (told.is_settled || !own.is_settled),
+        };
+        if takes {
+            self.estimate = Some(told);
+        }
+    }
+
+    /// `peer` begins anew, perhaps on another machine: nothing was heard of it yet.
+    pub(crate) fn forget(&mut self, peer: NodeId) {
+        self.heard.remove(&peer);
+    }
+}
+
+/// Microseconds since 1970.
+fn wall_us(wall_ms: u64) -> u64 {
+    wall_ms.min(WALL_MS_MAX) * 1_000
+}
+
+impl Rename for LogClock {
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        let LogClock { reading: _, estimate: _, heard, asked: _ } = self;
+        heard.rename(name);
+    }
+}
+
+impl Rename for Heard {
+    fn rename(&mut self, _name: &dyn Fn(NodeId) -> NodeId) {
+        let Heard { at_us: _, wall_us: _, log: _ } = self;
+    }
+}
+
+impl Wire for ClockReport {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.wall_ms.encode(out);
+        let log = self.log.map(|LogTime { at_us, age_us, is_settled }| (at_us, age_us, is_settled));
+        log.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let wall_ms = u64::decode(input)?;
+        let log = Option::<(u64, u64, bool)>::decode(input)?;
+        let log = log.map(|(at_us, age_us, is_settled)| LogTime { at_us, age_us, is_settled });
+        Ok(ClockReport { wall_ms, log })
+    }
+}
