@@ -6,6 +6,7 @@
 
 mod asks;
 pub mod clientserver;
+pub mod expiry;
 pub mod kv;
 pub mod mutants;
 pub mod opened;
@@ -35,9 +36,10 @@ pub fn all() -> Vec<Scenario> {
         shardedstore::TRANSACTIONS_IN_TROUBLE,
         shardedstore::BEYOND,
         shardedstore::REPLACEMENTS,
+        expiry::SCENARIOS,
     ]
     .concat()
 }
 
 /// The names of the modules that have scenarios, in the order in which they build on each other.
-pub const MODULES: &[&str] = &["pingpong", "clientserver", "primarybackup", "paxos", "shardedstore"];
+pub const MODULES: &[&str] = &["pingpong", "clientserver", "primarybackup", "paxos", "shardedstore", "store"];

@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
-use synod_scenarios::{mutants, searches, shardedstore};
+use synod_scenarios::{expiry, mutants, searches, shardedstore};
 use synod_testkit::{Mutant, Orders, Unwatched, hunt, search_report};
 
 /// The programs' own, which runs are quicker with.
@@ -15,20 +15,32 @@ fn main() -> ExitCode {
     let in_runs = |mutant: &'static Mutant| {
         Trial::test(format!("{}::{}", mutant.module, mutant.name), move || caught_in_runs(mutant))
     };
+    let of_time = |mutant: &'static Mutant| {
+        let caught = || said(mutant, expiry::caught(mutant, SEEDS_OF_TIME), SEEDS_OF_TIME);
+        Trial::test(format!("{}::{}", mutant.module, mutant.name), caught)
+    };
     let trials = mutants::all().into_iter().map(trial).chain(mutants::IN_RUNS.iter().map(in_runs));
+    let trials = trials.chain(expiry::MUTANTS.iter().map(of_time));
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
 /// How many seeds a scenario has to find a mutant.
 const SEEDS: u64 = 10;
+/// How many the scenario about time has.
+const SEEDS_OF_TIME: u64 = 200;
 
 fn caught_in_runs(mutant: &Mutant) -> Result<(), Failed> {
-    match shardedstore::replacements::caught(mutant, SEEDS) {
+    said(mutant, shardedstore::replacements::caught(mutant, SEEDS), SEEDS)
+}
+
+/// What a run said of a mutant, if one of the seeds caught it.
+fn said(mutant: &Mutant, caught: Option<String>, seeds: u64) -> Result<(), Failed> {
+    match caught {
         Some(words) => {
             println!("{}: {words}", mutant.name);
             Ok(())
         }
-        None => Err(format!("not caught under {SEEDS} seeds: {}", mutant.what).into()),
+        None => Err(format!("not caught under {seeds} seeds: {}", mutant.what).into()),
     }
 }
 

@@ -35,6 +35,8 @@ use synod_resp::Reply;
 use synod_shardedstore::{Sharded, Slots};
 use synod_stdx::{Malformed, Reader, Wire, mark};
 
+/// By so much two groups' times may differ without anybody setting clocks, in ms.
+const GROUPS_DIFFER_MS_MAX: u64 = 1_000;
 /// What a key or a value takes besides its bytes, about.
 const OVERHEAD_BYTES: usize = 32;
 
@@ -166,6 +168,7 @@ impl Sharded for Keyspace {
 
     fn run_apart(&self, command: &Command, fragments: &[Fragment]) -> (Reply, Fragment) {
         let mut apart = Keyspace::new();
+        apart.clock_ms = one_time(command.at_ms(), fragments);
         fragments.iter().for_each(|fragment| apart.write(fragment));
         let before = apart.clone();
         let output = apart.apply(command);
@@ -259,6 +262,14 @@ impl Sharded for Keyspace {
         let sessions = sessions.iter().filter_map(|(_, sessions)| sessions.as_ref().map(session_bytes));
         keys.chain(sessions).sum()
     }
+}
+
+/// The one time at which a command runs in several groups: that of its coordinator, or of the group whose clock is ahead. A
+/// key that is gone there by its own clock is then gone in all of them. A group whose clock is far ahead does not count:
+/// its time would be a leap.
+fn one_time(at_ms: u64, fragments: &[Fragment]) -> u64 {
+    let clocks = fragments.iter().map(|fragment| fragment.part.clock_ms);
+    clocks.filter(|clock_ms| *clock_ms <= at_ms.saturating_add(GROUPS_DIFFER_MS_MAX)).fold(at_ms, u64::max)
 }
 
 /// About how many bytes a slot's records take.

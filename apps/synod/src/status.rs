@@ -3,7 +3,7 @@
 use crate::administer::{counts_of, newest_of_groups};
 use crate::cli::{Status, usage_error};
 use crate::config::Config;
-use crate::node::NodeStatus;
+use crate::node::{CLOCK_OFFSET_MS_MAX, NodeStatus};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -107,7 +107,26 @@ fn print_table(asked: &Asked) -> std::io::Result<()> {
         }
     }
     let said: Vec<NodeStatus> = asked.iter().filter_map(|(_, status)| status.clone().ok()).collect();
+    print_clocks(&said, &mut out)?;
     print_groups(&said, &mut out)
+}
+
+/// The nodes whose wall clocks are off, as the nodes themselves say.
+fn print_clocks(said: &[NodeStatus], out: &mut impl std::io::Write) -> std::io::Result<()> {
+    for status in said {
+        let own = status.clock_offsets_ms.iter().find(|(node, _)| *node == status.node);
+        let Some((node, offset_ms)) = own.filter(|(_, offset_ms)| offset_ms.abs() > CLOCK_OFFSET_MS_MAX)
+        else {
+            continue;
+        };
+        let seconds = offset_ms.unsigned_abs() as f64 / 1_000.0;
+        let side = if *offset_ms > 0 { "ahead of" } else { "behind" };
+        writeln!(
+            out,
+            "n{node}: its wall clock is {seconds:.1} s {side} the majority's; it decides nothing, set it right"
+        )?;
+    }
+    Ok(())
 }
 
 /// The groups, each as its leader has it, and the slots of the newest configuration.

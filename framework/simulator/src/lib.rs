@@ -7,7 +7,7 @@
 //! # What goes wrong in here
 //! Messages are lost, duplicated, late and out of order, per link, sender, receiver or everywhere ([`Network`]); links
 //! are cut, also one way; nodes crash and lose what was not durable, restart, lose their disks, pause as a long
-//! garbage collection would; disks are slow; each node's clock runs at its own rate. All of it can change while the
+//! garbage collection would; disks are slow; each node's clock runs at its own rate; wall clocks jump. All of it can change while the
 //! simulation runs.
 //!
 //! # Who watches
@@ -26,7 +26,7 @@ mod workload;
 pub use failure::Failure;
 pub use network::{Network, Scope};
 pub use oracle::Oracle;
-pub use simulator::{Options, Simulator};
+pub use simulator::{Options, Simulator, TellClock, WALL_BEGIN_MS};
 pub use workload::{Ask, Fixed, Workload};
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! The queue of what is due, and the dice.
 
 mod clients;
+mod clocks;
 mod log;
 
 use crate::{Failure, Network, Oracle};
 use clients::Client;
+use clocks::Clocks;
+pub use clocks::{TellClock, WALL_BEGIN_MS};
 use log::Log;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -81,6 +84,7 @@ pub struct Simulator<N: Node> {
     skew_permille: u64,
     disk_rng: Rng,
     clients: BTreeMap<NodeId, Client<N>>,
+    clocks: BTreeMap<NodeId, Clocks<N>>,
     oracles: Vec<Box<dyn Oracle<N>>>,
     paused: BTreeMap<NodeId, Vec<Due>>,
     /// Nodes whose disk is at work, and how many writes the work covers.
@@ -112,6 +116,7 @@ impl<N: Node> Simulator<N> {
             timer_rng: root.split("timers"),
             disk_rng: root.split("disks"),
             clients: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             oracles: Vec::new(),
             paused: BTreeMap::new(),
             disk_at_work: BTreeMap::new(),
@@ -371,6 +376,11 @@ impl<N: Node> Simulator<N> {
 
     /// Lets an event happen, and sees to everything that comes of it.
     fn apply(&mut self, event: Event<N>) -> Result<(), Failure> {
+        self.maybe_tell_clock(&event)?;
+        self.apply_told(event)
+    }
+
+    fn apply_told(&mut self, event: Event<N>) -> Result<(), Failure> {
         self.maybe_change_clocks();
         let mut happenings = std::mem::take(&mut self.happenings);
         let stepped = self.change_world(event, &mut happenings)?;

@@ -138,6 +138,11 @@ impl LogClock {
         self.reading.map_or(0, |reading| reading.monotonic_us)
     }
 
+    /// What the wall clock of this machine read last, in milliseconds since 1970.
+    pub fn wall_ms(&self) -> Option<u64> {
+        self.reading.map(|reading| reading.wall_ms)
+    }
+
     /// Whether a driver tells the time here at all.
     pub(crate) fn is_told(&self) -> bool {
         self.reading.is_some()
@@ -153,11 +158,13 @@ impl LogClock {
         self.estimate.is_some_and(|estimate| estimate.is_settled)
     }
 
-    /// So many milliseconds is the wall clock of each member ahead of the log's time, as far as both are known: that of
-    /// `me`, and those of peers that were heard lately.
-    pub fn offsets_ms(&self, me: NodeId) -> Vec<(NodeId, i64)> {
-        let Some(estimate) = self.estimate else { return Vec::new() };
-        let offset = |wall_us: u64| (wall_us.cast_signed() - estimate.at_us.cast_signed()) / 1_000;
+    /// So many milliseconds is the wall clock of each member ahead of what the `members` agree on: that of `me`, and those
+    /// of peers that were heard lately. Nothing while they do not agree.
+    pub fn offsets_ms(&self, me: NodeId, members: usize) -> Vec<(NodeId, i64)> {
+        let Some(agreed) = self.interval(members).filter(|interval| interval.agrees()) else {
+            return Vec::new();
+        };
+        let offset = |wall_us: u64| (wall_us.cast_signed() - agreed.low_us.cast_signed()) / 1_000;
         let own = self.reading.map(|reading| (me, offset(wall_us(reading.wall_ms))));
         let peers = self.fresh().map(|(peer, wall_us)| (peer, offset(wall_us)));
         own.into_iter().chain(peers).collect()

@@ -159,6 +159,18 @@ fn a_new_leader_is_never_behind_the_last_and_hardly_ahead() {
 }
 
 #[test]
+fn a_wall_clock_that_is_off_is_known_to_all() {
+    let mut group = Group::led(3);
+    group.ahead_ms[2] = 3_600_000;
+    group.beat(1_000);
+    let offsets = group.clocks[0].offsets_ms(NodeId::server(1), 3);
+    let is_off = |(_, offset_ms): &(NodeId, i64)| offset_ms.abs() > 1_000;
+    assert_eq!(offsets.len(), 3);
+    let off: Vec<NodeId> = offsets.iter().filter(|offset| is_off(offset)).map(|(node, _)| *node).collect();
+    assert_eq!(off, [NodeId::server(3)], "{offsets:?}");
+}
+
+#[test]
 fn when_all_restarted_a_minority_of_clocks_decides_nothing() {
     for (members, wrong) in [(3, vec![0]), (3, vec![2]), (5, vec![0, 1]), (5, vec![1, 4])] {
         for ahead_ms in [-3_600_000, 3_600_000] {
@@ -267,7 +279,7 @@ fn readings_that_are_no_times_overflow_nothing() {
         report.log = report.log.map(|log| crate::LogTime { at_us: u64::MAX, age_us: u64::MAX, ..log });
         group.clocks[1].on_report(NodeId::server(1), group.tick, report, true);
         assert!(group.clocks[1].now_ms().is_some());
-        let _ = (group.clocks[1].offsets_ms(NodeId::server(2)), group.clocks[1].report());
+        let _ = (group.clocks[1].offsets_ms(NodeId::server(2), 3), group.clocks[1].report());
         group.read(1);
     }
 }

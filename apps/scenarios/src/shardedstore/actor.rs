@@ -3,42 +3,56 @@
 use crate::mutants;
 use synod_node::{Context, Durable, Effect, Node, NodeId, RequestId, Stimulus, step};
 use synod_shardedstore::{
-    Checkpoint, Client, Message, Process, Record, Request, Response, Server, TextCommand, TextOutput, Texts,
-    Timer,
+    Checkpoint, Client, Message, Process, Record, Request, Response, Server, Sharded, Texts, Timer,
 };
+
+/// What takes a mutant's steps.
+pub type Lie<S> = fn(&mut Process<S>, Stimulus<Process<S>>, &mut Context<Process<S>>);
+
+/// An application whose nodes play in runs, perhaps with mistakes.
+pub trait Played: Sharded {
+    /// What takes the steps of the mutant of this name.
+    fn lie(mutant: &str) -> Option<Lie<Self>>;
+}
+
+impl Played for Texts {
+    fn lie(mutant: &str) -> Option<Lie<Self>> {
+        mutants::in_runs_of_shardedstore(mutant)
+    }
+}
 
 /// A node of the store, and the mutant that takes its steps, if one does.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Actor {
-    process: Process<Texts>,
+pub struct Actor<S: Sharded = Texts> {
+    process: Process<S>,
     mutant: Option<&'static str>,
 }
 
-impl Actor {
+impl<S: Played> Actor<S> {
     /// A node whose steps this mutant takes.
-    pub fn new(process: Process<Texts>, mutant: Option<&'static str>) -> Self {
+    pub fn new(process: Process<S>, mutant: Option<&'static str>) -> Self {
         Actor { process, mutant }
     }
 
     /// The node.
-    pub fn node(&self) -> &Process<Texts> {
+    pub fn node(&self) -> &Process<S> {
         &self.process
     }
 
     /// The member of a group, if it is one.
-    pub fn server(&self) -> Option<&Server<Texts>> {
+    pub fn server(&self) -> Option<&Server<S>> {
         self.process.server()
     }
 
     /// The client, if it is one.
-    pub fn client(&self) -> Option<&Client<Texts>> {
+    pub fn client(&self) -> Option<&Client<S>> {
         self.process.client()
     }
 
-    fn step(&mut self, stimulus: Stimulus<Process<Texts>>, ctx: &mut Context<Actor>) {
+    fn step(&mut self, stimulus: Stimulus<Process<S>>, ctx: &mut Context<Self>) {
         let process = &mut self.process;
-        let mutant = self.mutant.and_then(mutants::in_runs_of_shardedstore);
-        let run = |ctx: &mut Context<Process<Texts>>| match mutant {
+        let mutant = self.mutant.and_then(S::lie);
+        let run = |ctx: &mut Context<Process<S>>| match mutant {
             Some(mutant) => mutant(process, stimulus, ctx),
             None => step(process, stimulus, ctx),
         };
@@ -54,19 +68,19 @@ impl Actor {
     }
 }
 
-impl Node for Actor {
-    type Message = Message<Texts>;
+impl<S: Played> Node for Actor<S> {
+    type Message = Message<S>;
     type Timer = Timer;
-    type Record = Record<Texts>;
-    type Checkpoint = Checkpoint<Texts>;
-    type Request = Request<TextCommand>;
-    type Response = Response<TextOutput>;
+    type Record = Record<S>;
+    type Checkpoint = Checkpoint<S>;
+    type Request = Request<S::Command>;
+    type Response = Response<S::Output>;
 
     fn on_start(&mut self, ctx: &mut Context<Self>) {
         self.step(Stimulus::Start, ctx);
     }
 
-    fn on_message(&mut self, from: NodeId, message: Message<Texts>, ctx: &mut Context<Self>) {
+    fn on_message(&mut self, from: NodeId, message: Message<S>, ctx: &mut Context<Self>) {
         self.step(Stimulus::Message { from, message }, ctx);
     }
 
@@ -74,7 +88,7 @@ impl Node for Actor {
         self.step(Stimulus::Timer(timer), ctx);
     }
 
-    fn on_request(&mut self, id: RequestId, request: Request<TextCommand>, ctx: &mut Context<Self>) {
+    fn on_request(&mut self, id: RequestId, request: Request<S::Command>, ctx: &mut Context<Self>) {
         self.step(Stimulus::Request { id, request }, ctx);
     }
 

@@ -10,7 +10,7 @@ pub mod store;
 pub mod texts;
 mod transactions;
 
-pub use actor::Actor;
+pub use actor::{Actor, Lie, Played};
 pub use beyond::BEYOND;
 pub use configurations::CONFIGURATIONS;
 pub use moves::{MOVES, MOVES_IN_TROUBLE};

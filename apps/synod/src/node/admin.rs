@@ -42,6 +42,10 @@ pub struct NodeStatus {
     pub requests_open: usize,
     /// The peers that it can send to.
     pub connected: Vec<u32>,
+    /// So many ms is the wall clock of each node, itself among them, ahead of what a majority agrees on. None while
+    /// that is not known. No clock decides anything alone.
+    #[serde(default)]
+    pub clock_offsets_ms: Vec<(u32, i64)>,
     /// The longest that one disk batch took, in microseconds.
     pub disk_us_max: u64,
     /// Its role in the configuration service.
@@ -149,6 +153,7 @@ fn status(gateway: &Gateway) -> NodeStatus {
         keys: groups.iter().filter(|group| group.role != "retired").map(|group| group.keys).sum(),
         requests_open: gateway.requests().0,
         connected,
+        clock_offsets_ms: gateway.clock_offsets_ms(),
         disk_us_max: gateway.counters().disk_us_max,
         service_role,
         configuration,
@@ -214,6 +219,13 @@ fn metrics(gateway: &Gateway) -> String {
     put("disk_us_max", "gauge", "The longest that one batch took, in microseconds", counters.disk_us_max);
     put("checkpoints_total", "counter", "Checkpoints stored", counters.checkpoints);
     put_groups(&status.groups, &mut text);
+    let what = "So many seconds is the wall clock of a node ahead of what a majority agrees on";
+    let _ = writeln!(text, "# HELP synod_clock_offset_seconds {what}");
+    let _ = writeln!(text, "# TYPE synod_clock_offset_seconds gauge");
+    for (node, offset_ms) in &status.clock_offsets_ms {
+        let seconds = *offset_ms as f64 / 1_000.0;
+        let _ = writeln!(text, "synod_clock_offset_seconds{{node=\"{node}\"}} {seconds}");
+    }
     let _ = writeln!(text, "# HELP synod_peers_refused_total Connections refused or dropped, by reason");
     let _ = writeln!(text, "# TYPE synod_peers_refused_total counter");
     for (reason, count) in &counters.refused {

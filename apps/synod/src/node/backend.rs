@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often commands are looked over for time-outs, and keys for expiry.
 const ROUND: Duration = Duration::from_millis(250);
+/// A wall clock that is further from what a majority agrees on is reported, in ms.
+pub(crate) const CLOCK_OFFSET_MS_MAX: i64 = 1_000;
 /// How often it is looked whether groups came.
 const CONFIGURATION_ROUND: Duration = Duration::from_millis(20);
 /// How many commands may be at the gateway at a time; more wait outside.
@@ -252,9 +254,11 @@ impl Gateway {
 
     /// Looks after time-outs and keys that expire while nobody writes. Runs until the process ends.
     pub(crate) async fn watch_time(self) {
+        let mut is_off = false;
         loop {
             tokio::time::sleep(ROUND).await;
             self.inner.requests.give_up();
+            is_off = self.report_clock(is_off);
             for group in self.groups_here() {
                 let slot = self.look(group, |server| {
                     let is_due = server.paxos().is_leader() && server.state().store().expiring() > 0;
@@ -267,6 +271,31 @@ impl Gateway {
                 }
             }
         }
+    }
+
+    /// Says in the log when the wall clock of this machine is off, and when it is right again. Whether it is off.
+    fn report_clock(&self, was_off: bool) -> bool {
+        let me = self.inner.nodes.me();
+        let offsets = self.clock_offsets_ms();
+        let Some((_, offset_ms)) = offsets.iter().find(|(node, _)| *node == me) else { return was_off };
+        let is_off = offset_ms.abs() > CLOCK_OFFSET_MS_MAX;
+        let seconds = *offset_ms as f64 / 1_000.0;
+        match (was_off, is_off) {
+            (false, true) => tracing::warn!(
+                ahead_seconds = seconds,
+                "this machine's wall clock is off from what a majority of the nodes agrees on: it decides nothing; set it right"
+            ),
+            (true, false) => tracing::info!("this machine's wall clock is right again"),
+            (true, true) | (false, false) => {}
+        }
+        is_off
+    }
+
+    /// So many ms is the wall clock of each node ahead of what a majority agrees on. None while that is not known.
+    pub(crate) fn clock_offsets_ms(&self) -> Vec<(u32, i64)> {
+        let offsets =
+            self.look_at_master(|server| server.clock().offsets_ms(server.id(), server.members().len()));
+        offsets.into_iter().map(|(id, offset_ms)| (places::node_of(id), offset_ms)).collect()
     }
 
     /// Starts members of groups that come. Runs until the process ends, or their file cannot be written: in words.

@@ -17,6 +17,7 @@ pub(crate) mod places;
 use crate::config::Config;
 use crate::server::{self, Server};
 pub use admin::{GroupStatus, NodeStatus};
+pub(crate) use backend::CLOCK_OFFSET_MS_MAX;
 use backend::Gateway;
 use blueprint::{Blueprint, Role};
 use groups::Groups;

@@ -43,6 +43,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "primarybackup",
             "paxos",
             "shardedstore",
+            "resp",
+            "store",
         ],
     ),
     (
