@@ -1,4 +1,4 @@
-//! The clocks of this machine. The wall clock is read here and nowhere else: `docs/time.md` lists what it may decide.
+//! The clocks of this machine. The wall clock is read here and nowhere else: `docs/design/time.md` lists what it may decide.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use synod_node::ClockReading;

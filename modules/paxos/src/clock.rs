@@ -19,9 +19,10 @@
 //!
 //! # Where nobody knows the time
 //! A process that starts does not know it, and asks: a leader without it takes the freshest word of a member that has it.
-//! Only where a quorum has none (all restarted) does the time *leap*: to the `(k - f)`-th reading, which is not ahead of
-//! every right clock, and never back behind the last entry. If the readings leave the true time open by more than
-//! [`AGREEMENT_MS`], the time is *unsettled*: it leaps again, forward only, when more members are heard or one that has it.
+//! Only where a quorum has none (all restarted) does the time *leap*, before anything is stamped: to the `(k - f)`-th
+//! reading, which is not ahead of every right clock, and never back behind the last entry. If the readings leave the true
+//! time open by more than [`AGREEMENT_MS`], the leader waits for more members, but not longer than [`AGREEMENT_WAIT_MS`].
+//! Later it never leaps: a lock that was granted by this time would be broken.
 //!
 //! # What is left out
 //! The interval of a reading's own error (half a round trip, a few milliseconds): it is far below what is promised.
@@ -29,7 +30,7 @@
 //! stops a node trades the fault for an outage; TrueTime needs clocks that know their error.
 //!
 //! Read more: Marzullo, "Maintaining the time in a distributed system" (1984); Lamport, "Time, clocks, and the ordering of
-//! events in a distributed system" (1978); `docs/time.md`, which weighs the alternatives.
+//! events in a distributed system" (1978); `docs/design/time.md`, which weighs the alternatives.
 
 use std::collections::BTreeMap;
 use synod_node::{ClockReading, NodeId, Rename, UNLOGGED_MS_MAX};
@@ -44,6 +45,9 @@ pub const AGREEMENT_MS: u64 = 1_000;
 
 // Both clocks of a duration may drift, and the time be drawn: together less than the 1 % that is promised.
 const _: () = assert!(SLEW_PERMILLE * 1_000 + 2 * CLOCK_DRIFT_MAX_PPM <= 10_000);
+
+/// A leader that does not know the time waits so long at most until enough members agree on it, in milliseconds.
+pub const AGREEMENT_WAIT_MS: u64 = 5_000;
 
 /// A member's word counts for so long, in microseconds of the own monotonic clock.
 const FRESH_US: u64 = 10_000_000;
@@ -68,8 +72,6 @@ pub struct LogTime {
     pub at_us: u64,
     /// So many microseconds ago a leader that heard a quorum said so.
     pub age_us: u64,
-    /// Whether it goes back to a time on which the members' wall clocks agreed.
-    pub is_settled: bool,
 }
 
 /// The log's time as it is known here, at the moment of the last reading.
@@ -78,11 +80,10 @@ struct Estimate {
     at_us: u64,
     /// When, by the own monotonic clock, a leader that heard a quorum last said so.
     vouched_us: u64,
-    is_settled: bool,
 }
 
 impl Estimate {
-    /// The same as long after as `reading` is after `since_us`, by monotonic clocks alone.
+    /// The same so much later.
     fn later(self, by_us: u64) -> Self {
         Estimate { at_us: self.at_us.saturating_add(by_us), ..self }
     }
@@ -106,6 +107,8 @@ pub struct LogClock {
     heard: BTreeMap<NodeId, Heard>,
     /// The last two heartbeats: their ticks, and when they were sent.
     asked: [(u64, u64); 2],
+    /// Since when a leader that does not know the time looks for it.
+    looks_since_us: Option<u64>,
 }
 
 /// Between which two times, in microseconds, the true one lies.
@@ -153,11 +156,6 @@ impl LogClock {
         self.estimate.map(|estimate| estimate.at_us / 1_000)
     }
 
-    /// Whether the time goes back to one on which the members' wall clocks agreed.
-    pub fn is_settled(&self) -> bool {
-        self.estimate.is_some_and(|estimate| estimate.is_settled)
-    }
-
     /// So many milliseconds is the wall clock of each member ahead of what the `members` agree on: that of `me`, and those
     /// of peers that were heard lately. Nothing while they do not agree.
     pub fn offsets_ms(&self, me: NodeId, members: usize) -> Vec<(NodeId, i64)> {
@@ -199,7 +197,6 @@ impl LogClock {
     /// Draws the time towards the wall clocks, of which a quorum must be known: a leader that hears none may be deposed.
     fn draw(&mut self, members: usize, passed_us: u64) {
         let Some(interval) = self.interval(members) else { return };
-        self.settle(interval);
         let monotonic_us = self.monotonic_us();
         let Some(estimate) = &mut self.estimate else { return };
         estimate.vouched_us = monotonic_us;
@@ -209,17 +206,6 @@ impl LogClock {
         } else {
             estimate.at_us -= estimate.at_us.saturating_sub(interval.high_us).min(most_us);
         }
-    }
-
-    /// If the time is unsettled, takes what is known now, but never less than it has.
-    fn settle(&mut self, interval: Interval) {
-        let settled = self.known_by_peers().filter(|estimate| estimate.is_settled);
-        let settled = settled.min_by_key(|estimate| self.age_us(*estimate));
-        let Some(estimate) = self.estimate.as_mut().filter(|estimate| !estimate.is_settled) else { return };
-        mark!("paxos.time_unsettled");
-        let known_us = settled.map_or(interval.low_us, |settled| settled.at_us);
-        estimate.at_us = estimate.at_us.max(known_us);
-        estimate.is_settled = settled.is_some() || interval.agrees();
     }
 
     fn age_us(&self, estimate: Estimate) -> u64 {
@@ -234,44 +220,45 @@ impl LogClock {
         fresh.filter_map(move |heard| Some(heard.log?.later(passed_us(heard))))
     }
 
-    /// This member was elected, of `members`, and lets the time go on: from the freshest word there is. `clock_ms` is the
+    /// The freshest word of anybody's, the own included.
+    fn freshest(&self) -> Option<Estimate> {
+        self.estimate.into_iter().chain(self.known_by_peers()).min_by_key(|estimate| self.age_us(*estimate))
+    }
+
+    /// This member was elected, and lets the time of `members` go on: from the freshest word there is. `clock_ms` is the
     /// time of the last entry that was executed.
     pub(crate) fn begin_to_lead(&mut self, members: usize, clock_ms: u64) {
-        let own = self.estimate.into_iter();
-        // What is settled first; then what was vouched for last.
-        let freshness = |estimate: &Estimate| (!estimate.is_settled, self.age_us(*estimate));
-        self.estimate = own.chain(self.known_by_peers()).min_by_key(freshness);
-        if let Some(mut estimate) = self.estimate {
+        self.looks_since_us = Some(self.monotonic_us());
+        self.estimate = self.freshest().map(|estimate| {
             // The last leader may have gone on faster meanwhile; nobody must see the time go back.
-            let age_us = self.age_us(estimate);
-            let margin_us = age_us / 1_000 * (SLEW_PERMILLE + 2 * CLOCK_DRIFT_MAX_PPM / 1_000);
-            estimate = estimate.later(margin_us);
-            self.estimate = Some(estimate);
-        }
+            let margin_permille = SLEW_PERMILLE + 2 * CLOCK_DRIFT_MAX_PPM / 1_000;
+            estimate.later(self.age_us(estimate) / 1_000 * margin_permille)
+        });
         self.find_time(members, clock_ms);
     }
 
-    /// A leader that does not know the time asks the members' wall clocks. Whether it knows it then.
+    /// A leader that does not know the time asks for it. Whether it knows it then.
     pub(crate) fn find_time(&mut self, members: usize, clock_ms: u64) -> bool {
         if self.estimate.is_some() || !self.is_told() {
             return true;
         }
-        let monotonic_us = self.monotonic_us();
-        let heard =
-            self.known_by_peers().min_by_key(|estimate| (!estimate.is_settled, self.age_us(*estimate)));
-        let found = heard.or_else(|| {
-            mark!("paxos.time_lost");
-            let interval = self.interval(members)?;
-            let is_settled = interval.agrees();
-            Some(Estimate { at_us: interval.low_us, vouched_us: monotonic_us, is_settled })
-        });
+        self.estimate = self.freshest().or_else(|| self.agreed(members, clock_ms));
+        self.estimate.is_some()
+    }
+
+    /// The time that the members' wall clocks agree on; after a while, one that is not ahead of the true time.
+    fn agreed(&self, members: usize, clock_ms: u64) -> Option<Estimate> {
+        mark!("paxos.time_lost");
+        let interval = self.interval(members)?;
+        let vouched_us = self.monotonic_us();
+        let waited_us = vouched_us - self.looks_since_us.unwrap_or(vouched_us);
+        if !interval.agrees() && waited_us < AGREEMENT_WAIT_MS * 1_000 {
+            mark!("paxos.clocks_disagree");
+            return None;
+        }
         // What was told without an entry is not behind this: see `UNLOGGED_MS_MAX`.
         let told_us = if clock_ms == 0 { 0 } else { (clock_ms + UNLOGGED_MS_MAX) * 1_000 };
-        self.estimate = found.map(|estimate| match heard {
-            Some(_) => estimate,
-            None => Estimate { at_us: estimate.at_us.max(told_us), ..estimate },
-        });
-        self.estimate.is_some()
+        Some(Estimate { at_us: interval.low_us.max(told_us), vouched_us })
     }
 
     /// An entry of this time was executed: the log's time is not behind it.
@@ -291,11 +278,8 @@ impl LogClock {
     /// What is told in the answer to a heartbeat.
     pub(crate) fn report(&self) -> Option<ClockReport> {
         let reading = self.reading?;
-        let log = self.estimate.map(|estimate| LogTime {
-            at_us: estimate.at_us,
-            age_us: self.age_us(estimate),
-            is_settled: estimate.is_settled,
-        });
+        let log =
+            self.estimate.map(|estimate| LogTime { at_us: estimate.at_us, age_us: self.age_us(estimate) });
         Some(ClockReport { wall_ms: reading.wall_ms, log })
     }
 
@@ -308,16 +292,11 @@ impl LogClock {
             // Not behind what the peer says at this moment: it said so after it was asked.
             at_us: log.at_us.min(WALL_MS_MAX * 1_000).saturating_add(round_trip_us),
             vouched_us: now_us.saturating_sub(log.age_us),
-            is_settled: log.is_settled,
         });
         let wall_us = wall_us(report.wall_ms) + round_trip_us / 2;
         self.heard.insert(from, Heard { at_us: now_us, wall_us, log });
         let Some(told) = log.filter(|_| leads && self.is_told()) else { return };
-        let takes = match self.estimate {
-            None => true,
-            Some(own) => round_trip_us <= ROUND_TRIP_US_MAX && (told.is_settled || !own.is_settled),
-        };
-        if takes {
+        if self.estimate.is_none() || round_trip_us <= ROUND_TRIP_US_MAX {
             self.estimate = Some(told);
         }
     }
@@ -335,7 +314,7 @@ fn wall_us(wall_ms: u64) -> u64 {
 
 impl Rename for LogClock {
     fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
-        let LogClock { reading: _, estimate: _, heard, asked: _ } = self;
+        let LogClock { reading: _, estimate: _, heard, asked: _, looks_since_us: _ } = self;
         heard.rename(name);
     }
 }
@@ -349,14 +328,13 @@ impl Rename for Heard {
 impl Wire for ClockReport {
     fn encode(&self, out: &mut Vec<u8>) {
         self.wall_ms.encode(out);
-        let log = self.log.map(|LogTime { at_us, age_us, is_settled }| (at_us, age_us, is_settled));
-        log.encode(out);
+        self.log.map(|LogTime { at_us, age_us }| (at_us, age_us)).encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let wall_ms = u64::decode(input)?;
-        let log = Option::<(u64, u64, bool)>::decode(input)?;
-        let log = log.map(|(at_us, age_us, is_settled)| LogTime { at_us, age_us, is_settled });
+        let log = Option::<(u64, u64)>::decode(input)?;
+        let log = log.map(|(at_us, age_us)| LogTime { at_us, age_us });
         Ok(ClockReport { wall_ms, log })
     }
 }

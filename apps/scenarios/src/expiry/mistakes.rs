@@ -103,7 +103,7 @@ fn begins_by_the_wall_clock(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut
 /// It takes a member's wall clock for the log's time.
 fn believes_one_member(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
     hearing(node, stimulus, ctx, |report| ClockReport {
-        log: report.log.map(|log| LogTime { at_us: report.wall_ms * 1_000, age_us: 0, ..log }),
+        log: report.log.map(|_| LogTime { at_us: report.wall_ms * 1_000, age_us: 0 }),
         ..report
     });
 }

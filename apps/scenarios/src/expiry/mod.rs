@@ -1,4 +1,4 @@
-//! Keys with a time to live on the store as it is, under wall clocks that jump: the promise of `docs/time.md`, checked
+//! Keys with a time to live on the store as it is, under wall clocks that jump: the promise of `docs/design/time.md`, checked
 //! against the run's true time.
 //!
 //! Three machines, each with a member of the configuration service and of two groups. At any time the wall clock of one of

@@ -72,6 +72,8 @@ struct Look {
 pub struct Seen {
     attempts: Vec<Attempt>,
     looks: Vec<Look>,
+    /// Keys that were not there any more when their time to live was to be changed.
+    lost: Vec<String>,
 }
 
 /// Clients at work.
@@ -108,6 +110,7 @@ impl Load {
                 let mut part = thread.join().expect("a client met what no client may meet");
                 seen.attempts.append(&mut part.attempts);
                 seen.looks.append(&mut part.looks);
+                seen.lost.append(&mut part.lost);
             }
             (result, seen)
         })
@@ -199,7 +202,11 @@ impl Caller<'_> {
             if keys.len() < KEYS_MAX && self.rng.chance(500) {
                 let key = format!("key:{name}:{number}");
                 let life_ms = self.life_ms();
-                let Some(given) = self.give_life(&key, life_ms) else { continue };
+                let Some((given, found)) = self.give_life(&key, life_ms) else { continue };
+                if !found {
+                    seen.lost.push(format!("{key} was gone at once: {given:?}"));
+                    continue;
+                }
                 let life = life_ms as i64 * 1_000;
                 keys.push((key, Look { life, given, seen: given, is_there: true, was_gone: false }));
             }
@@ -214,8 +221,8 @@ impl Caller<'_> {
         seen
     }
 
-    /// When it was given, if that is sure.
-    fn give_life(&mut self, key: &str, life_ms: u64) -> Option<Span> {
+    /// When it was given, if that is sure, and whether the key was there.
+    fn give_life(&mut self, key: &str, life_ms: u64) -> Option<(Span, bool)> {
         let ms = life_ms.to_string();
         let first: Option<&[&str]> = match self.rng.below(4) {
             0 | 1 => None,
@@ -232,8 +239,8 @@ impl Caller<'_> {
             self.ask(words)?.1?;
         }
         let (span, reply) = self.ask(last)?;
-        assert!(![Reply::Null, Reply::Integer(0)].contains(&reply?), "{last:?}");
-        Some(span)
+        let found = ![Reply::Null, Reply::Integer(0)].contains(&reply?);
+        Some((span, found))
     }
 }
 
@@ -312,7 +319,8 @@ impl fmt::Display for Judge {
 
 impl Judge {
     pub fn of(faults: &Faults, seen: &Seen) -> Judge {
-        let mut judge = Judge { kills: faults.kills.clone(), ..Judge::default() };
+        let (kills, violations) = (faults.kills.clone(), seen.lost.clone());
+        let mut judge = Judge { kills, violations, ..Judge::default() };
         for lock in 0..LOCKS {
             let attempts = seen.attempts.iter().filter(|attempt| attempt.lock == lock).copied();
             let mut attempts: Vec<Attempt> = attempts.collect();
