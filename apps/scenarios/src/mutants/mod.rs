@@ -23,8 +23,15 @@ use synod_testkit::Mutant;
 
 /// All of them.
 pub fn all() -> Vec<Mutant> {
-    [pingpong::MUTANTS, clientserver::MUTANTS, primarybackup::MUTANTS, paxos::MUTANTS, shardedstore::MUTANTS]
-        .concat()
+    [
+        pingpong::MUTANTS,
+        clientserver::MUTANTS,
+        primarybackup::MUTANTS,
+        paxos::MUTANTS,
+        shardedstore::MUTANTS,
+        crate::searches::locks::MUTANTS,
+    ]
+    .concat()
 }
 
 /// Lets the node take a step, and each of its effects become what `change` makes of it: none, one or several.

@@ -5,6 +5,7 @@ pub mod clientserver;
 pub mod fail_over;
 pub mod group;
 pub mod hand_over;
+pub mod locks;
 pub mod pair;
 pub mod paxos;
 pub mod pingpong;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Search> {
         beyond::SEARCHES,
         shardedstore::SEARCHES,
         hand_over::SEARCHES,
+        locks::SEARCHES,
     ]
     .concat()
 }
