@@ -8,10 +8,13 @@ mod load;
 use cluster::{Cluster, PATIENCE, Wire, wait_for, write_until_acknowledged};
 use load::Load;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use synod_resp::Reply;
 
+/// How long they go on until there are checkpoints.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(60);
 /// How long the clients work before a fault, during it and after it.
 const STRETCH: Duration = Duration::from_millis(1_000);
 
@@ -39,16 +42,21 @@ fn whatever_is_killed_clients_see_one_linearizable_store_and_lose_nothing() {
     let (leader, follower) = (cluster.await_leader(), cluster.follower());
     kill_and_restart(&mut cluster, &load, &[leader, follower]);
     kill_and_restart(&mut cluster, &load, &[1, 2, 3]);
-    std::thread::sleep(STRETCH);
+    // The load goes on until it was enough for checkpoints to replace records, on slow machines too.
+    let deadline = Instant::now() + CHECKPOINT_PATIENCE;
+    while !cluster.nodes.iter().all(|node| has_checkpoint(&node.setup.data())) && Instant::now() < deadline {
+        std::thread::sleep(STRETCH / 4);
+    }
     let addresses = cluster.client_addresses();
     println!("{}", load.finish(&addresses));
-    // The load was enough for checkpoints to replace records meanwhile.
     for node in &cluster.nodes {
-        let files = std::fs::read_dir(node.setup.data().join("journal")).unwrap();
-        let names = files.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-        let names: Vec<String> = names.collect();
-        assert!(names.iter().any(|name| name.starts_with("checkpoint-")), "{names:?}");
+        assert!(has_checkpoint(&node.setup.data()), "no checkpoint of {}", node.setup.data().display());
     }
+}
+
+fn has_checkpoint(data: &Path) -> bool {
+    let files = std::fs::read_dir(data.join("journal")).unwrap();
+    files.into_iter().any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("checkpoint-"))
 }
 
 #[test]

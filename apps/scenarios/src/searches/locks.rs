@@ -5,7 +5,7 @@
 //! time for which the lock is granted: whoever gets it a second time broke it.
 
 use std::sync::Arc;
-use synod_checker::{Blind, Network, Property, Reads, Settings, Substitute, System, User, View};
+use synod_checker::{Blind, Network, Property, Reads, Settings, Substitute, System, User, View, Walks};
 use synod_clientserver::Outcome;
 use synod_node::{
     ClockReading, Context, Durable, Effect, Node, NodeId, RequestId, StateMachine, Stimulus, step,
@@ -52,7 +52,10 @@ const MONOTONIC_MS: [u64; 3] = [1_000, 8_000, 16_000];
 const BEGIN_MS: u64 = 1_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
 /// So many states a stage sees.
-const BUDGET: u64 = 200_000;
+const BUDGET: u64 = 100_000;
+/// So many random ways it looks along, each of so many steps.
+const WALKS: u64 = 3_000;
+const WALK_STEPS: u32 = 80;
 
 /// Take the lock.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -164,7 +167,9 @@ impl Clocked {
             |effect| match effect {
                 Effect::Send { to, message } => Effect::Send { to, message },
                 Effect::SendEarly { to, message } => Effect::SendEarly { to, message },
-                Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Reminder::Paxos(timer), after },
+                Effect::SetTimer { timer, after } => {
+                    Effect::SetTimer { timer: Reminder::Paxos(timer), after }
+                }
                 Effect::Persist(record) => Effect::Persist(record),
                 Effect::Checkpoint(checkpoint) => Effect::Checkpoint(checkpoint),
                 Effect::Compact(checkpoint) => Effect::Compact(checkpoint),
@@ -191,8 +196,7 @@ impl Node for Clocked {
         for number in 0..MONOTONIC_MS.len() {
             // One after the other, each at any moment.
             let after = number as u64 * 1_000..=(number as u64 + 1) * 1_000;
-            (0..choices)
-                .for_each(|choice| ctx.set_timer(Reminder::Clock { number, choice }, after.clone()));
+            (0..choices).for_each(|choice| ctx.set_timer(Reminder::Clock { number, choice }, after.clone()));
         }
     }
 
@@ -252,6 +256,11 @@ fn grants_at(id: u32, count: u64) -> Property<Clocked> {
     })
 }
 
+/// The gateway has its first answer.
+fn is_answered() -> Property<Clocked> {
+    Property::when("the gateway is answered", Reads::Nodes(vec![GATEWAY]), |view| view.answered(GATEWAY) > 0)
+}
+
 fn leads(id: u32) -> Property<Clocked> {
     let id = NodeId::server(id);
     Property::when(format!("{id} leads"), Reads::Nodes(vec![id]), move |view| {
@@ -262,13 +271,14 @@ fn leads(id: u32) -> Property<Clocked> {
 /// Nobody gets the lock twice within its time.
 fn sound() -> Settings<Clocked> {
     let servers = NodeId::servers(2);
-    let held = Property::new("nobody gets the lock twice", Reads::Nodes(servers), |view: &View<'_, Clocked>| {
-        let servers = view.nodes().filter_map(|(_, node)| node.server());
-        match servers.map(|server| server.replica().machine().grants).max() {
-            Some(grants) if grants > 1 => Err(format!("it was granted {grants} times within its time")),
-            Some(_) | None => Ok(()),
-        }
-    });
+    let held =
+        Property::new("nobody gets the lock twice", Reads::Nodes(servers), |view: &View<'_, Clocked>| {
+            let servers = view.nodes().filter_map(|(_, node)| node.server());
+            match servers.map(|server| server.replica().machine().grants).max() {
+                Some(grants) if grants > 1 => Err(format!("it was granted {grants} times within its time")),
+                Some(_) | None => Ok(()),
+            }
+        });
     Settings::default().invariant(held)
 }
 
@@ -276,10 +286,14 @@ fn locks(desk: &mut Desk<'_>, wrong: u32) -> Staged {
     let system = system(desk.mutant(), wrong);
     let mut bench = desk.bench(system, Blind)?;
     let start = bench.start();
-    let granted = bench.must_reach("the lock is granted", &start, sound().calm().goal(grants_at(1, 1)))?;
-    bench.explore("what may happen then", &granted, sound().states(BUDGET))?;
-    let led = bench.must_reach("the other member leads", &granted, sound().goal(leads(2)))?;
-    bench.explore("what may happen under it", &led, sound().states(BUDGET))
+    let granted = bench.must_reach("the lock is granted", &start, sound().goal(grants_at(1, 1)))?;
+    let told = bench.must_reach("the gateway knows it", &granted, sound().goal(is_answered()))?;
+    bench.explore("what may happen then", &told, sound().states(BUDGET))?;
+    let walks = Walks { seed: u64::from(wrong), count: WALKS, steps: WALK_STEPS };
+    bench.walk("ways further on", &told, sound(), walks)?;
+    let led = bench.must_reach("the other member leads", &told, sound().goal(leads(2)))?;
+    bench.explore("what may happen under it", &led, sound().states(BUDGET))?;
+    bench.walk("ways further on under it", &led, sound(), walks)
 }
 
 /// What takes the steps of a mutant.
@@ -302,10 +316,8 @@ fn substitute(name: &'static str) -> Option<Substitute<Clocked>> {
                     from,
                     message: Message::Alive { tick, incarnation, following, happy, executed_through, clock },
                 } => {
-                    let clock = clock.map(|report| ClockReport {
-                        wall_ms: own_ms.unwrap_or(report.wall_ms),
-                        log: None,
-                    });
+                    let clock = clock
+                        .map(|report| ClockReport { wall_ms: own_ms.unwrap_or(report.wall_ms), log: None });
                     let message =
                         Message::Alive { tick, incarnation, following, happy, executed_through, clock };
                     Stimulus::Message { from, message }

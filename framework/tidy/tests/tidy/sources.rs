@@ -38,6 +38,17 @@ fn clocks(member: &Member, file: &Source) -> Vec<Objection> {
     clocks.map(|clock| objection(&file.path, format!("names the clock {clock}"))).collect()
 }
 
+/// The one file that reads a wall clock: `docs/design/time.md` lists what it may decide.
+const WALL_CLOCK: &str = "framework/host/src/clock.rs";
+
+fn wall_clocks(_: &Member, file: &Source) -> Vec<Objection> {
+    if file.path == WALL_CLOCK {
+        return Vec::new();
+    }
+    let named = rust::words(&file.shipped).filter(|word| *word == "SystemTime");
+    named.map(|_| objection(&file.path, "reads a wall clock, which may be wrong by years")).collect()
+}
+
 fn choosing_world(member: &Member, file: &Source) -> Vec<Objection> {
     let is_world = member.name == "world";
     let choices =
@@ -178,6 +189,15 @@ fn only_the_host_and_programs_read_a_clock() {
         1
     );
     assert_eq!(objections_to(clocks, "modules/x/src/lib.rs", "use std::time::SystemTime as Time;"), 1);
+}
+
+#[test]
+fn one_file_reads_a_wall_clock() {
+    assert_tidy("wall clocks", &of_all(wall_clocks));
+    let reads = "let now = std::time::SystemTime::now();";
+    assert_eq!(objections_to(wall_clocks, "apps/synod/src/up.rs", reads), 1);
+    assert_eq!(objections_to(wall_clocks, "framework/host/src/boot.rs", reads), 1);
+    assert_eq!(objections_to(wall_clocks, WALL_CLOCK, reads), 0);
 }
 
 #[test]
