@@ -239,10 +239,9 @@ impl LogClock {
 
     /// A leader that does not know the time asks for it. Whether it knows it then.
     pub(crate) fn find_time(&mut self, members: usize, clock_ms: u64) -> bool {
-        if self.estimate.is_some() || !self.is_told() {
-            return true;
+        if self.estimate.is_none() && self.is_told() {
+            self.estimate = self.freshest().or_else(|| self.agreed(members, clock_ms));
         }
-        self.estimate = self.freshest().or_else(|| self.agreed(members, clock_ms));
         self.estimate.is_some()
     }
 

@@ -209,7 +209,7 @@ impl<S: StateMachine> Server<S> {
 
     /// Whether entries can be stamped: the log's time is known here, or no driver tells any.
     pub fn has_time(&self) -> bool {
-        !self.clock.is_told() || self.clock.now_ms().is_some()
+        !self.settings.tells_clocks || self.clock.now_ms().is_some()
     }
 
     /// The log's time for what is proposed or answered now, in ms since 1970: not before the last entry that was executed.
@@ -338,7 +338,7 @@ impl<S: StateMachine> Server<S> {
     /// Whether a leader can stamp what it proposes; if it did not know the time, it may find it now. True where no driver
     /// tells the time: then nothing is stamped.
     pub(crate) fn knows_time(&mut self) -> bool {
-        if !self.is_leader() {
+        if !self.settings.tells_clocks || !self.is_leader() {
             return true;
         }
         let clock_ms = self.replica.machine().clock_ms();

@@ -1,8 +1,11 @@
-//! What of the protocol can be tuned. Safety depends on none of it.
+//! What of the protocol can be tuned. Agreement depends on none of it.
 
 /// The tunable part of a server. All servers of a group should have the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Settings {
+    /// Whether the driver tells servers what the clocks of their machines read. A leader then proposes and answers nothing
+    /// before it knows the log's time; else it stamps nothing.
+    pub tells_clocks: bool,
     /// Each tick, a server asks who is there; milliseconds. The driver adds up to a fifth.
     pub tick_ms: u64,
     /// After so many ticks without a leader that reaches a quorum, a server wants to lead.
@@ -32,6 +35,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
+            tells_clocks: false,
             tick_ms: 50,
             missed_ticks_max: 4,
             window_slots_max: 65_536,

@@ -114,7 +114,7 @@ fn play(stage: &Stage, plan: &Plan) -> Result<Outcome, Box<Failed>> {
 impl Run {
     fn start(&mut self) -> Step {
         let masters = members(0);
-        let settings = Settings::default();
+        let settings = Settings { tells_clocks: true, ..Settings::default() };
         for id in &masters {
             self.start_node(*id, Process::master(*id, &masters, SLOT_COUNT, settings))?;
         }

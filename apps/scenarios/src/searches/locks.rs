@@ -237,7 +237,8 @@ fn system(mutant: Option<&'static str>, wrong: u32) -> System<Clocked> {
     let mut system = System::new(Network::Set);
     system.mutant = mutant.and_then(substitute);
     let servers = NodeId::servers(2);
-    let settings = synod_paxos::Settings { missed_ticks_max: 1, ..synod_paxos::Settings::default() };
+    let settings =
+        synod_paxos::Settings { tells_clocks: true, missed_ticks_max: 1, ..synod_paxos::Settings::default() };
     for id in &servers {
         let process = Process::Server(Server::new(*id, &servers, Lock::default(), settings));
         system.add(*id, Clocked { process, is_wrong: id.number() == wrong, taken: 0 });

@@ -91,7 +91,7 @@ pub(crate) async fn listen(name: &str, address: SocketAddr) -> Result<TcpListene
 
 /// The tunable part of the protocol for real machines: they stall longer than simulated ones.
 fn settings() -> Settings {
-    Settings { tick_ms: 75, ..Settings::default() }
+    Settings { tells_clocks: true, tick_ms: 75, ..Settings::default() }
 }
 
 async fn run(config: &Config) -> Result<(), String> {
