@@ -34,7 +34,7 @@ pub struct Resident<N: Node> {
     pub node: N,
     /// How it was built, for the flight recording: whoever reads that builds the node again by these words.
     pub built: serde_json::Value,
-    /// How it is told the clocks, if it wants to know: before each of its steps, but not within [`CLOCK_PAUSE_US`].
+    /// How it is told the clocks, if it wants to know: before each of its steps, but not more often than each millisecond.
     pub clock: Option<TellClock<N>>,
 }
 
