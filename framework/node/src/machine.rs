@@ -5,7 +5,7 @@ use crate::Value;
 /// An answer without a log entry may reveal a time that is later than the [time of the last entry](StateMachine::clock_ms)
 /// by this much at most, in milliseconds; beyond it a state machine lets the log answer. So a log whose members all
 /// restarted never goes back behind what a client was told.
-pub const UNLOGGED_MS_MAX: u64 = 1_000;
+pub const UNLOGGED_MS_MAX: u64 = 100;
 
 /// A deterministic application: equal states given equal commands in equal order stay equal and answer the same.
 ///

@@ -47,11 +47,11 @@ pub const AGREEMENT_MS: u64 = 1_000;
 const _: () = assert!(SLEW_PERMILLE * 1_000 + 2 * CLOCK_DRIFT_MAX_PPM <= 10_000);
 
 /// A leader that does not know the time waits so long at most until enough members agree on it, in milliseconds.
-pub const AGREEMENT_WAIT_MS: u64 = 5_000;
+pub const AGREEMENT_WAIT_MS: u64 = 2_000;
 
 /// A member's word counts for so long, in microseconds of the own monotonic clock.
 const FRESH_US: u64 = 10_000_000;
-/// A follower takes no word of its leader whose round trip took longer, in microseconds, unless it has none.
+/// No word counts whose round trip took longer, in microseconds: it may be as much ahead, or as old.
 const ROUND_TRIP_US_MAX: u64 = 500_000;
 /// No clock reads more, in milliseconds: the year 2527. So sums of times and durations cannot overflow.
 const WALL_MS_MAX: u64 = 1 << 44;
@@ -287,6 +287,10 @@ impl LogClock {
         let now_us = self.monotonic_us();
         let Some((_, asked_us)) = self.asked.iter().find(|(asked, _)| *asked == tick) else { return };
         let round_trip_us = now_us.saturating_sub(*asked_us);
+        if round_trip_us > ROUND_TRIP_US_MAX {
+            mark!("paxos.report_too_late");
+            return;
+        }
         let log = report.log.map(|log| Estimate {
             // Not behind what the peer says at this moment: it said so after it was asked.
             at_us: log.at_us.min(WALL_MS_MAX * 1_000).saturating_add(round_trip_us),
@@ -294,8 +298,7 @@ impl LogClock {
         });
         let wall_us = wall_us(report.wall_ms) + round_trip_us / 2;
         self.heard.insert(from, Heard { at_us: now_us, wall_us, log });
-        let Some(told) = log.filter(|_| leads && self.is_told()) else { return };
-        if self.estimate.is_none() || round_trip_us <= ROUND_TRIP_US_MAX {
+        if let Some(told) = log.filter(|_| leads) {
             self.estimate = Some(told);
         }
     }

@@ -171,6 +171,17 @@ fn a_wall_clock_that_is_off_is_known_to_all() {
 }
 
 #[test]
+fn an_answer_that_took_long_tells_no_time() {
+    let mut group = Group::led(3);
+    group.clocks[1] = LogClock::default();
+    // It stood still between its question and the answer: the answer may be as much ahead as it took.
+    group.beat(15_000_000);
+    assert_eq!(group.clocks[1].now_ms(), None);
+    group.beat(1_000);
+    assert!(group.clocks[1].now_ms().is_some());
+}
+
+#[test]
 fn when_all_restarted_a_minority_of_clocks_decides_nothing() {
     for (members, wrong) in [(3, vec![0]), (3, vec![2]), (5, vec![0, 1]), (5, vec![1, 4])] {
         for ahead_ms in [-3_600_000, 3_600_000] {

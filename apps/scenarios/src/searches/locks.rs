@@ -262,6 +262,15 @@ fn is_answered() -> Property<Clocked> {
     Property::when("the gateway is answered", Reads::Nodes(vec![GATEWAY]), |view| view.answered(GATEWAY) > 0)
 }
 
+/// A member's wall clock is far ahead.
+fn is_ahead(id: u32) -> Property<Clocked> {
+    let id = NodeId::server(id);
+    Property::when(format!("{id}'s clock is ahead"), Reads::Nodes(vec![id]), move |view| {
+        let wall_ms = view.node(id).and_then(Clocked::server).and_then(|server| server.clock().wall_ms());
+        wall_ms.is_some_and(|wall_ms| wall_ms >= BEGIN_MS + HOUR_MS)
+    })
+}
+
 fn leads(id: u32) -> Property<Clocked> {
     let id = NodeId::server(id);
     Property::when(format!("{id} leads"), Reads::Nodes(vec![id]), move |view| {
@@ -292,7 +301,11 @@ fn locks(desk: &mut Desk<'_>, wrong: u32) -> Staged {
     bench.explore("what may happen then", &told, sound().states(BUDGET))?;
     let walks = Walks { seed: u64::from(wrong), count: WALKS, steps: WALK_STEPS };
     bench.walk("ways further on", &told, sound(), walks)?;
-    let led = bench.must_reach("the other member leads", &told, sound().goal(leads(2)))?;
+    let off = match wrong {
+        2 => bench.must_reach("the other's clock is an hour ahead", &told, sound().goal(is_ahead(2)))?,
+        _ => told,
+    };
+    let led = bench.must_reach("the other member leads", &off, sound().goal(leads(2)))?;
     bench.explore("what may happen under it", &led, sound().states(BUDGET))?;
     bench.walk("ways further on under it", &led, sound(), walks)
 }

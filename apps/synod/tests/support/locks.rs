@@ -319,8 +319,7 @@ impl fmt::Display for Judge {
 
 impl Judge {
     pub fn of(faults: &Faults, seen: &Seen) -> Judge {
-        let (kills, violations) = (faults.kills.clone(), seen.lost.clone());
-        let mut judge = Judge { kills, violations, ..Judge::default() };
+        let mut judge = Judge { kills: faults.kills.clone(), ..Judge::default() };
         for lock in 0..LOCKS {
             let attempts = seen.attempts.iter().filter(|attempt| attempt.lock == lock).copied();
             let mut attempts: Vec<Attempt> = attempts.collect();
@@ -331,6 +330,7 @@ impl Judge {
             judge.judge_refusals(&attempts);
         }
         seen.looks.iter().for_each(|look| judge.judge_look(look));
+        judge.violations.extend(seen.lost.iter().cloned());
         judge
     }
 
