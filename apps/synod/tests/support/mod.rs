@@ -5,8 +5,9 @@
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_node::StateMachine as _;
 use synod_resp::{Reply, ReplyParser, write_request};
 use synod_store::{Administration, Cluster, ClusterNode, Command, Keyspace, Outcome, Settings};
@@ -34,6 +35,12 @@ impl Standalone {
     }
 }
 
+/// What a log would say of the time, in ms since 1970.
+fn log_time_ms() -> u64 {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    1_700_000_000_000 + BEGIN.get_or_init(Instant::now).elapsed().as_millis() as u64
+}
+
 impl Backend for Standalone {
     fn submit(&self, token: Token, command: Command) {
         self.batch.borrow_mut().push((token, command));
@@ -46,7 +53,8 @@ impl Backend for Standalone {
 
     fn flush(&self) {
         let mut batch = self.batch.take();
-        for (token, command) in batch.drain(..) {
+        for (token, mut command) in batch.drain(..) {
+            Keyspace::stamp(&mut command, log_time_ms());
             let mut keyspace = self.keyspace.borrow_mut();
             let queried = if command.is_read_only() { keyspace.query(&command) } else { None };
             let reply = queried.unwrap_or_else(|| {
