@@ -313,7 +313,7 @@ static STORE_COMMANDS: &[CommandSpec] = &[
     ),
     row(
         ("time", 1),
-        SERVER | LOADING | STALE | FAST | READ,
+        SERVER | LOADING | STALE | FAST,
         NO_KEYS,
         keys::time,
         ("2.6.0", "Tells the time by which keys expire."),
