@@ -52,9 +52,9 @@ const MONOTONIC_MS: [u64; 3] = [1_000, 8_000, 16_000];
 const BEGIN_MS: u64 = 1_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
 /// So many states a stage sees.
-const BUDGET: u64 = 100_000;
+const BUDGET: u64 = 30_000;
 /// So many random ways it looks along, each of so many steps.
-const WALKS: u64 = 3_000;
+const WALKS: u64 = 1_000;
 const WALK_STEPS: u32 = 80;
 
 /// Take the lock.
