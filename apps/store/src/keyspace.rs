@@ -126,11 +126,10 @@ impl Keyspace {
         }
     }
 
-    /// Whether the read-only `command` must go through the log, which moves the clock: a key that it names expired between
-    /// the clock and the command's time, where a query would still see it; or its answer tells the time, and that is far
+    /// Whether the read-only `operation` must go through the log, which moves the clock: a key that it names expired between
+    /// the clock and `now_ms`, where a query would still see it; or its answer tells the time, and that is far
     /// ahead of the clock.
-    fn needs_log(&self, command: &Command, now_ms: u64) -> bool {
-        let Ok(operation) = command.operation() else { return false };
+    fn needs_log(&self, operation: &Operation<'_>, now_ms: u64) -> bool {
         if now_ms <= self.clock_ms {
             return false;
         }
@@ -200,16 +199,16 @@ impl Keyspace {
         is_served: &dyn Fn(SlotId) -> bool,
     ) -> Option<Reply> {
         assert!(command.is_read_only(), "a query changes nothing");
+        let Ok(operation) = command.operation() else { return Some(MALFORMED) };
         let now_ms = self.time_of(command);
-        if self.needs_log(command, now_ms) {
+        if self.needs_log(&operation, now_ms) {
             mark!("store.read_moves_the_clock");
             return None;
         }
-        Some(match command.operation() {
-            Err(_) => MALFORMED,
-            Ok(Operation::Stretch { first, step }) => self.answer_stretch((first, step), now_ms, is_served),
-            Ok(operation @ Operation::Scan { .. }) => self.scan(&operation, now_ms, is_served),
-            Ok(operation) => self.answer(&operation, now_ms),
+        Some(match operation {
+            Operation::Stretch { first, step } => self.answer_stretch((first, step), now_ms, is_served),
+            Operation::Scan { .. } => self.scan(&operation, now_ms, is_served),
+            _ => self.answer(&operation, now_ms),
         })
     }
 
