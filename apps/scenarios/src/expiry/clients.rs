@@ -35,7 +35,7 @@ pub(super) fn command(lines: &[String]) -> Command {
     last.expect("the last line is a command on keys")
 }
 
-/// What a client waits for.
+/// A question whose answer a client waits for.
 #[derive(Clone, Debug)]
 enum Asked {
     Take { key: String, token: String },
@@ -70,7 +70,7 @@ pub(super) struct Taker {
     answer: Option<Response<Reply>>,
     mistake: Option<GatewayMistake>,
     wall: Wall,
-    /// What is asked next, where one thing is asked in several parts.
+    /// The next parts of a question that is asked in several.
     parts: Vec<(Vec<String>, Asked)>,
 }
 
@@ -84,7 +84,7 @@ impl Taker {
         Taker { number, count: 0, left, ledger, asked: None, answer: None, mistake, wall, parts }
     }
 
-    /// What it asks now.
+    /// Draws the next question: its lines, and how to judge the answer.
     fn invent(&mut self, now_us: u64, rng: &mut Rng) -> (Vec<String>, Asked) {
         self.count += 1;
         let key = format!("lock{}", rng.below(KEYS));

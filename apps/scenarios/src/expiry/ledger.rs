@@ -1,4 +1,4 @@
-//! What clients were told of keys with a time to live, and whether that can be: by the run's true time alone.
+//! Judges the answers that clients got about keys with a time to live, by the run's true time alone.
 //!
 //! A key is only ever set where it is absent, for some time `T`, and never deleted. So whoever gets it holds it for `T`. A
 //! grant counts for the client from when it asked, and for everybody else from when it was answered.

@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, what: &'static str) -> Mutant {
     Mutant { module: "store", name, what, caught_by: "1.2" }
 }
 
-/// What can be wrong.
+/// The seeded mistakes.
 pub const MUTANTS: &[Mutant] = &[
     mutant("stamps_by_the_wall_clock", "a leader stamps entries by its wall clock"),
     mutant("begins_by_the_wall_clock", "a new leader begins from its own wall clock"),
@@ -41,7 +41,7 @@ pub fn caught(mutant: &Mutant, seeds: u64) -> Option<String> {
     })
 }
 
-/// What takes the steps of the mutant of this name, if its mistake is a node's.
+/// The function that takes this mutant's steps, if its mistake is a node's.
 pub(super) fn lie(name: &str) -> Option<Lie<Keyspace>> {
     Some(match name {
         "stamps_by_the_wall_clock" => stamps_by_the_wall_clock,

@@ -56,7 +56,7 @@ const fn row(number: &'static str, name: &'static str, kind: Kind, play: synod_t
 type Node = Actor<Keyspace>;
 type Step = Result<(), Failure>;
 
-/// What happens in a run, and what is wrong with it.
+/// The faults of a run, and its seeded mistake.
 #[derive(Clone, Copy, Default, Debug)]
 struct Plan {
     /// One machine's wall clock after the other jumps.
@@ -82,7 +82,7 @@ const CONTROLLER: NodeId = NodeId::client(1000);
 const JUMPS_MS: [i64; 8] =
     [-3_600_000, -1_000, -50, 50, 1_000, 3_600_000, 7_200_000, -1_000 * 86_400 * 365 * 20];
 
-/// What of machine `number` the store runs: a member of the configuration service, and one of each group.
+/// The nodes of a machine: a member of the configuration service, and one of each group.
 fn nodes_of(machine: u32) -> Vec<NodeId> {
     (0..=GROUPS).map(|role| NodeId::server(10 * role + machine)).collect()
 }

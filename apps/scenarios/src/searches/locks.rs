@@ -28,7 +28,7 @@ const fn search(
     Search { module: "store", number, name, play, is_long: false }
 }
 
-/// What can be wrong with it.
+/// The seeded mistakes.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
         module: "store",
@@ -46,9 +46,9 @@ pub const MUTANTS: &[Mutant] = &[
 
 /// For so long the lock is granted, in ms.
 const TTL_MS: u64 = 30_000;
-/// What the members' monotonic clocks read, in ms: all of it within the lock's time.
+/// The readings of the members' monotonic clocks, in ms: all within the lock's time.
 const MONOTONIC_MS: [u64; 3] = [1_000, 8_000, 16_000];
-/// What a right wall clock reads when the monotonic one reads nothing, in ms since 1970.
+/// The reading of a right wall clock when the monotonic one reads 0, in ms since 1970.
 const BEGIN_MS: u64 = 1_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
 /// So many states a stage sees.
@@ -63,7 +63,7 @@ pub struct Take {
     at_ms: u64,
 }
 
-/// Who has the lock until when, and how often it was granted.
+/// A lock: until when it is held, and how often it was granted.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Lock {
     clock_ms: u64,
