@@ -1,150 +1,133 @@
-//! What a process knows of itself and of its peers before any node runs: the number of this start, the number that its
-//! disk was given, and the disks that its peers had.
+//! What a process knows of itself and of its peers before any node runs, and how it finds out that its own disk is older
+//! than it was.
 
-use crate::clock::wall_time;
-use crate::frame::Refusal;
+use crate::frame::{Hello, Refusal, Seen, u128_of};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use synod_journal::{Start, Superblock};
+use synod_stdx::{Malformed, Reader, put_u32, put_u64};
 
-/// Why a start could not be numbered.
-#[derive(Debug)]
-pub enum BootError {
-    /// The file could not be read or written.
-    Io(io::Error),
-    /// A file does not hold what it should: its name and its content.
-    Damaged(&'static str, String),
-}
+/// The superblock's fact of what is known of the peers.
+pub(crate) const PEERS: &str = "peers";
+/// The superblock's fact of why this disk must never be used again.
+pub(crate) const REFUSED: &str = "refused";
 
-impl fmt::Display for BootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BootError::Io(error) => write!(f, "the data directory cannot be used: {error}"),
-            BootError::Damaged("starts", text) => write!(
-                f,
-                "the file `starts` holds {text:?} and no number: write the current Unix time into it and start again"
-            ),
-            BootError::Damaged(name, text) => write!(
-                f,
-                "the file `{name}` is damaged, it holds {text:?}: bring this process back with an empty directory and \
-                 an incarnation one higher"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for BootError {}
-
-impl From<io::Error> for BootError {
-    fn from(error: io::Error) -> Self {
-        BootError::Io(error)
-    }
-}
-
-/// Numbers this start of the process whose data is in `directory`, durably. A session or a connection of an older start
-/// can so be told from one of this.
+/// 128 bits that nobody drew before.
 ///
 /// # Errors
-/// If the number cannot be read or made durable.
-pub fn next_start(directory: &Path) -> Result<u32, BootError> {
-    let path = directory.join("starts");
-    let last = match fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse::<u32>().map_err(|_| BootError::Damaged("starts", text))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(error.into()),
-    };
-    // The clock keeps the number growing where the disk was lost.
-    let seconds = wall_time().as_secs();
-    let start = last.saturating_add(1).max(u32::try_from(seconds).unwrap_or(u32::MAX - 1));
-    replace_file(directory, "starts", &start.to_string())?;
-    Ok(start)
-}
-
-/// Writes a small file, durably, so that a crash leaves the old content or the new.
-///
-/// # Errors
-/// If the system refuses.
-pub fn replace_file(directory: &Path, name: &str, text: &str) -> io::Result<()> {
-    let aside = directory.join(format!("{name}.new"));
-    let mut file = File::create(&aside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&aside, directory.join(name))?;
-    File::open(directory)?.sync_all()
-}
-
-/// The number of the disk whose data is in `directory`: drawn, durably, where `is_new` or none is there.
-///
-/// # Errors
-/// If it cannot be read, drawn or made durable.
-pub(crate) fn disk_number(directory: &Path, is_new: bool) -> Result<u64, BootError> {
-    match fs::read_to_string(directory.join("disk")) {
-        Ok(text) if !is_new => return text.trim().parse().map_err(|_| BootError::Damaged("disk", text)),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        Ok(_) | Err(_) => {}
-    }
-    let mut bytes = [0; 8];
+/// If the system has none.
+pub(crate) fn draw() -> io::Result<u128> {
+    let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let number = u64::from_le_bytes(bytes);
-    replace_file(directory, "disk", &number.to_string())?;
-    Ok(number)
+    Ok(u128::from_le_bytes(bytes))
 }
 
-/// The lives and disks of the peers, as this process once saw them. Durable: a peer that comes back with an empty disk
-/// and says nothing of it must not be taken for the one that promised.
-#[derive(Debug)]
-pub(crate) struct KnownDisks {
-    directory: PathBuf,
-    /// By the peer's number: its latest life, and that life's disk.
-    disks: BTreeMap<u32, (u64, u64)>,
+/// Why what a peer has seen of this disk cannot have been this disk as it is now, if so: then the disk was put back to an
+/// older copy, or another process runs with a copy of it.
+pub(crate) fn contradiction<D: synod_journal::Disk>(superblock: &Superblock<D>, seen: Seen) -> Option<String> {
+    let starts = superblock.starts();
+    let first_known = starts.first()?.number;
+    if seen.start < first_known {
+        // Too long ago to tell.
+        return None;
+    }
+    let Some(at) = starts.iter().position(|start| (start.number, start.nonce) == (seen.start, seen.nonce)) else {
+        return Some(format!("has seen start {} of it, which it knows nothing of", seen.start));
+    };
+    let Start { number, began, .. } = starts.get(at + 1)?;
+    (*began < seen.durable).then(|| {
+        format!("has heard of its record {}, and its start {number} began behind record {began}", seen.durable)
+    })
 }
 
-impl KnownDisks {
+/// What is known of a peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct KnownPeer {
+    /// Its latest life.
+    pub(crate) incarnation: u64,
+    /// That life's disk.
+    pub(crate) disk: u128,
+    /// Its latest start, and how far its journal was durable then.
+    pub(crate) seen: Seen,
+}
+
+/// The lives, disks and starts of the peers, as this process once saw them. Durable: a peer that comes back with an empty
+/// disk, or an older copy of it, and says nothing of it must not be taken for the one that promised.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct KnownPeers {
+    peers: BTreeMap<u32, KnownPeer>,
+}
+
+impl KnownPeers {
     /// Reads what was known.
     ///
     /// # Errors
-    /// If the file cannot be read.
-    pub(crate) fn read(directory: &Path) -> Result<KnownDisks, BootError> {
-        let text = match fs::read_to_string(directory.join("peers")) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error.into()),
-        };
-        let line = |line: &str| {
-            let mut words = line.split(' ').map(str::parse::<u64>);
-            match (words.next(), words.next(), words.next()) {
-                (Some(Ok(number)), Some(Ok(life)), Some(Ok(disk))) => {
-                    Some((u32::try_from(number).ok()?, (life, disk)))
-                }
-                _ => None,
-            }
-        };
-        let disks = text.lines().map(line).collect::<Option<_>>();
-        let disks = disks.ok_or(BootError::Damaged("peers", text))?;
-        Ok(KnownDisks { directory: directory.to_owned(), disks })
+    /// If these are not the bytes of it.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<KnownPeers, Malformed> {
+        let mut input = Reader::new(bytes);
+        let mut peers = BTreeMap::new();
+        for _ in 0..input.u32()? {
+            let number = input.u32()?;
+            let incarnation = input.u64()?;
+            let disk = u128_of(&mut input)?;
+            let seen = Seen { start: input.u64()?, nonce: u128_of(&mut input)?, durable: input.u64()? };
+            peers.insert(number, KnownPeer { incarnation, disk, seen });
+        }
+        if input.remaining() == 0 { Ok(KnownPeers { peers }) } else { Err(Malformed("something follows the peers")) }
     }
 
-    /// A peer comes in this life, with this disk. Durable before it returns.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_u32(&mut out, self.peers.len() as u32);
+        for (number, KnownPeer { incarnation, disk, seen }) in &self.peers {
+            put_u32(&mut out, *number);
+            put_u64(&mut out, *incarnation);
+            out.extend_from_slice(&disk.to_le_bytes());
+            put_u64(&mut out, seen.start);
+            out.extend_from_slice(&seen.nonce.to_le_bytes());
+            put_u64(&mut out, seen.durable);
+        }
+        out
+    }
+
+    /// Whether a peer may come like this, as far as this process can tell.
     ///
     /// # Errors
-    /// Why the peer is refused.
-    ///
-    /// # Panics
-    /// If it cannot be made durable: the process must stop.
-    pub(crate) fn admit(&mut self, number: u32, life: u64, disk: u64) -> Result<(), Refusal> {
-        match self.disks.get(&number) {
-            Some((known, _)) if life < *known => return Err(Refusal::Superseded),
-            Some(known) if *known == (life, disk) => return Ok(()),
-            Some((known, _)) if life == *known => return Err(Refusal::OtherDisk),
-            Some(_) | None => {}
+    /// Why it is refused.
+    pub(crate) fn check(&self, hello: &Hello) -> Result<(), Refusal> {
+        let Some(known) = self.peers.get(&hello.from) else { return Ok(()) };
+        if hello.incarnation != known.incarnation {
+            let is_later = hello.incarnation > known.incarnation;
+            return if is_later { Ok(()) } else { Err(Refusal::Superseded) };
         }
-        self.disks.insert(number, (life, disk));
-        let lines = self.disks.iter().map(|(number, (life, disk))| format!("{number} {life} {disk}\n"));
-        let text: String = lines.collect();
-        replace_file(&self.directory, "peers", &text)
-            .expect("the data directory takes what is known of the peers");
-        Ok(())
+        if hello.disk != known.disk {
+            return Err(Refusal::OtherDisk);
+        }
+        let is_later = hello.start > known.seen.start;
+        let is_same = (hello.start, hello.nonce) == (known.seen.start, known.seen.nonce);
+        if is_later || is_same { Ok(()) } else { Err(Refusal::Superseded) }
+    }
+
+    /// What was seen of the disk that says hello; nothing if it was another one.
+    pub(crate) fn seen_of(&self, hello: &Hello) -> Option<Seen> {
+        let known = self.peers.get(&hello.from)?;
+        ((known.incarnation, known.disk) == (hello.incarnation, hello.disk)).then_some(known.seen)
+    }
+
+    /// A peer comes in this life, with this disk, in this start. Yields whether that is news, which must be durable before
+    /// anything else of it is heard.
+    pub(crate) fn admit(&mut self, hello: &Hello) -> bool {
+        let durable = self.seen_of(hello).map_or(0, |seen| seen.durable);
+        let seen = Seen { start: hello.start, nonce: hello.nonce, durable };
+        let peer = KnownPeer { incarnation: hello.incarnation, disk: hello.disk, seen };
+        self.peers.insert(hello.from, peer) != Some(peer)
+    }
+
+    /// The peer's journal was durable up to this record when it sent something.
+    pub(crate) fn heard(&mut self, number: u32, durable: u64) {
+        if let Some(peer) = self.peers.get_mut(&number) {
+            peer.seen.durable = peer.seen.durable.max(durable);
+        }
     }
 }

@@ -2,14 +2,16 @@
 
 use crate::clock::{monotonic_us, read_clocks};
 use crate::counters::Counters;
+use crate::disk::FileDisk;
 use crate::disk_thread::{DiskNews, DiskThreads, StoreCheckpoint};
 use crate::frame::put_frame;
 use crate::recorder::Recorder;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use synod_journal::{Appender, Batch, Durable as DurableMark};
+use synod_journal::{Appender, Batch, Durable as DurableMark, Superblock};
 use synod_node::{
     ClockReading, Context, Departure, Node, NodeId, Outbox, RequestId, Sink, Stimulus, TimerRange, step,
 };
@@ -130,6 +132,9 @@ pub(crate) struct Core<N: Node> {
     spare: Option<Batch>,
     is_disk_busy: bool,
     disk: DiskThreads,
+    superblock: Superblock<Arc<FileDisk>>,
+    /// Why the process must stop, if it must: in words.
+    stopped: Option<String>,
     checkpoints: u64,
     checkpointed: u64,
     pub(crate) outs: Vec<Out>,
@@ -148,6 +153,7 @@ pub(crate) struct Parts<N: Node> {
     pub(crate) appender: Appender,
     pub(crate) durable: DurableMark,
     pub(crate) disk: DiskThreads,
+    pub(crate) superblock: Superblock<Arc<FileDisk>>,
     pub(crate) on_reply: OnReply<N>,
     pub(crate) recorder: Option<Recorder>,
 }
@@ -166,6 +172,8 @@ impl<N: Hosted> Core<N> {
             spare: Some(Batch::default()),
             is_disk_busy: false,
             disk: parts.disk,
+            superblock: parts.superblock,
+            stopped: None,
             checkpoints: 0,
             checkpointed: 0,
             outs: (0..parts.peers).map(|_| Out::default()).collect(),
@@ -265,6 +273,31 @@ impl<N: Hosted> Core<N> {
             self.release(place);
         }
         Ok(())
+    }
+
+    pub(crate) fn superblock(&self) -> &Superblock<Arc<FileDisk>> {
+        &self.superblock
+    }
+
+    /// Keeps a fact in the superblock: durable when it returns.
+    ///
+    /// # Errors
+    /// If the disk refuses: the process must stop.
+    pub(crate) fn keep(&self, name: &str, bytes: Vec<u8>) -> Result<(), synod_journal::Error> {
+        let number = self.superblock.keep(name, bytes)?;
+        self.disk.bind(number);
+        Ok(())
+    }
+
+    /// The process must stop, and says why.
+    pub(crate) fn stop(&mut self, why: String) {
+        self.stopped.get_or_insert(why);
+        self.timers_changed.notify_one();
+    }
+
+    /// Why the process must stop, if it must.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        self.stopped.clone()
     }
 
     /// Lets leave what waited for writes that are durable now.
@@ -369,7 +402,7 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
                 let out = self.core.remote.get(&to).map(|peer| &mut self.core.outs[*peer]);
                 match out.filter(|out| out.is_connected && out.bytes.len() < OUT_BYTES_MAX) {
                     Some(out) => {
-                        put_frame(&mut out.bytes, from, to, &message);
+                        put_frame(&mut out.bytes, self.core.durable.sequence(), (from, to), &message);
                         self.core.counters.frames_sent += 1;
                     }
                     None => {

@@ -156,7 +156,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::FileDisk;
-    use synod_journal::{Disk, Error, Identity, Journal, Options};
+    use synod_journal::{Disk, Disks, Error, Identity, Journal, Opener, Options};
 
     const OWNER: Identity = Identity { cluster: 1, node: 2, incarnation: 3 };
 
@@ -193,8 +193,9 @@ mod tests {
         let scratch = Scratch::new("journal");
         let options = Options { segment_bytes: 4096, ..Options::default() };
         let disk = open(&scratch.0.join("below")).unwrap();
-        Journal::format(&disk, OWNER).unwrap();
-        let (mut journal, _) = Journal::open(disk.clone(), OWNER, options).unwrap();
+        let disks = |disk: &Arc<FileDisk>| Disks { home: Arc::clone(disk), journal: Arc::clone(disk) };
+        let opener = Opener { identity: OWNER, nonce: 4 };
+        let (mut journal, _) = Journal::open(disks(&disk), opener, options).unwrap();
         for round in 0..200u32 {
             journal.appender.append(round % 2, 0, &round.to_le_bytes());
             journal.commit().unwrap();
@@ -203,10 +204,9 @@ mod tests {
                 journal.checkpoint(1, b"odd").unwrap();
             }
         }
-        journal.writer.settle().unwrap();
         drop((journal, disk));
         let disk = open(&scratch.0.join("below")).unwrap();
-        let (journal, recovered) = Journal::open(disk.clone(), OWNER, options).unwrap();
+        let (journal, recovered) = Journal::open(disks(&disk), opener, options).unwrap();
         assert_eq!(recovered.nodes[&0].checkpoint.as_deref(), Some(&b"even"[..]));
         let odd: Vec<u32> = recovered.nodes[&1]
             .records

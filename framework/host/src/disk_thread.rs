@@ -37,6 +37,7 @@ enum Work {
     Write(Batch),
     Release(Stored),
     Take(SpareOrder),
+    Bind(u64),
 }
 
 /// A checkpoint to be stored: encoding it is the checkpoint thread's work too.
@@ -85,6 +86,11 @@ impl DiskThreads {
         let _ = self.work.send(Work::Write(batch));
     }
 
+    /// Lets the journal know of the superblock of this number.
+    pub(crate) fn bind(&self, superblock: u64) {
+        let _ = self.work.send(Work::Bind(superblock));
+    }
+
     pub(crate) fn make_spare(&self, order: SpareOrder) {
         let _ = self.spares.send(order);
     }
@@ -111,17 +117,7 @@ fn write_batches<D: Disk>(
         if let Some(order) = writer.order_spare() {
             let _ = news.send(DiskNews::Wants(order));
         }
-        let next = match work.try_recv() {
-            Ok(next) => Ok(next),
-            Err(_) => {
-                if let Err(error) = writer.settle() {
-                    let _ = news.send(DiskNews::Failed(error.to_string()));
-                    return;
-                }
-                work.recv()
-            }
-        };
-        let outcome = match next {
+        let outcome = match work.recv() {
             Err(mpsc::RecvError) => return,
             Ok(Work::Write(mut batch)) => {
                 let begin = Instant::now();
@@ -131,6 +127,7 @@ fn write_batches<D: Disk>(
                 })
             }
             Ok(Work::Release(stored)) => writer.release(stored),
+            Ok(Work::Bind(superblock)) => writer.bind(superblock),
             Ok(Work::Take(made)) => {
                 writer.take_spare(made);
                 Ok(())

@@ -1,24 +1,29 @@
 //! The bytes between processes: a handshake, then frames.
 //!
 //! ```text
-//! hello     "SYNODPEER" version:u8 cluster:u64 from:u32 to:u32 incarnation:u64 start:u32 disk:u64 crc:u32
-//! answer    "SYNODPEER" version:u8 code:u8 crc:u32                     (code 0: welcome; else a refusal)
-//! frame     length:u32 crc:u32 from:u32 to:u32 message                 (length and crc are of what follows them)
+//! hello     "SYNODPEER" version:u8 cluster:u64 from:u32 to:u32 incarnation:u64 start:u64 nonce:u128 disk:u128 crc:u32
+//! answer    "SYNODPEER" version:u8 code:u8 start:u64 nonce:u128 durable:u64 crc:u32
+//!                                  (code 0: welcome; else a refusal. Then the latest that was seen of the sender's
+//!                                  disk: a start, 0 for none, and up to which record its journal was durable)
+//! go        one byte, 1            (the sender's disk agrees with that)
+//! frame     length:u32 crc:u32 durable:u64 from:u32 to:u32 message     (length and crc are of what follows them)
 //! ```
 //! All numbers are little-endian. A version is written by who dials; who accepts reads it and all older ones.
 
 use std::fmt;
 use synod_node::NodeId;
-use synod_stdx::{Reader, Wire, put_u32, put_u64};
+use synod_stdx::{Malformed, Reader, Wire, put_u32, put_u64};
 
 /// What every handshake begins with.
 pub const MAGIC: &[u8; 9] = b"SYNODPEER";
 /// The version that this program writes; it reads this one and all before.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The bytes of a hello.
-pub const HELLO_BYTES: usize = 9 + 1 + 8 + 4 + 4 + 8 + 4 + 8 + 4;
+pub const HELLO_BYTES: usize = 9 + 1 + 8 + 4 + 4 + 8 + 8 + 16 + 16 + 4;
 /// The bytes of an answer to a hello.
-pub const ANSWER_BYTES: usize = 9 + 1 + 1 + 4;
+pub const ANSWER_BYTES: usize = 9 + 1 + 1 + 8 + 16 + 8 + 4;
+/// What the sender says once it knows that its disk is the one that was seen.
+pub const GO: u8 = 1;
 /// The bytes before a frame's content.
 pub const FRAME_HEADER_BYTES: usize = 8;
 /// The most bytes of a frame's content.
@@ -36,9 +41,22 @@ pub struct Hello {
     /// Which life of the sender's disk this is.
     pub incarnation: u64,
     /// Which start of the sender this is.
-    pub start: u32,
-    /// A number that the sender drew when its disk was first used: another one in the same life is another disk.
-    pub disk: u64,
+    pub start: u64,
+    /// What the sender drew for this start.
+    pub nonce: u128,
+    /// What the sender drew when its disk was first used: another one in the same life is another disk.
+    pub disk: u128,
+}
+
+/// What was seen of a disk: its latest start, and up to which record its journal was durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// The number of the start, from 1.
+    pub start: u64,
+    /// What was drawn for it.
+    pub nonce: u128,
+    /// The record.
+    pub durable: u64,
 }
 
 /// Why a connection is refused.
@@ -107,7 +125,8 @@ impl fmt::Display for Refusal {
             Refusal::UnknownNode => "the peer's number is not in this process's list: make the lists agree",
             Refusal::Myself => "the peer claims this process's own number: give each process its own",
             Refusal::Superseded => {
-                "a later start of this number is known: two processes run under one number"
+                "a later start of this number is known: two processes run under one number, or the peer's disk was put \
+                 back to an older copy"
             }
             Refusal::OtherDisk => {
                 "the peer has another disk than before: if it lost its data, set its incarnation one higher; if two \
@@ -133,8 +152,9 @@ impl Hello {
         put_u32(&mut out, self.from);
         put_u32(&mut out, self.to);
         put_u64(&mut out, self.incarnation);
-        put_u32(&mut out, self.start);
-        put_u64(&mut out, self.disk);
+        put_u64(&mut out, self.start);
+        out.extend_from_slice(&self.nonce.to_le_bytes());
+        out.extend_from_slice(&self.disk.to_le_bytes());
         seal(&mut out, 0);
         out
     }
@@ -153,14 +173,15 @@ impl Hello {
             return Err(Refusal::NewerVersion);
         }
         let mut input = Reader::new(&bytes[MAGIC.len() + 1..]);
-        let mut read = || -> Result<(Hello, u32), synod_stdx::Malformed> {
+        let mut read = || -> Result<(Hello, u32), Malformed> {
             let hello = Hello {
                 cluster: input.u64()?,
                 from: input.u32()?,
                 to: input.u32()?,
                 incarnation: input.u64()?,
-                start: input.u32()?,
-                disk: input.u64()?,
+                start: input.u64()?,
+                nonce: u128_of(&mut input)?,
+                disk: u128_of(&mut input)?,
             };
             Ok((hello, input.u32()?))
         };
@@ -172,32 +193,47 @@ impl Hello {
     }
 }
 
-/// The bytes of an answer to a hello.
-pub fn answer_to_bytes(answer: Result<(), Refusal>) -> Vec<u8> {
+/// The bytes of an answer to a hello, with what was seen of the sender's disk.
+pub fn answer_to_bytes(answer: Result<(), Refusal>, seen: Option<Seen>) -> Vec<u8> {
     let mut out = Vec::with_capacity(ANSWER_BYTES);
     out.extend_from_slice(MAGIC);
     out.push(VERSION);
     out.push(answer.map_or_else(Refusal::code, |()| 0));
+    let Seen { start, nonce, durable } = seen.unwrap_or(Seen { start: 0, nonce: 0, durable: 0 });
+    put_u64(&mut out, start);
+    out.extend_from_slice(&nonce.to_le_bytes());
+    put_u64(&mut out, durable);
     seal(&mut out, 0);
     out
 }
 
-/// Reads an answer to a hello: welcome, or why not.
-pub fn answer_from_bytes(bytes: &[u8; ANSWER_BYTES]) -> Result<(), Refusal> {
-    let crc = u32::from_le_bytes([bytes[11], bytes[12], bytes[13], bytes[14]]);
-    if &bytes[..MAGIC.len()] != MAGIC || crc != crc32fast::hash(&bytes[..ANSWER_BYTES - 4]) {
-        return Err(Refusal::NotAPeer);
+/// Reads an answer to a hello: welcome, or why not; and what was seen of the disk of whoever said hello.
+pub fn answer_from_bytes(bytes: &[u8; ANSWER_BYTES]) -> (Result<(), Refusal>, Option<Seen>) {
+    let (content, crc) = bytes.split_at(ANSWER_BYTES - 4);
+    if &bytes[..MAGIC.len()] != MAGIC || crc != crc32fast::hash(content).to_le_bytes() {
+        return (Err(Refusal::NotAPeer), None);
     }
-    match bytes[MAGIC.len() + 1] {
+    let answer = match bytes[MAGIC.len() + 1] {
         0 => Ok(()),
         code => Err(*Refusal::ALL.get(usize::from(code) - 1).unwrap_or(&Refusal::NewerVersion)),
-    }
+    };
+    let mut input = Reader::new(&content[MAGIC.len() + 2..]);
+    let mut read = || -> Result<Seen, Malformed> { Ok(Seen { start: input.u64()?, nonce: u128_of(&mut input)?, durable: input.u64()? }) };
+    let seen = read().ok().filter(|seen| seen.start > 0);
+    (answer, seen)
 }
 
-/// Appends a frame that carries `message`.
-pub fn put_frame(out: &mut Vec<u8>, from: NodeId, to: NodeId, message: &impl Wire) {
+/// The 128 bits at the front of `input`.
+pub(crate) fn u128_of(input: &mut Reader<'_>) -> Result<u128, Malformed> {
+    let (low, high) = (input.u64()?, input.u64()?);
+    Ok(u128::from(high) << 64 | u128::from(low))
+}
+
+/// Appends a frame that carries `message`. The sender's journal is durable up to record `durable`.
+pub fn put_frame(out: &mut Vec<u8>, durable: u64, (from, to): (NodeId, NodeId), message: &impl Wire) {
     let start = out.len();
     out.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
+    put_u64(out, durable);
     put_u32(out, from.to_bits());
     put_u32(out, to.to_bits());
     message.encode(out);
@@ -238,6 +274,8 @@ impl BadFrame {
 
 /// One frame of a buffer: who, to whom, and the message's bytes.
 pub struct Frame<'a> {
+    /// Up to which record the sender's journal was durable.
+    pub durable: u64,
     /// The sender.
     pub from: NodeId,
     /// The receiver.
@@ -259,7 +297,7 @@ pub fn first_frame(buffer: &[u8]) -> Result<Option<Frame<'_>>, BadFrame> {
     if length > FRAME_BYTES_MAX {
         return Err(BadFrame::TooLarge);
     }
-    if length < 8 {
+    if length < 16 {
         return Err(BadFrame::TooSmall);
     }
     let Some(content) = rest.get(..length) else { return Ok(None) };
@@ -274,15 +312,17 @@ pub fn first_frame(buffer: &[u8]) -> Result<Option<Frame<'_>>, BadFrame> {
             content[at + 3],
         ]))
     };
-    Ok(Some(Frame { from: bits(0), to: bits(4), message: &content[8..], bytes: FRAME_HEADER_BYTES + length }))
+    let durable = Reader::new(content).u64().map_err(|_| BadFrame::TooSmall)?;
+    let (message, bytes) = (&content[16..], FRAME_HEADER_BYTES + length);
+    Ok(Some(Frame { durable, from: bits(8), to: bits(12), message, bytes }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BadFrame, Hello, Refusal, answer_from_bytes, answer_to_bytes, first_frame, put_frame};
+    use super::{BadFrame, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes, first_frame, put_frame};
     use synod_node::NodeId;
 
-    const HELLO: Hello = Hello { cluster: 7, from: 1, to: 2, incarnation: 3, start: 4, disk: 5 };
+    const HELLO: Hello = Hello { cluster: 7, from: 1, to: 2, incarnation: 3, start: 4, nonce: 6, disk: 5 };
 
     #[test]
     fn a_hello_survives_and_every_flipped_bit_is_noticed() {
@@ -299,19 +339,21 @@ mod tests {
     #[test]
     fn every_answer_survives() {
         for answer in Refusal::ALL.map(Err).into_iter().chain([Ok(())]) {
-            let bytes = answer_to_bytes(answer).try_into().unwrap();
-            assert_eq!(answer_from_bytes(&bytes), answer);
+            for seen in [None, Some(Seen { start: 1, nonce: u128::MAX - 2, durable: 3 })] {
+                let bytes = answer_to_bytes(answer, seen).try_into().unwrap();
+                assert_eq!(answer_from_bytes(&bytes), (answer, seen));
+            }
         }
     }
 
     #[test]
     fn a_frame_survives_and_no_broken_one_passes() {
         let mut bytes = Vec::new();
-        put_frame(&mut bytes, NodeId::server(1), NodeId::client(2), &77u64);
+        put_frame(&mut bytes, 9, (NodeId::server(1), NodeId::client(2)), &77u64);
         let whole = first_frame(&bytes).unwrap().unwrap();
         assert_eq!(
-            (whole.from, whole.to, whole.message, whole.bytes),
-            (NodeId::server(1), NodeId::client(2), &[77][..], bytes.len())
+            (whole.durable, whole.from, whole.to, whole.message, whole.bytes),
+            (9, NodeId::server(1), NodeId::client(2), &[77][..], bytes.len())
         );
         for cut in 0..bytes.len() {
             assert!(first_frame(&bytes[..cut]).unwrap().is_none());

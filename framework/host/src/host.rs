@@ -1,6 +1,6 @@
 //! A host: opens the data, starts the nodes, and keeps them going.
 
-use crate::boot::{KnownDisks, disk_number, next_start};
+use crate::boot::{KnownPeers, PEERS, REFUSED, draw};
 use crate::core::{Core, Hosted, Parts, Resident};
 use crate::counters::Counters;
 use crate::disk::FileDisk;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-use synod_journal::{Identity, Journal, NodeLog, Options};
+use synod_journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Start};
 use synod_node::{Durable, Node, NodeId, RequestId, Stimulus};
 use synod_stdx::Wire;
 use synod_world::Origin;
@@ -40,7 +40,7 @@ pub struct HostConfig {
     pub cluster: u64,
     /// This process's number in it.
     pub number: u32,
-    /// Which life of its disk this is: 0 for the first.
+    /// Which life of its disk this is at least: 0 for the first.
     pub incarnation: u64,
     /// Where its data is; the directory is made if it is not there.
     pub data: PathBuf,
@@ -55,12 +55,12 @@ pub struct HostConfig {
 /// Why a host does not start.
 #[derive(Debug)]
 pub enum HostError {
-    /// The data directory cannot be used.
-    Directory(PathBuf, std::io::Error),
-    /// The journal refuses.
-    Journal(synod_journal::Error),
-    /// The start cannot be numbered.
-    Boot(crate::BootError),
+    /// The journal in this data directory refuses, or its superblock.
+    Journal(PathBuf, synod_journal::Error),
+    /// A peer has seen more of this disk than there is on it.
+    OlderDisk(String),
+    /// The journal has records of a node that does not run here.
+    UnknownNode(NodeId),
     /// A record or checkpoint that is intact is not one that this program can read.
     Unreadable {
         /// Whose.
@@ -70,7 +70,9 @@ pub enum HostError {
         /// Why.
         why: synod_stdx::Malformed,
     },
-    /// The disk's threads could not be started.
+    /// A fact of the superblock is intact, but not one that this program can read: its name, and why.
+    UnreadableFact(String, synod_stdx::Malformed),
+    /// The system gives no random bits, or no threads.
     System(std::io::Error),
     /// The recording cannot be written there.
     Recording(PathBuf, std::io::Error),
@@ -79,11 +81,17 @@ pub enum HostError {
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HostError::Directory(path, error) => {
-                write!(f, "the data directory {} cannot be used: {error}", path.display())
-            }
-            HostError::Journal(error) => error.fmt(f),
-            HostError::Boot(error) => error.fmt(f),
+            HostError::Journal(data, error) => write!(f, "{}: {error}", data.display()),
+            HostError::OlderDisk(why) => write!(
+                f,
+                "this disk is an older copy of what it was: {why}; keep it for inspection and bring this node back with \
+                 an empty directory under a new incarnation"
+            ),
+            HostError::UnknownNode(node) => write!(
+                f,
+                "the journal has records of {node}, which does not run here: the data directory is not as this process \
+                 left it; keep it for inspection and bring this node back with an empty one under a new incarnation"
+            ),
             HostError::Unreadable { node, record: Some(record), why } => write!(
                 f,
                 "record {record} of {node} is intact but cannot be read: {why}; start the release that wrote it"
@@ -91,6 +99,10 @@ impl fmt::Display for HostError {
             HostError::Unreadable { node, record: None, why } => write!(
                 f,
                 "the checkpoint of {node} is intact but cannot be read: {why}; start the release that wrote it"
+            ),
+            HostError::UnreadableFact(name, why) => write!(
+                f,
+                "the superblock's fact `{name}` is intact but cannot be read: {why}; start the release that wrote it"
             ),
             HostError::System(error) => write!(f, "the system refuses: {error}"),
             HostError::Recording(path, error) => write!(
@@ -103,12 +115,6 @@ impl fmt::Display for HostError {
 }
 
 impl std::error::Error for HostError {}
-
-impl From<synod_journal::Error> for HostError {
-    fn from(error: synod_journal::Error) -> Self {
-        HostError::Journal(error)
-    }
-}
 
 /// Why a host stopped by itself: the disk failed, and nobody knows what is durable. In words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -139,7 +145,8 @@ pub struct Opened<N: Node> {
     host: Host<N>,
     logs: BTreeMap<u32, NodeLog>,
     is_new: bool,
-    start: u32,
+    incarnation: u64,
+    start: Start,
     news: UnboundedReceiver<DiskNews>,
 }
 
@@ -154,24 +161,30 @@ impl<N: Hosted> Host<N> {
         on_reply: impl FnMut(NodeId, RequestId, N::Response) + 'static,
         describe: fn(u32, u8, &[u8]) -> String,
     ) -> Result<Opened<N>, HostError> {
-        let directory = |error| HostError::Directory(config.data.clone(), error);
-        std::fs::create_dir_all(&config.data).map_err(directory)?;
-        let disk = Arc::new(FileDisk::open(&config.data.join("journal"))?);
-        let start = next_start(&config.data).map_err(HostError::Boot)?;
+        let journal_error = |error| HostError::Journal(config.data.clone(), error);
+        let home = Arc::new(FileDisk::open(&config.data).map_err(journal_error)?);
+        let disk = Arc::new(FileDisk::open(&config.data.join("journal")).map_err(journal_error)?);
         let identity =
             Identity { cluster: config.cluster, node: config.number, incarnation: config.incarnation };
-        let is_new = match Journal::format(&disk, identity) {
-            Ok(()) => true,
-            Err(synod_journal::Error::AlreadyFormatted) => false,
-            Err(error) => return Err(error.into()),
-        };
-        let disk_number = disk_number(&config.data, is_new).map_err(HostError::Boot)?;
-        let known = KnownDisks::read(&config.data).map_err(HostError::Boot)?;
         let options = Options { segment_bytes: config.segment_bytes, describe, ..Options::default() };
-        let (journal, recovered) = Journal::open(disk, identity, options)?;
+        let opener = Opener { identity, nonce: draw().map_err(HostError::System)? };
+        let (journal, recovered) =
+            Journal::open(Disks { home, journal: disk }, opener, options).map_err(journal_error)?;
+        let superblock = journal.superblock;
+        if let Some(why) = superblock.fact(REFUSED) {
+            return Err(HostError::OlderDisk(String::from_utf8_lossy(&why).into_owned()));
+        }
+        for name in &recovered.mended {
+            tracing::warn!(file = %name, "a copy of the superblock was missing or damaged: it was written anew");
+        }
         if recovered.torn_tail {
             tracing::info!("the journal ended in a batch that a crash had cut off: it was dropped");
         }
+        let known = superblock.fact(PEERS).map_or_else(|| Ok(KnownPeers::default()), |bytes| {
+            KnownPeers::from_bytes(&bytes).map_err(|why| HostError::UnreadableFact(PEERS.to_owned(), why))
+        })?;
+        let start = *superblock.starts().last().expect("this start is one");
+        let incarnation = recovered.identity.incarnation;
         let (news_out, news) = unbounded_channel();
         let durable = journal.writer.durable();
         let disk =
@@ -179,7 +192,7 @@ impl<N: Hosted> Host<N> {
         let recorder = match config.recording {
             Some((path, bytes_max)) => {
                 let (cluster, process) = (config.cluster, config.number);
-                let origin = Origin { cluster, process, start, part: 0 };
+                let origin = Origin { cluster, process, start: start.number, part: 0 };
                 let recorder = Recorder::create(path.clone(), bytes_max, origin);
                 Some(recorder.map_err(|error| HostError::Recording(path, error))?)
             }
@@ -191,25 +204,28 @@ impl<N: Hosted> Host<N> {
             remote: config.peers.iter().enumerate().flat_map(nodes).collect(),
             peers: config.peers.len(),
             // Timers of different processes and starts should differ.
-            seed: u64::from(start) << 32 | u64::from(config.number),
+            seed: start.nonce as u64,
             appender: journal.appender,
             durable,
             disk,
+            superblock: superblock.clone(),
             on_reply: Box::new(on_reply),
             recorder,
         });
         let us = Us {
             cluster: config.cluster,
             number: config.number,
-            incarnation: config.incarnation,
-            start,
-            disk: disk_number,
+            incarnation,
+            start: start.number,
+            nonce: start.nonce,
+            disk: superblock.disk(),
             known: RefCell::new(known),
-            seen: RefCell::new(vec![((0, 0), 0); config.peers.len()]),
+            connections: RefCell::new(vec![0; config.peers.len()]),
             peers: config.peers,
         };
         let host = Host { core: Rc::new(RefCell::new(core)), us: Rc::new(us) };
-        Ok(Opened { host, logs: recovered.nodes, is_new, start, news })
+        let is_new = recovered.is_new;
+        Ok(Opened { host, logs: recovered.nodes, is_new, incarnation, start, news })
     }
 
     /// Asks node `id`, which runs here. Its answer goes to the sink that the host was opened with.
@@ -248,6 +264,24 @@ impl<N: Hosted> Host<N> {
         look(self.core.borrow().node(id).expect("the node runs here"))
     }
 
+    /// The latest starts of this process; the last of them is this one.
+    pub fn starts(&self) -> Vec<Start> {
+        self.core.borrow().superblock().starts()
+    }
+
+    /// What was [kept](Host::keep) under `name`, in this start or one before.
+    pub fn fact(&self, name: &str) -> Option<Vec<u8>> {
+        self.core.borrow().superblock().fact(name)
+    }
+
+    /// Keeps a small fact in the superblock, in place of what was kept under this name: durable when it returns.
+    ///
+    /// # Errors
+    /// If the disk refuses: the process must stop.
+    pub fn keep(&self, name: &str, bytes: Vec<u8>) -> Result<(), synod_journal::Error> {
+        self.core.borrow().keep(name, bytes)
+    }
+
     /// Whether the node `id` runs here.
     pub fn runs(&self, id: NodeId) -> bool {
         self.core.borrow().is_local(id)
@@ -266,9 +300,14 @@ impl<N: Hosted> Host<N> {
 }
 
 impl<N: Hosted> Opened<N> {
-    /// The number of this start: higher than that of every one before.
-    pub fn start_number(&self) -> u32 {
+    /// This start: its number is one higher than that of the one before, and nothing else ever had its nonce.
+    pub fn start(&self) -> Start {
         self.start
+    }
+
+    /// Which life of its disk this is.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     /// The host, to be asked once it runs.
@@ -282,7 +321,7 @@ impl<N: Hosted> Opened<N> {
     /// # Errors
     /// If a node's data cannot be read.
     pub async fn run(self, nodes: Vec<Resident<N>>, listener: TcpListener) -> Result<Stopped, HostError> {
-        let Opened { host, mut logs, is_new, start: _, mut news } = self;
+        let Opened { host, mut logs, is_new, incarnation: _, start: _, mut news } = self;
         let core = Rc::clone(&host.core);
         for resident in nodes {
             let log = logs.remove(&resident.id.to_bits()).unwrap_or_default();
@@ -291,6 +330,9 @@ impl<N: Hosted> Opened<N> {
                 false => Stimulus::Recover(read_log(resident.id, log)?),
             };
             core.borrow_mut().add(resident, stimulus);
+        }
+        if let Some(node) = logs.into_keys().next() {
+            return Err(HostError::UnknownNode(NodeId::from_bits(node)));
         }
         core.borrow_mut().turn();
         tokio::task::spawn_local(peers::accept(listener, Rc::clone(&host.us), Rc::clone(&core)));
@@ -301,6 +343,9 @@ impl<N: Hosted> Opened<N> {
         loop {
             let next = {
                 let mut core = core.borrow_mut();
+                if let Some(why) = core.stopped() {
+                    return Ok(Stopped(why));
+                }
                 let next = core.fire_timers();
                 core.turn();
                 next

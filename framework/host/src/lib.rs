@@ -18,8 +18,14 @@
 //! away or slow loses messages once its buffer is full: the protocols expect that of a network.
 //!
 //! # On disk
-//! One journal for all nodes of the process (see `synod-journal`), a file lock, and a counter of starts. A disk that
+//! One journal for all nodes of the process, a superblock beside it (see `synod-journal`), and a file lock. A disk that
 //! fails ends the process: nobody knows any more what is durable.
+//!
+//! A disk that was put back to an older copy as a whole shows nothing of it. So each process keeps which starts of its
+//! peers' disks it has seen, and up to which record their journals were durable: each frame says so. A process that dials
+//! is told that in the answer, and compares it with its superblock, which has its latest starts. Where the peer has seen
+//! what the disk knows nothing of, the process stops before it says another word to that peer, and none ever starts with
+//! this disk again. A peer that was away all the time since the copy was made cannot tell.
 //!
 //! # What is recorded
 //! A host may record what comes to its nodes, and a digest of what they do (`recorder.rs`, [`synod_world::Recording`]). The line of
@@ -43,7 +49,6 @@ mod recorder;
 #[cfg(test)]
 mod tests;
 
-pub use boot::{BootError, next_start, replace_file};
 pub use core::{Hosted, Resident, TellClock};
 pub use counters::Counters;
 pub use disk::FileDisk;

@@ -1,12 +1,13 @@
 //! The connections between processes: one task that accepts, one a peer that dials and writes, one a connection that
 //! reads.
 
-use crate::boot::KnownDisks;
+use crate::boot::{KnownPeers, PEERS, REFUSED, contradiction};
 use crate::core::{Core, Hosted};
 use crate::frame::{
-    ANSWER_BYTES, BadFrame, HELLO_BYTES, Hello, Refusal, answer_from_bytes, answer_to_bytes, first_frame,
+    ANSWER_BYTES, BadFrame, GO, HELLO_BYTES, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes,
+    first_frame,
 };
-use crate::host::Peer;
+use crate::host::{HostError, Peer};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -27,17 +28,18 @@ pub(crate) struct Us {
     pub(crate) cluster: u64,
     pub(crate) number: u32,
     pub(crate) incarnation: u64,
-    pub(crate) start: u32,
-    pub(crate) disk: u64,
-    pub(crate) known: RefCell<KnownDisks>,
+    pub(crate) start: u64,
+    pub(crate) nonce: u128,
+    pub(crate) disk: u128,
+    pub(crate) known: RefCell<KnownPeers>,
     pub(crate) peers: Vec<Peer>,
-    /// The latest life and start of each peer that was let in, and how often it changed.
-    pub(crate) seen: RefCell<Vec<((u64, u32), u64)>>,
+    /// How often each peer was let in.
+    pub(crate) connections: RefCell<Vec<u64>>,
 }
 
 impl Us {
-    /// Lets a peer in, or says why not. Yields its index and a number that its next connection will change.
-    fn admit(&self, hello: Hello) -> Result<(usize, u64), Refusal> {
+    /// Whether a peer may come, as far as this process can tell. Yields its index, and changes nothing.
+    fn check(&self, hello: &Hello) -> Result<usize, Refusal> {
         if hello.cluster != self.cluster {
             return Err(Refusal::OtherCluster);
         }
@@ -49,13 +51,19 @@ impl Us {
         }
         let peer =
             self.peers.iter().position(|peer| peer.number == hello.from).ok_or(Refusal::UnknownNode)?;
-        self.known.borrow_mut().admit(hello.from, hello.incarnation, hello.disk)?;
-        let (latest, connection) = &mut self.seen.borrow_mut()[peer];
-        let life = (hello.incarnation, hello.start);
-        if life < *latest {
-            return Err(Refusal::Superseded);
+        self.known.borrow().check(hello)?;
+        Ok(peer)
+    }
+
+    /// Lets in a peer that has agreed with what was seen of its disk, or says why not: another one may have come meanwhile.
+    /// What is known of it is durable when this returns. Yields its index and a number that its next connection will change.
+    fn admit<N: Hosted>(&self, hello: &Hello, core: &Core<N>) -> Result<(usize, u64), Refusal> {
+        let peer = self.check(hello)?;
+        if self.known.borrow_mut().admit(hello) {
+            let bytes = self.known.borrow().to_bytes();
+            core.keep(PEERS, bytes).expect("the data directory takes what is known of the peers");
         }
-        *latest = life;
+        let connection = &mut self.connections.borrow_mut()[peer];
         *connection += 1;
         Ok((peer, *connection))
     }
@@ -78,36 +86,63 @@ pub(crate) async fn accept<N: Hosted>(listener: TcpListener, us: Rc<Us>, core: R
 
 async fn serve<N: Hosted>(mut stream: TcpStream, us: Rc<Us>, core: Rc<RefCell<Core<N>>>) {
     let from = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
-    let mut hello = [0; HELLO_BYTES];
-    let admitted = match timeout(HANDSHAKE_MAX, stream.read_exact(&mut hello)).await {
-        Ok(Ok(_)) => Hello::from_bytes(&hello).and_then(|hello| us.admit(hello)),
-        Ok(Err(_)) | Err(_) => Err(Refusal::NotAPeer),
-    };
-    let answer = answer_to_bytes(admitted.map(|_| ()));
-    let answered =
-        timeout(HANDSHAKE_MAX, stream.write_all(&answer)).await.is_ok_and(|written| written.is_ok());
-    match admitted {
-        Err(refusal) => {
-            core.borrow_mut().counters.refuse(refusal.name());
-            tracing::warn!(%from, reason = refusal.name(), "refused a connection: {refusal}");
-        }
-        Ok((peer, connection)) if answered => {
-            let _ = stream.set_nodelay(true);
-            let number = us.peers[peer].number;
-            tracing::info!(peer = number, %from, "a peer is connected");
-            match read_frames(&mut stream, (peer, connection), &us, &core).await {
-                Ok(()) => tracing::info!(peer = number, "a peer is gone"),
-                Err(bad) => {
-                    core.borrow_mut().counters.refuse(bad.name());
-                    tracing::warn!(
-                        peer = number,
-                        reason = bad.name(),
-                        "dropped a connection for a bad frame"
-                    );
-                }
+    match timeout(HANDSHAKE_MAX, shake_hands(&mut stream, &us)).await {
+        // Whoever hangs up once it has its answer knows why.
+        Ok(Ok(None)) | Err(_) => {}
+        Ok(Ok(Some(hello))) => {
+            let admitted = us.admit(&hello, &core.borrow());
+            match admitted {
+                Ok(admitted) => listen(&mut stream, admitted, (&us, &core), &from).await,
+                Err(refusal) => refuse(refusal, &from, &core),
             }
         }
-        Ok(_) => {}
+        Ok(Err(refusal)) => refuse(refusal, &from, &core),
+    }
+}
+
+fn refuse<N: Hosted>(refusal: Refusal, from: &str, core: &RefCell<Core<N>>) {
+    core.borrow_mut().counters.refuse(refusal.name());
+    tracing::warn!(%from, reason = refusal.name(), "refused a connection: {refusal}");
+}
+
+/// Hears a hello, answers, and waits for the word that the peer's disk agrees with what was seen of it. Yields the hello if
+/// it came.
+async fn shake_hands(stream: &mut TcpStream, us: &Us) -> Result<Option<Hello>, Refusal> {
+    let mut bytes = [0; HELLO_BYTES];
+    let hello = match stream.read_exact(&mut bytes).await {
+        Ok(_) => Hello::from_bytes(&bytes),
+        Err(_) => Err(Refusal::NotAPeer),
+    };
+    let checked = hello.and_then(|hello| us.check(&hello).map(|_| hello));
+    let seen = hello.ok().filter(|hello| hello.cluster == us.cluster).and_then(|hello| {
+        us.known.borrow().seen_of(&hello)
+    });
+    let answered = stream.write_all(&answer_to_bytes(checked.map(|_| ()), seen)).await;
+    let hello = checked?;
+    let mut go = [0; 1];
+    let is_agreed = answered.is_ok() && stream.read_exact(&mut go).await.is_ok();
+    match go {
+        [GO] if is_agreed => Ok(Some(hello)),
+        _ if is_agreed => Err(Refusal::NotAPeer),
+        _ => Ok(None),
+    }
+}
+
+async fn listen<N: Hosted>(
+    stream: &mut TcpStream,
+    (peer, connection): (usize, u64),
+    (us, core): (&Us, &RefCell<Core<N>>),
+    from: &str,
+) {
+    let _ = stream.set_nodelay(true);
+    let number = us.peers[peer].number;
+    tracing::info!(peer = number, %from, "a peer is connected");
+    match read_frames(stream, (peer, connection), us, core).await {
+        Ok(()) => tracing::info!(peer = number, "a peer is gone"),
+        Err(bad) => {
+            core.borrow_mut().counters.refuse(bad.name());
+            tracing::warn!(peer = number, reason = bad.name(), "dropped a connection for a bad frame");
+        }
     }
 }
 
@@ -124,12 +159,13 @@ async fn read_frames<N: Hosted>(
             Ok(0) | Err(_) => return Ok(()),
             Ok(_) => {}
         }
-        if us.seen.borrow()[peer].1 != connection {
+        if us.connections.borrow()[peer] != connection {
             // The peer has a newer connection: what is left in this one is old.
             return Ok(());
         }
         let mut core = core.borrow_mut();
-        let (used, outcome) = take_frames(&buffer, peer, &mut core);
+        let Taken { bytes: used, durable, outcome } = take_frames(&buffer, peer, &mut core);
+        us.known.borrow_mut().heard(us.peers[peer].number, durable);
         if used > 0 {
             // Also before the connection ends: what came of its good frames waits for nothing else.
             core.turn();
@@ -142,19 +178,36 @@ async fn read_frames<N: Hosted>(
     }
 }
 
-/// Hands the nodes every whole frame of `buffer` up to the first bad one. Yields how many bytes they had.
-fn take_frames<N: Hosted>(buffer: &[u8], peer: usize, core: &mut Core<N>) -> (usize, Result<(), BadFrame>) {
-    let mut used = 0;
+/// The whole frames at the front of a buffer.
+struct Taken {
+    /// How many bytes they had.
+    bytes: usize,
+    /// Up to which record the sender's journal was durable.
+    durable: u64,
+    /// Whether another one followed that is none.
+    outcome: Result<(), BadFrame>,
+}
+
+/// Hands the nodes every whole frame of `buffer` up to the first bad one.
+fn take_frames<N: Hosted>(buffer: &[u8], peer: usize, core: &mut Core<N>) -> Taken {
+    let mut taken = Taken { bytes: 0, durable: 0, outcome: Ok(()) };
     loop {
-        match take_frame(&buffer[used..], peer, core) {
-            Ok(Some(bytes)) => used += bytes,
-            Ok(None) => return (used, Ok(())),
-            Err(bad) => return (used, Err(bad)),
+        match take_frame(&buffer[taken.bytes..], peer, core) {
+            Ok(Some((bytes, durable))) => {
+                taken.bytes += bytes;
+                taken.durable = durable;
+            }
+            Ok(None) => return taken,
+            Err(bad) => return Taken { outcome: Err(bad), ..taken },
         }
     }
 }
 
-fn take_frame<N: Hosted>(buffer: &[u8], peer: usize, core: &mut Core<N>) -> Result<Option<usize>, BadFrame> {
+fn take_frame<N: Hosted>(
+    buffer: &[u8],
+    peer: usize,
+    core: &mut Core<N>,
+) -> Result<Option<(usize, u64)>, BadFrame> {
     let Some(frame) = first_frame(buffer)? else { return Ok(None) };
     let is_sender_elsewhere =
         core.is_local(frame.from) || core.peer_of(frame.from).is_some_and(|at| at != peer);
@@ -164,13 +217,13 @@ fn take_frame<N: Hosted>(buffer: &[u8], peer: usize, core: &mut Core<N>) -> Resu
     // A node that the peer has started already and this process has not: what is said to it and by it is lost.
     if core.peer_of(frame.from).is_none() || !core.is_local(frame.to) {
         core.counters.frames_dropped += 1;
-        return Ok(Some(frame.bytes));
+        return Ok(Some((frame.bytes, frame.durable)));
     }
     let message = N::Message::from_bytes(frame.message).map_err(|_| BadFrame::Malformed)?;
     core.counters.frames_received += 1;
     core.counters.bytes_received += frame.bytes as u64;
     core.on_message(frame.from, frame.to, message);
-    Ok(Some(frame.bytes))
+    Ok(Some((frame.bytes, frame.durable)))
 }
 
 /// Keeps a connection to one peer and writes what waits for it, until the process ends.
@@ -180,7 +233,14 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
     let mut last_refusal = None;
     loop {
         match connect(&us, peer).await {
-            Ok(mut stream) => {
+            Ok((mut stream, seen)) => {
+                if is_contradicted(&us, peer, seen, &core) {
+                    return;
+                }
+                if stream.write_all(&[GO]).await.is_err() {
+                    sleep(pause).await;
+                    continue;
+                }
                 pause = REDIAL.0;
                 last_refusal = None;
                 core.borrow_mut().outs[peer].is_connected = true;
@@ -189,7 +249,8 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
                 out.is_connected = false;
                 out.bytes = Vec::new();
             }
-            Err(Some(refusal)) if last_refusal != Some(refusal) => {
+            Err(Some((_, seen))) if is_contradicted(&us, peer, seen, &core) => return,
+            Err(Some((refusal, _))) if last_refusal != Some(refusal) => {
                 last_refusal = Some(refusal);
                 core.borrow_mut().counters.refuse(refusal.name());
                 let number = us.peers[peer].number;
@@ -206,7 +267,21 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
     }
 }
 
-async fn connect(us: &Us, peer: usize) -> Result<TcpStream, Option<Refusal>> {
+/// Whether a peer has seen what this disk knows nothing of. Then the disk is an older copy, and what it promised since is
+/// lost: the process stops, and none ever starts with this disk again.
+fn is_contradicted<N: Hosted>(us: &Us, peer: usize, seen: Option<Seen>, core: &RefCell<Core<N>>) -> bool {
+    let mut core = core.borrow_mut();
+    let Some(why) = seen.and_then(|seen| contradiction(core.superblock(), seen)) else { return false };
+    let why = format!("node {} {why}", us.peers[peer].number);
+    let kept = core.keep(REFUSED, why.clone().into_bytes());
+    core.stop(kept.map_or_else(|error| error.to_string(), |()| HostError::OlderDisk(why).to_string()));
+    true
+}
+
+type Welcomed = (TcpStream, Option<Seen>);
+
+/// Dials a peer. Yields the connection and what the peer saw of this disk, or why it refused, or nothing where it is away.
+async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Option<(Refusal, Option<Seen>)>> {
     let handshake = async {
         let mut stream = TcpStream::connect(us.peers[peer].address).await.ok()?;
         stream.set_nodelay(true).ok()?;
@@ -216,6 +291,7 @@ async fn connect(us: &Us, peer: usize) -> Result<TcpStream, Option<Refusal>> {
             to: us.peers[peer].number,
             incarnation: us.incarnation,
             start: us.start,
+            nonce: us.nonce,
             disk: us.disk,
         };
         stream.write_all(&hello.to_bytes()).await.ok()?;
@@ -224,8 +300,8 @@ async fn connect(us: &Us, peer: usize) -> Result<TcpStream, Option<Refusal>> {
         Some((stream, answer_from_bytes(&answer)))
     };
     match timeout(HANDSHAKE_MAX, handshake).await {
-        Ok(Some((stream, Ok(())))) => Ok(stream),
-        Ok(Some((_, Err(refusal)))) => Err(Some(refusal)),
+        Ok(Some((stream, (Ok(()), seen)))) => Ok((stream, seen)),
+        Ok(Some((_, (Err(refusal), seen)))) => Err(Some((refusal, seen))),
         Ok(None) | Err(_) => Err(None),
     }
 }

@@ -4,6 +4,7 @@
 mod data;
 mod frames;
 mod handshakes;
+mod older_disks;
 mod processes;
 mod recording;
 
@@ -270,7 +271,7 @@ fn open(
         let opened =
             Host::open(config.clone(), move |_, id, told| on_reply((id, told)), |_, _, _| String::new());
         match opened {
-            Err(HostError::Journal(Error::Locked { .. })) if begin.elapsed() < PATIENCE => {
+            Err(HostError::Journal(_, Error::Locked { .. })) if begin.elapsed() < PATIENCE => {
                 std::thread::yield_now();
             }
             opened => return opened,

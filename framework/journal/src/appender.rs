@@ -1,6 +1,6 @@
 //! Where records wait for the disk: memory only, cheap, on the thread that runs the nodes.
 
-use crate::format::{HEADER_BYTES, KIND_SETTLED, record_bytes};
+use crate::format::{HEADER_BYTES, record_bytes};
 
 /// Records on their way to the disk, in order. The bytes are reused from batch to batch.
 #[derive(Debug, Default)]
@@ -54,10 +54,10 @@ impl Appender {
     }
 
     /// Appends a record of protocol node `node` and returns its sequence number. It is durable once the writer
-    /// returned that number or a higher one. `kind` is the caller's, below 255.
+    /// returned that number or a higher one. `kind` is the caller's.
     ///
     /// # Panics
-    /// If `kind` is 255, or the payload does not fit 32 bits of length: bugs of the caller.
+    /// If the payload does not fit 32 bits of length: a bug of the caller.
     pub fn append(&mut self, node: u32, kind: u8, payload: &[u8]) -> u64 {
         self.append_with(node, kind, |out| out.extend_from_slice(payload))
     }
@@ -67,7 +67,6 @@ impl Appender {
     /// # Panics
     /// As [`append`](Appender::append), or if `encode` removes bytes.
     pub fn append_with(&mut self, node: u32, kind: u8, encode: impl FnOnce(&mut Vec<u8>)) -> u64 {
-        assert!(kind != KIND_SETTLED, "kind 255 is the journal's own");
         let bytes = &mut self.batch.bytes;
         let start = bytes.len();
         bytes.resize(start + HEADER_BYTES, 0);

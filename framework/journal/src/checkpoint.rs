@@ -1,10 +1,9 @@
 //! Checkpoints: the state of one node in a file of its own, in place of the records that led to it.
 
-use crate::Identity;
 use crate::disk::Disk;
 use crate::error::{Error, at};
 use crate::files::{checkpoint_name, replace};
-use crate::format::CheckpointHeader;
+use crate::format::{CheckpointHeader, Owner};
 use crate::writer::{Durable, SpareOrder};
 
 /// Stores checkpoints. Needs neither appender nor writer, so that a large one may be stored from any thread while
@@ -12,7 +11,7 @@ use crate::writer::{Durable, SpareOrder};
 #[derive(Clone, Debug)]
 pub struct Checkpointer<D> {
     disk: D,
-    identity: Identity,
+    owner: Owner,
 }
 
 /// A checkpoint that is durable. Hand it to [`Writer::release`](crate::Writer::release).
@@ -24,8 +23,8 @@ pub struct Stored {
 }
 
 impl<D: Disk> Checkpointer<D> {
-    pub(crate) fn new(disk: D, identity: Identity) -> Self {
-        Checkpointer { disk, identity }
+    pub(crate) fn new(disk: D, owner: Owner) -> Self {
+        Checkpointer { disk, owner }
     }
 
     /// Stores `content` as the state of protocol node `node` that includes all its records up to `covered`: written
@@ -36,7 +35,7 @@ impl<D: Disk> Checkpointer<D> {
     /// If the disk refuses; the process must stop.
     pub fn store(&self, node: u32, covered: Durable, content: &[u8]) -> Result<Stored, Error> {
         let covered = covered.sequence();
-        let header = CheckpointHeader { node, covered }.to_bytes(self.identity, content);
+        let header = CheckpointHeader { node, covered }.to_bytes(self.owner, content);
         replace(&self.disk, &checkpoint_name(node, covered), &[&header, content])?;
         Ok(Stored { node, covered })
     }

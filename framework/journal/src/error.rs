@@ -19,17 +19,20 @@ pub enum Error {
         /// What was found there, and between which good records.
         detail: String,
     },
-    /// The directory belongs to somebody else.
+    /// A file belongs to somebody else.
     WrongIdentity {
+        /// The file.
+        file: String,
         /// Who was to open it.
         expected: Identity,
         /// Whose it is.
         found: Identity,
     },
-    /// There is no journal in the directory.
-    NotFormatted,
-    /// There is a journal in the directory that was to get a new one.
-    AlreadyFormatted,
+    /// A number that must never come again has come to its end.
+    Exhausted {
+        /// What it counts.
+        what: &'static str,
+    },
     /// Another program uses the directory.
     Locked {
         /// The directory.
@@ -75,13 +78,15 @@ impl fmt::Display for Error {
                      under a new incarnation"
                 )
             }
-            Error::WrongIdentity { expected, found } => write!(
+            Error::WrongIdentity { file, expected, found } => write!(
                 f,
-                "the directory belongs to {found}, not to {expected}: start with the directory of {expected}, or \
-                 with an empty one"
+                "{file} belongs to {found}, not to {expected}: start with the directory of {expected}, or with an \
+                 empty one"
             ),
-            Error::NotFormatted => f.write_str("no journal here: check the path, or format the directory first"),
-            Error::AlreadyFormatted => f.write_str("there is a journal here: open it, or choose an empty directory"),
+            Error::Exhausted { what } => write!(
+                f,
+                "{what} can grow no further: bring this replica back with an empty directory under a new incarnation"
+            ),
             Error::Locked { directory } => {
                 write!(f, "{directory} is in use by another program: stop that one, or choose another directory")
             }
@@ -107,8 +112,7 @@ impl std::error::Error for Error {
             Error::Io { source, .. } => Some(source),
             Error::Damaged { .. }
             | Error::WrongIdentity { .. }
-            | Error::NotFormatted
-            | Error::AlreadyFormatted
+            | Error::Exhausted { .. }
             | Error::Locked { .. }
             | Error::NewerVersion { .. }
             | Error::Poisoned => None,

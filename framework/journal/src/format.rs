@@ -1,4 +1,4 @@
-//! The bytes of every file, version 1. All numbers are little-endian, all checksums CRC-32 (IEEE).
+//! The bytes of every file but the superblock, version 2. All numbers are little-endian, all checksums CRC-32 (IEEE).
 //!
 //! ```text
 //! record (64 bytes, then the payload, then zeros up to a multiple of 8)
@@ -9,11 +9,12 @@
 //!    0 "SynodSeg"   8 version u32   12 node u32   16 cluster u64   24 number u64   32 salt u64
 //!   40 first sequence number u64   48 length of the file u64   56 zero u32   60 checksum of 0..60
 //! checkpoint (64 bytes, then the content)
-//!    0 "SynodChk"   8 version u32   12 node u32   16 cluster u64   24 incarnation u64   32 covered u64
+//!    0 "SynodChk"   8 version u32   12 node u32   16 cluster u64   24 salt of the disk u64   32 covered u64
 //!   40 content length u64   48 protocol node u32   52 content checksum u32   56 zero u32   60 checksum of 0..60
 //! manifest
-//!    0 "SynodMan"   8 version u32   12 node u32   16 cluster u64   24 incarnation u64   32 first segment u64
-//!   40 last segment u64   48 number of nodes u32   52 nodes (protocol node u32, covered u64)   then a checksum
+//!    0 "SynodMan"   8 version u32   12 node u32   16 cluster u64   24 incarnation u64   32 disk u128
+//!   48 first segment u64   56 last segment u64   64 superblock u64   72 number of nodes u32
+//!   76 nodes (protocol node u32, covered u64)   then a checksum
 //! ```
 
 use synod_stdx::{Digest, Malformed, Reader, put_u32, put_u64};
@@ -21,13 +22,11 @@ use synod_stdx::{Digest, Malformed, Reader, put_u32, put_u64};
 use crate::{Error, Identity};
 
 /// The version that is written, and the latest that is read.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// The length of the header of a record, a segment and a checkpoint.
 pub(crate) const HEADER_BYTES: usize = 64;
 /// Records start at multiples of this.
 pub(crate) const ALIGN_BYTES: usize = 8;
-/// The kind of a record without payload that only says what was durable before it.
-pub(crate) const KIND_SETTLED: u8 = 255;
 
 const RECORD_MAGIC: &[u8; 4] = b"SyRc";
 const SEGMENT_MAGIC: &[u8; 8] = b"SynodSeg";
@@ -102,6 +101,12 @@ impl RecordHeader {
     }
 }
 
+/// The 128 bits at the front of `input`.
+pub(crate) fn u128_of(input: &mut Reader<'_>) -> Result<u128, Malformed> {
+    let (low, high) = (input.u64()?, input.u64()?);
+    Ok(u128::from(high) << 64 | u128::from(low))
+}
+
 /// The header at the front of `bytes`, if its checksum is right.
 fn checked(bytes: &[u8]) -> Option<Reader<'_>> {
     let header = bytes.get(..HEADER_BYTES)?;
@@ -109,7 +114,7 @@ fn checked(bytes: &[u8]) -> Option<Reader<'_>> {
     (header[CHECKSUM_AT..] == checksum).then(|| Reader::new(header))
 }
 
-fn sealed(mut header: Vec<u8>) -> Vec<u8> {
+pub(crate) fn sealed(mut header: Vec<u8>) -> Vec<u8> {
     header.resize(CHECKSUM_AT, 0);
     let checksum = crc32fast::hash(&header);
     put_u32(&mut header, checksum);
@@ -127,7 +132,7 @@ fn check_version(file: &str, bytes: &[u8], magic: &[u8; 8]) -> Result<(), Error>
     }
     match version {
         VERSION => Ok(()),
-        0 => Err(Error::damaged(file, 8, "there is no format version 0")),
+        0..VERSION => Err(Error::damaged(file, 8, format!("this release reads no format version {version}"))),
         _ => Err(Error::NewerVersion { file: file.to_owned(), version }),
     }
 }
@@ -140,24 +145,41 @@ pub(crate) struct SegmentHeader {
     pub(crate) bytes: u64,
 }
 
-/// What the records of segment `number` are stamped with. Numbers never return, so neither do stamps: what a
-/// recycled file held before is no record of it.
-pub(crate) fn stamp(identity: Identity, number: u64) -> Stamp {
-    let mut digest = Digest::default();
-    for word in [identity.cluster, u64::from(identity.node), identity.incarnation, number] {
-        digest.update(&word.to_le_bytes());
+/// Whose files these are. Two clusters may have one name, and a directory may be made twice: the disk's number, which is
+/// drawn, tells them apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Owner {
+    pub(crate) identity: Identity,
+    pub(crate) disk: u128,
+}
+
+impl Owner {
+    /// What the records of segment `number` are stamped with. Numbers never return, so neither do stamps: what a
+    /// recycled file held before is no record of it.
+    pub(crate) fn stamp(self, number: u64) -> Stamp {
+        Stamp { cluster: self.identity.cluster, owner: self.identity.node, salt: self.salt(number) }
     }
-    Stamp { cluster: identity.cluster, owner: identity.node, salt: digest.value() }
+
+    fn salt(self, number: u64) -> u64 {
+        let Identity { cluster, node, incarnation } = self.identity;
+        let mut digest = Digest::default();
+        for word in [cluster, u64::from(node), incarnation, number] {
+            digest.update(&word.to_le_bytes());
+        }
+        digest.update(&self.disk.to_le_bytes());
+        digest.value()
+    }
 }
 
 impl SegmentHeader {
-    pub(crate) fn to_bytes(self, identity: Identity) -> Vec<u8> {
+    pub(crate) fn to_bytes(self, owner: Owner) -> Vec<u8> {
+        let identity = owner.identity;
         let mut out = SEGMENT_MAGIC.to_vec();
         put_u32(&mut out, VERSION);
         put_u32(&mut out, identity.node);
         put_u64(&mut out, identity.cluster);
         put_u64(&mut out, self.number);
-        put_u64(&mut out, stamp(identity, self.number).salt);
+        put_u64(&mut out, owner.salt(self.number));
         put_u64(&mut out, self.first_sequence);
         put_u64(&mut out, self.bytes);
         sealed(out)
@@ -165,7 +187,7 @@ impl SegmentHeader {
 
     /// Reads the header of `file`, which must be segment `number` with the length that its header names: it was so
     /// before the file got its name.
-    pub(crate) fn read(file: &str, bytes: &[u8], identity: Identity, number: u64) -> Result<Self, Error> {
+    pub(crate) fn read(file: &str, bytes: &[u8], owner: Owner, number: u64) -> Result<Self, Error> {
         check_version(file, bytes, SEGMENT_MAGIC)?;
         let parse = |mut input: Reader<'_>| -> Result<SegmentHeader, Malformed> {
             input.take(40)?;
@@ -173,7 +195,7 @@ impl SegmentHeader {
         };
         let header = checked(bytes).and_then(|input| parse(input).ok());
         let header = header.ok_or_else(|| Error::damaged(file, 0, "the segment's header is broken"))?;
-        if !bytes.starts_with(&header.to_bytes(identity)) {
+        if !bytes.starts_with(&header.to_bytes(owner)) {
             return Err(Error::damaged(file, 0, "the segment is not the one that its name says"));
         }
         if header.bytes != bytes.len() as u64 {
@@ -192,12 +214,14 @@ pub(crate) struct CheckpointHeader {
 }
 
 impl CheckpointHeader {
-    pub(crate) fn to_bytes(self, identity: Identity, content: &[u8]) -> Vec<u8> {
+    pub(crate) fn to_bytes(self, owner: Owner, content: &[u8]) -> Vec<u8> {
+        let identity = owner.identity;
         let mut out = CHECKPOINT_MAGIC.to_vec();
         put_u32(&mut out, VERSION);
         put_u32(&mut out, identity.node);
         put_u64(&mut out, identity.cluster);
-        put_u64(&mut out, identity.incarnation);
+        // No segment has the number 0.
+        put_u64(&mut out, owner.salt(0));
         put_u64(&mut out, self.covered);
         put_u64(&mut out, content.len() as u64);
         put_u32(&mut out, self.node);
@@ -206,7 +230,7 @@ impl CheckpointHeader {
     }
 
     /// Takes the content out of the bytes of `file`, which must be exactly this checkpoint.
-    pub(crate) fn open(self, file: &str, mut bytes: Vec<u8>, identity: Identity) -> Result<Vec<u8>, Error> {
+    pub(crate) fn open(self, file: &str, mut bytes: Vec<u8>, owner: Owner) -> Result<Vec<u8>, Error> {
         let damaged = |offset, detail: &str| Error::Damaged {
             file: file.to_owned(),
             offset,
@@ -215,7 +239,7 @@ impl CheckpointHeader {
         };
         check_version(file, &bytes, CHECKPOINT_MAGIC)?;
         checked(&bytes).ok_or_else(|| damaged(0, "the checkpoint's header is broken"))?;
-        if bytes[..HEADER_BYTES] != self.to_bytes(identity, &bytes[HEADER_BYTES..]) {
+        if bytes[..HEADER_BYTES] != self.to_bytes(owner, &bytes[HEADER_BYTES..]) {
             return Err(damaged(HEADER_BYTES as u64, "the checkpoint's content is not what its header says"));
         }
         bytes.drain(..HEADER_BYTES);
@@ -226,11 +250,13 @@ impl CheckpointHeader {
 /// What a directory holds: whose it is, which segments, and up to where checkpoints replaced records.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Manifest {
-    pub(crate) identity: Identity,
+    pub(crate) owner: Owner,
     /// Segments before this one are spare.
     pub(crate) first_segment: u64,
     /// No segment after this one has a record.
     pub(crate) last_segment: u64,
+    /// A superblock of this number, or a later one, is beside the journal.
+    pub(crate) superblock: u64,
     /// For each protocol node with a checkpoint the last sequence number that it covers, in order.
     pub(crate) covered: Vec<(u32, u64)>,
 }
@@ -239,11 +265,13 @@ impl Manifest {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = MANIFEST_MAGIC.to_vec();
         put_u32(&mut out, VERSION);
-        put_u32(&mut out, self.identity.node);
-        put_u64(&mut out, self.identity.cluster);
-        put_u64(&mut out, self.identity.incarnation);
+        put_u32(&mut out, self.owner.identity.node);
+        put_u64(&mut out, self.owner.identity.cluster);
+        put_u64(&mut out, self.owner.identity.incarnation);
+        out.extend_from_slice(&self.owner.disk.to_le_bytes());
         put_u64(&mut out, self.first_segment);
         put_u64(&mut out, self.last_segment);
+        put_u64(&mut out, self.superblock);
         put_u32(&mut out, self.covered.len() as u32);
         for (node, covered) in &self.covered {
             put_u32(&mut out, *node);
@@ -268,13 +296,14 @@ impl Manifest {
         input.take(12)?;
         let node = input.u32()?;
         let identity = Identity { cluster: input.u64()?, node, incarnation: input.u64()? };
-        let (first_segment, last_segment) = (input.u64()?, input.u64()?);
+        let owner = Owner { identity, disk: u128_of(&mut input)? };
+        let (first_segment, last_segment, superblock) = (input.u64()?, input.u64()?, input.u64()?);
         let nodes = input.u32()? as usize;
         if input.remaining() != nodes.saturating_mul(12) {
             return Err(Malformed("the number of nodes is wrong"));
         }
         let covered =
             (0..nodes).map(|_| Ok((input.u32()?, input.u64()?))).collect::<Result<_, Malformed>>()?;
-        Ok(Manifest { identity, first_segment, last_segment, covered })
+        Ok(Manifest { owner, first_segment, last_segment, superblock, covered })
     }
 }

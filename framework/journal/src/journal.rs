@@ -1,6 +1,6 @@
 //! The three parts together, and what opening gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use crate::appender::{Appender, Batch};
@@ -8,8 +8,9 @@ use crate::checkpoint::Checkpointer;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::files::replace_manifest;
-use crate::format::{HEADER_BYTES, Manifest};
-use crate::recovery::{is_formatted, recover};
+use crate::format::{HEADER_BYTES, Manifest, Owner};
+use crate::recovery::{FromJournal, is_formatted, recover};
+use crate::superblock::{self, COPIES, Content, Found, STARTS_MAX, Start, Superblock};
 use crate::writer::{Durable, Writer};
 
 /// Whose journal it is. A server that lost its disk gets a new incarnation, and with it a new directory.
@@ -72,9 +73,33 @@ pub struct NodeLog {
     pub records: Vec<Record>,
 }
 
+/// Where a process keeps what it must not forget.
+#[derive(Clone, Debug)]
+pub struct Disks<D> {
+    /// The directory of the superblock.
+    pub home: D,
+    /// That of the journal.
+    pub journal: D,
+}
+
+/// Who opens a journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Opener {
+    /// Whose it must be. A directory of a later incarnation of the same server is its own, too.
+    pub identity: Identity,
+    /// 128 bits that were drawn for this start.
+    pub nonce: u128,
+}
+
 /// What opening a journal gives. All of it is durable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recovered {
+    /// Whose it is.
+    pub identity: Identity,
+    /// Whether nothing ever ran in the directories: they were empty, or a crash had ended their first opening.
+    pub is_new: bool,
+    /// Files that were missing or damaged, and were written anew from their copies.
+    pub mended: Vec<String>,
     /// By protocol node.
     pub nodes: BTreeMap<u32, NodeLog>,
     /// Whether part of a batch was found that a crash had cut off, and was dropped.
@@ -90,36 +115,51 @@ pub struct Journal<D> {
     pub writer: Writer<D>,
     /// What stores checkpoints.
     pub checkpointer: Checkpointer<D>,
+    /// What vouches for it.
+    pub superblock: Superblock<D>,
     spare: Batch,
 }
 
 impl<D: Disk + Clone> Journal<D> {
-    /// Makes an empty directory the journal of `identity`.
+    /// Opens the journal and gives what it has. Directories that are empty, both of them, become its own.
     ///
     /// # Errors
-    /// If there is a journal, or the disk refuses.
-    pub fn format(disk: &D, identity: Identity) -> Result<(), Error> {
-        if is_formatted(disk)? {
-            return Err(Error::AlreadyFormatted);
-        }
-        let manifest = Manifest { identity, first_segment: 1, last_segment: 0, covered: Vec::new() };
-        replace_manifest(disk, &manifest)
-    }
-
-    /// Opens the journal of `identity` and gives what it has.
-    ///
-    /// # Errors
-    /// Each variant of [`Error`] but `Poisoned` and `AlreadyFormatted`; nothing is ever given that was not
-    /// appended, and nothing durable is left out.
+    /// Each variant of [`Error`] but `Poisoned` and `Locked`; nothing is ever given that was not appended, and nothing
+    /// durable is left out.
     ///
     /// # Panics
     /// If `options.segment_bytes` has no room for a header.
-    pub fn open(disk: D, identity: Identity, options: Options) -> Result<(Journal<D>, Recovered), Error> {
+    pub fn open(disks: Disks<D>, opener: Opener, options: Options) -> Result<(Journal<D>, Recovered), Error> {
         assert!(options.segment_bytes >= HEADER_BYTES as u64, "a segment has room for its header");
-        let checkpointer = Checkpointer::new(disk.clone(), identity);
-        let (writer, recovered) = recover(disk, identity, options)?;
+        let Disks { home, journal } = disks;
+        let (content, mended) = read_or_found((&home, &journal), opener)?;
+        let owner = Owner { identity: content.identity, disk: content.disk };
+        if !content.is_founded && !is_formatted(&journal)? {
+            let manifest =
+                Manifest { owner, first_segment: 1, last_segment: 0, superblock: 0, covered: Vec::new() };
+            replace_manifest(&journal, &manifest)?;
+        }
+        let superblock = Superblock::new(home.clone(), content.clone());
+        let checkpointer = Checkpointer::new(journal.clone(), owner);
+        let FromJournal { mut writer, nodes, torn_tail } =
+            recover(journal, (&content, superblock.clone()), options)?;
+        superblock::clean_up(&home)?;
+        begin(&superblock, &mut writer, opener.nonce)?;
         let appender = Appender::new(writer.durable().sequence() + 1);
-        Ok((Journal { appender, writer, checkpointer, spare: Batch::default() }, recovered))
+        let recovered =
+            Recovered { identity: content.identity, is_new: !content.is_founded, mended, nodes, torn_tail };
+        Ok((Journal { appender, writer, checkpointer, superblock, spare: Batch::default() }, recovered))
+    }
+
+    /// Makes empty directories those of `opener`, without opening them.
+    ///
+    /// # Errors
+    /// If anything is there already.
+    pub fn found(disks: &Disks<D>, opener: Opener) -> Result<(), Error> {
+        match read_or_found((&disks.home, &disks.journal), opener)? {
+            (content, _) if content.disk == opener.nonce && !content.is_founded => Ok(()),
+            _ => Err(Error::damaged(COPIES[0], 0, "there is a superblock already")),
+        }
     }
 
     /// Makes durable what was appended.
@@ -142,4 +182,56 @@ impl<D: Disk + Clone> Journal<D> {
         let stored = self.checkpointer.store(node, durable, content)?;
         self.writer.release(stored)
     }
+}
+
+/// What the superblock says, with the names of copies that are to be written anew; of a new one where nothing is.
+fn read_or_found<D: Disk>(
+    (home, journal): (&D, &D),
+    opener: Opener,
+) -> Result<(Content, Vec<String>), Error> {
+    let Opener { identity, nonce } = opener;
+    let copies = superblock::read_copies(home)?;
+    let Some(content) = superblock::join(&copies, identity)? else {
+        if is_formatted(journal)? {
+            let detail = "both copies of the superblock are missing although there is a journal";
+            return Err(Error::damaged(COPIES[0], 0, detail));
+        }
+        let content = Content {
+            identity,
+            disk: nonce,
+            number: 1,
+            is_founded: false,
+            durable: 0,
+            starts: VecDeque::new(),
+            facts: BTreeMap::new(),
+        };
+        superblock::write_copies(home, &content)?;
+        return Ok((content, Vec::new()));
+    };
+    let found = content.identity;
+    let is_ours = (found.cluster, found.node) == (identity.cluster, identity.node);
+    if !is_ours || found.incarnation < identity.incarnation {
+        let file = COPIES[0].to_owned();
+        return Err(Error::WrongIdentity { file, expected: identity, found });
+    }
+    let is_whole = |found: &Found| matches!(found, Found::Whole { watermark: Some(_), .. });
+    let mended =
+        copies.iter().filter(|copy| !is_whole(&copy.found)).map(|copy| copy.name.to_owned()).collect();
+    Ok((content, mended))
+}
+
+/// The next start begins: superblock and journal know of each other from here on.
+fn begin<D: Disk>(superblock: &Superblock<D>, writer: &mut Writer<D>, nonce: u128) -> Result<(), Error> {
+    let last = superblock.starts().last().map_or(0, |start| start.number);
+    let number = last.checked_add(1).ok_or(Error::Exhausted { what: "the number of this process's starts" })?;
+    let began = writer.durable().sequence();
+    let superblock = superblock.change(|content| {
+        content.is_founded = true;
+        content.durable = began;
+        content.starts.push_back(Start { number, nonce, began });
+        while content.starts.len() > STARTS_MAX {
+            content.starts.pop_front();
+        }
+    })?;
+    writer.bind(superblock)
 }

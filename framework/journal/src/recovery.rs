@@ -2,26 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::Options;
 use crate::disk::Disk;
 use crate::error::{Error, at};
 use crate::files::{Kind, MANIFEST, checkpoint_name, kind, replace_manifest, segment_name, spare_name};
-use crate::format::{CheckpointHeader, Manifest, SegmentHeader, stamp};
+use crate::format::{CheckpointHeader, Manifest, Owner, SegmentHeader};
 use crate::segment_reader::{SegmentReader, Tail};
+use crate::superblock::{COPIES, Content, Superblock};
 use crate::writer::{Segment, Writer};
-use crate::{Identity, NodeLog, Record, Recovered};
+use crate::{NodeLog, Options, Record};
 
 /// What the names in the directory say.
 #[derive(Default)]
-struct Listing {
+pub(crate) struct Listing {
     has_manifest: bool,
-    segments: BTreeSet<u64>,
+    pub(crate) segments: BTreeSet<u64>,
     spares: BTreeSet<u64>,
-    checkpoints: BTreeMap<u32, BTreeSet<u64>>,
+    pub(crate) checkpoints: BTreeMap<u32, BTreeSet<u64>>,
     aside: Vec<String>,
 }
 
-fn listing<D: Disk>(disk: &D) -> Result<Listing, Error> {
+pub(crate) fn listing<D: Disk>(disk: &D) -> Result<Listing, Error> {
     let mut listing = Listing::default();
     for name in disk.list().map_err(at("list", "the directory"))? {
         match kind(&name) {
@@ -45,24 +45,43 @@ fn listing<D: Disk>(disk: &D) -> Result<Listing, Error> {
 /// Whether the directory has, or had, a journal.
 pub(crate) fn is_formatted<D: Disk>(disk: &D) -> Result<bool, Error> {
     let listing = listing(disk)?;
-    Ok(listing.has_manifest || !listing.segments.is_empty() || !listing.checkpoints.is_empty())
+    let Listing { has_manifest, segments, spares, checkpoints, aside: _ } = listing;
+    Ok(has_manifest || !segments.is_empty() || !spares.is_empty() || !checkpoints.is_empty())
 }
 
-/// Opens the directory: reads everything, makes durable what is handed out, cleans up.
+/// What the journal's directory gave.
+pub(crate) struct FromJournal<D> {
+    pub(crate) writer: Writer<D>,
+    pub(crate) nodes: BTreeMap<u32, NodeLog>,
+    pub(crate) torn_tail: bool,
+}
+
+/// Opens the directory that `content` vouches for: reads everything, makes durable what is handed out, cleans up.
 pub(crate) fn recover<D: Disk>(
     disk: D,
-    identity: Identity,
+    (content, superblock): (&Content, Superblock<D>),
     options: Options,
-) -> Result<(Writer<D>, Recovered), Error> {
+) -> Result<FromJournal<D>, Error> {
     let listing = listing(&disk)?;
-    let manifest = manifest(&disk, &listing, identity)?;
+    let manifest = manifest(&disk, &listing, content)?;
     // What a process that died had named counts from here on, so its names must be durable.
     disk.sync_dir().map_err(at("sync the directory of", MANIFEST))?;
-    let mut recovery = Recovery { disk: &disk, identity, options, manifest, nodes: BTreeMap::new() };
+    let mut recovery = Recovery {
+        disk: &disk,
+        owner: manifest.owner,
+        watermark: content.durable,
+        options,
+        manifest,
+        nodes: BTreeMap::new(),
+    };
     recovery.read_checkpoints(&listing)?;
     let (segments, tail) = recovery.read_segments(&listing)?;
     let Recovery { manifest, nodes, .. } = recovery;
     let (next_sequence, torn) = tail.map_or((1, false), |tail| (tail.next_sequence, tail.torn));
+    if next_sequence <= content.durable {
+        let detail = format!("it names no segment, and the superblock says that {} records were durable", content.durable);
+        return Err(Error::damaged(MANIFEST, 0, detail));
+    }
     let mut writer = Writer {
         disk,
         options,
@@ -71,7 +90,7 @@ pub(crate) fn recover<D: Disk>(
         spares: Vec::new(),
         is_spare_ordered: false,
         durable: next_sequence - 1,
-        settled: false,
+        superblock,
         poisoned: false,
     };
     clean_up(&mut writer, &listing)?;
@@ -79,30 +98,39 @@ pub(crate) fn recover<D: Disk>(
         // What was cut off stays where it is; numbers go on in a new segment, whose first one ends this one.
         writer.open_segment(next_sequence, 0)?;
     }
-    Ok((writer, Recovered { nodes, torn_tail: torn }))
+    Ok(FromJournal { writer, nodes, torn_tail: torn })
 }
 
-fn manifest<D: Disk>(disk: &D, listing: &Listing, identity: Identity) -> Result<Manifest, Error> {
+/// The manifest, which must be of the superblock's disk, and know of no later superblock.
+fn manifest<D: Disk>(disk: &D, listing: &Listing, content: &Content) -> Result<Manifest, Error> {
     if !listing.has_manifest {
-        let formatted = !listing.segments.is_empty() || !listing.checkpoints.is_empty();
-        return Err(if formatted {
-            Error::damaged(MANIFEST, 0, "the file is missing although there are segments or checkpoints")
-        } else {
-            Error::NotFormatted
-        });
+        return Err(Error::damaged(MANIFEST, 0, "the file is missing"));
     }
     let bytes = disk.read(MANIFEST).map_err(at("read", MANIFEST))?;
     let manifest = Manifest::read(MANIFEST, &bytes)?;
-    if manifest.identity == identity {
-        Ok(manifest)
-    } else {
-        Err(Error::WrongIdentity { expected: identity, found: manifest.identity })
+    let owner = Owner { identity: content.identity, disk: content.disk };
+    if manifest.owner.identity != owner.identity {
+        let (file, found) = (MANIFEST.to_owned(), manifest.owner.identity);
+        return Err(Error::WrongIdentity { file, expected: owner.identity, found });
     }
+    if manifest.owner.disk != owner.disk {
+        return Err(Error::damaged(MANIFEST, 0, "the journal is of another disk than the superblock"));
+    }
+    if manifest.superblock > content.number {
+        let detail = format!(
+            "both copies of the superblock are older than the journal: their number is {}, and the manifest knows of {}",
+            content.number, manifest.superblock
+        );
+        return Err(Error::damaged(COPIES[0], 0, detail));
+    }
+    Ok(manifest)
 }
 
 struct Recovery<'a, D> {
     disk: &'a D,
-    identity: Identity,
+    owner: Owner,
+    /// Up to this record the superblock says that the journal was durable.
+    watermark: u64,
     options: Options,
     manifest: Manifest,
     nodes: BTreeMap<u32, NodeLog>,
@@ -134,7 +162,7 @@ impl<D: Disk> Recovery<'_, D> {
             let Some(&covered) = versions.last() else { continue };
             let name = checkpoint_name(*node, covered);
             let bytes = self.disk.read(&name).map_err(at("read", &name))?;
-            let content = CheckpointHeader { node: *node, covered }.open(&name, bytes, self.identity)?;
+            let content = CheckpointHeader { node: *node, covered }.open(&name, bytes, self.owner)?;
             self.nodes.insert(*node, NodeLog { checkpoint: Some(content), records: Vec::new() });
             self.manifest.covered.push((*node, covered));
         }
@@ -144,7 +172,7 @@ impl<D: Disk> Recovery<'_, D> {
     fn load(&self, number: u64) -> Result<Loaded, Error> {
         let file = segment_name(number);
         let bytes = self.disk.read(&file).map_err(at("read", &file))?;
-        let header = SegmentHeader::read(&file, &bytes, self.identity, number)?;
+        let header = SegmentHeader::read(&file, &bytes, self.owner, number)?;
         Ok(Loaded { file, bytes, header })
     }
 
@@ -152,13 +180,15 @@ impl<D: Disk> Recovery<'_, D> {
         let first = self.manifest.first_segment;
         for number in first..=self.manifest.last_segment {
             if !listing.segments.contains(&number) {
-                return Err(Error::damaged(&segment_name(number), 0, "the segment is missing"));
+                let detail = "the segment is missing, which the manifest names unless that is an older copy";
+                return Err(Error::damaged(&segment_name(number), 0, detail));
             }
         }
         if let Some(last) = listing.segments.last().filter(|last| **last > self.manifest.last_segment) {
             // A segment gets its name before the manifest knows it, and a record only after.
             if *last != self.manifest.last_segment + 1 {
-                return Err(Error::damaged(&segment_name(*last), 0, "the segment is not in the manifest"));
+                let detail = format!("it is older than {}, which it does not name", segment_name(*last));
+                return Err(Error::damaged(MANIFEST, 0, detail));
             }
             synod_stdx::mark!("journal.segment_adopted");
             self.manifest.last_segment = *last;
@@ -184,8 +214,9 @@ impl<D: Disk> Recovery<'_, D> {
             file,
             bytes,
             header: *header,
-            stamp: stamp(self.identity, header.number),
+            stamp: self.owner.stamp(header.number),
             end,
+            watermark: self.watermark,
             describe: self.options.describe,
         };
         let covered: BTreeMap<u32, u64> = self.manifest.covered.iter().copied().collect();

@@ -1,13 +1,13 @@
 //! Reads the records of one segment, and tells a torn tail from damage.
 //!
 //! A crash can only spoil what was not yet synced when it came, and each record says how far everything was synced
-//! when it was written. So a record that cannot be read, and that some later record (or checkpoint, or segment)
-//! says was durable, was damaged; one of which nobody says so was cut off by a crash before anybody was told that
+//! when it was written. So a record that cannot be read, and that some later record (or checkpoint, segment or
+//! the superblock) says was durable, was damaged; one of which nobody says so was cut off by a crash before anybody was told that
 //! it was durable.
 
 use crate::error::Error;
 use crate::format::{
-    ALIGN_BYTES, HEADER_BYTES, KIND_SETTLED, RecordHeader, SegmentHeader, Stamp, record_bytes,
+    ALIGN_BYTES, HEADER_BYTES, RecordHeader, SegmentHeader, Stamp, record_bytes,
 };
 
 /// A segment in memory.
@@ -18,6 +18,8 @@ pub(crate) struct SegmentReader<'a> {
     pub(crate) stamp: Stamp,
     /// The first number of the next segment: all before it must be here.
     pub(crate) end: Option<u64>,
+    /// Up to this record the superblock says that the journal was durable.
+    pub(crate) watermark: u64,
     pub(crate) describe: fn(u32, u8, &[u8]) -> String,
 }
 
@@ -38,14 +40,6 @@ enum Found<'a> {
     Nothing,
 }
 
-/// What comes behind an unreadable place.
-enum Ahead {
-    /// The very next record, here: the place held none.
-    Next(usize),
-    /// No record that proves anything.
-    Tail { torn: bool },
-}
-
 impl<'a> SegmentReader<'a> {
     /// Calls `visit` with each record in order.
     pub(crate) fn read(&self, mut visit: impl FnMut(RecordHeader, &'a [u8])) -> Result<Tail, Error> {
@@ -58,21 +52,14 @@ impl<'a> SegmentReader<'a> {
             match self.found_at(offset) {
                 Found::Record(header, payload) if header.sequence == next => {
                     proven = proven.max(header.synced);
-                    if header.kind != KIND_SETTLED {
-                        visit(header, payload);
-                        places.push(offset);
-                        next += 1;
-                    }
+                    visit(header, payload);
+                    places.push(offset);
+                    next += 1;
                     offset += record_bytes(payload.len());
                 }
                 Found::Record(..) | Found::BrokenPayload(_) | Found::Nothing => {
-                    match self.look_ahead(offset, next, places.last().copied())? {
-                        Ahead::Next(place) => offset = place,
-                        Ahead::Tail { torn: found } => {
-                            torn = found;
-                            break;
-                        }
-                    }
+                    torn = self.is_torn(offset, next, places.last().copied())?;
+                    break;
                 }
             }
         }
@@ -84,28 +71,35 @@ impl<'a> SegmentReader<'a> {
     fn found_at(&self, offset: usize) -> Found<'a> {
         let Some(bytes) = self.bytes.get(offset..) else { return Found::Nothing };
         let Some(header) = RecordHeader::read(bytes, self.stamp) else { return Found::Nothing };
-        match bytes.get(HEADER_BYTES..).and_then(|rest| rest.get(..header.length as usize)) {
-            Some(payload) if crc32fast::hash(payload) == header.payload_checksum => {
+        let content = bytes.get(HEADER_BYTES..record_bytes(header.length as usize));
+        match content.map(|content| content.split_at(header.length as usize)) {
+            Some((payload, padding))
+                if crc32fast::hash(payload) == header.payload_checksum
+                    && padding.iter().all(|byte| *byte == 0) =>
+            {
                 Found::Record(header, payload)
             }
             Some(_) | None => Found::BrokenPayload(header),
         }
     }
 
-    /// Looks behind `offset`, where record `next` should be and cannot be read.
-    fn look_ahead(&self, offset: usize, next: u64, before: Option<usize>) -> Result<Ahead, Error> {
+    /// Looks behind `offset`, where record `next` should be and cannot be read: whether parts of records are left there that
+    /// a crash cut off.
+    ///
+    /// # Errors
+    /// If something proves that the record was durable.
+    fn is_torn(&self, offset: usize, next: u64, before: Option<usize>) -> Result<bool, Error> {
         let mut torn = false;
         let mut proof =
             self.end.filter(|end| *end > next).map(|_| "the next segment begins behind it".to_owned());
+        if proof.is_none() && self.watermark >= next {
+            proof = Some(format!("the superblock says that records up to {} were durable", self.watermark));
+        }
         for place in (offset..self.bytes.len()).step_by(ALIGN_BYTES) {
             let header = match self.found_at(place) {
                 Found::Nothing => continue,
-                Found::Record(header, _) if header.sequence == next => {
-                    synod_stdx::mark!("journal.broken_note_skipped");
-                    return Ok(Ahead::Next(place));
-                }
                 Found::Record(header, payload) => {
-                    if header.synced >= next && header.kind != KIND_SETTLED {
+                    if header.synced >= next {
                         let after = (self.describe)(header.node, header.kind, payload);
                         proof = Some(format!("the next good record is {} ({after})", header.sequence));
                     }
@@ -120,7 +114,7 @@ impl<'a> SegmentReader<'a> {
             }
         }
         match proof {
-            None => Ok(Ahead::Tail { torn }),
+            None => Ok(torn),
             Some(proof) => Err(self.damage(offset, next, before, &proof)),
         }
     }

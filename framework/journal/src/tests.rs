@@ -5,9 +5,10 @@ mod damage;
 mod formats;
 mod model;
 mod segments;
+mod superblocks;
 
 use crate::disk::Disk;
-use crate::{Identity, Journal, MemoryDisk, Options};
+use crate::{Disks, Error, Identity, Journal, MemoryDisk, Opener, Options, Recovered};
 
 const OWNER: Identity = Identity { cluster: 0xc1, node: 3, incarnation: 7 };
 
@@ -15,12 +16,25 @@ fn small_segments(segment_bytes: u64) -> Options {
     Options { segment_bytes, ..Options::default() }
 }
 
+/// Opens superblock and journal in one directory: no name is of both.
+fn open(disk: MemoryDisk, options: Options) -> Result<(Journal<MemoryDisk>, Recovered), Error> {
+    open_as(disk, OWNER, options)
+}
+
+fn open_as(
+    disk: MemoryDisk,
+    identity: Identity,
+    options: Options,
+) -> Result<(Journal<MemoryDisk>, Recovered), Error> {
+    let disks = Disks { home: disk.clone(), journal: disk };
+    Journal::open(disks, Opener { identity, nonce: 0xf00d }, options)
+}
+
 /// A new journal in a new directory.
 fn fresh(options: Options) -> (MemoryDisk, Journal<MemoryDisk>) {
     let disk = MemoryDisk::new();
-    Journal::format(&disk, OWNER).expect("an empty directory");
-    let (journal, recovered) = Journal::open(disk.clone(), OWNER, options).expect("just formatted");
-    assert!(recovered.nodes.is_empty());
+    let (journal, recovered) = open(disk.clone(), options).expect("an empty directory");
+    assert!(recovered.is_new && recovered.nodes.is_empty());
     (disk, journal)
 }
 

@@ -8,9 +8,10 @@ use crate::disk::Disk;
 use crate::error::{Error, at};
 use crate::files::{ASIDE, checkpoint_name, replace_manifest, segment_name, spare_name};
 use crate::format::{
-    HEADER_BYTES, KIND_SETTLED, Manifest, RecordHeader, SegmentHeader, Stamp, record_bytes, stamp,
+    HEADER_BYTES, Manifest, Owner, RecordHeader, SegmentHeader, Stamp, record_bytes,
 };
-use crate::{Identity, Options};
+use crate::Options;
+use crate::superblock::Superblock;
 
 /// The number of a record that is durable, with all before it. Only a journal makes one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -54,8 +55,8 @@ pub struct Writer<D> {
     /// A spare is being made.
     pub(crate) is_spare_ordered: bool,
     pub(crate) durable: u64,
-    /// Whether the last thing in the segment says that all is durable.
-    pub(crate) settled: bool,
+    /// What keeps how far the journal is durable, outside of it.
+    pub(crate) superblock: Superblock<D>,
     pub(crate) poisoned: bool,
 }
 
@@ -77,42 +78,23 @@ impl<D: Disk> Writer<D> {
         if self.poisoned { Err(Error::Poisoned) } else { Ok(Durable(self.durable)) }
     }
 
-    /// Notes behind the last record that it is durable, without waiting for the disk. To be called when no batch is
-    /// waiting. The next batch says the same, so this matters only for what is last: with the note, damage to the
-    /// last batch is recognised; without it, it looks like a batch that was cut off by a crash.
-    ///
-    /// # Errors
-    /// As [`write`](Writer::write).
-    pub fn settle(&mut self) -> Result<(), Error> {
-        let active = self.active();
-        if self.settled || active.offset + HEADER_BYTES as u64 > active.bytes {
-            return Ok(());
-        }
-        self.poisoning(|writer| {
-            let mut note = vec![0; HEADER_BYTES];
-            let header = RecordHeader {
-                kind: KIND_SETTLED,
-                length: 0,
-                payload_checksum: crc32fast::hash(&[]),
-                node: 0,
-                sequence: writer.durable + 1,
-                synced: writer.durable,
-            };
-            header.write(writer.stamp(), &mut note);
-            writer.put(&note)?;
-            writer.settled = true;
-            Ok(())
-        })
-    }
-
     /// The last durable record.
     pub fn durable(&self) -> Durable {
         Durable(self.durable)
     }
 
-    /// Whose journal it is.
-    pub fn identity(&self) -> Identity {
-        self.manifest.identity
+    /// Notes that a superblock of this number, or a later one, is beside the journal: an older one will be refused.
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn bind(&mut self, superblock: u64) -> Result<(), Error> {
+        self.poisoning(|writer| {
+            if superblock > writer.manifest.superblock {
+                writer.manifest.superblock = superblock;
+                replace_manifest(&writer.disk, &writer.manifest)?;
+            }
+            Ok(())
+        })
     }
 
     /// How many segments hold records that some node may need. One that only grows means that a node writes no
@@ -162,6 +144,10 @@ impl<D: Disk> Writer<D> {
         Ok(())
     }
 
+    fn owner(&self) -> Owner {
+        self.manifest.owner
+    }
+
     fn active(&self) -> &Segment {
         self.segments.back().expect("a segment is open")
     }
@@ -171,7 +157,7 @@ impl<D: Disk> Writer<D> {
     }
 
     fn stamp(&self) -> Stamp {
-        stamp(self.manifest.identity, self.active().number)
+        self.owner().stamp(self.active().number)
     }
 
     fn write_records(&mut self, batch: &mut Batch) -> Result<(), Error> {
@@ -212,7 +198,7 @@ impl<D: Disk> Writer<D> {
             let name = segment_name(self.active().number);
             self.disk.sync(&name).map_err(at("sync", &name))?;
             self.durable = last_sequence;
-            self.settled = false;
+            self.superblock.mark(last_sequence)?;
         }
         Ok(())
     }
@@ -242,7 +228,7 @@ impl<D: Disk> Writer<D> {
                 aside
             }
         };
-        let header = SegmentHeader { number, first_sequence, bytes }.to_bytes(self.manifest.identity);
+        let header = SegmentHeader { number, first_sequence, bytes }.to_bytes(self.owner());
         self.disk.write_at(&aside, 0, &header).map_err(at("write", &aside))?;
         self.disk.sync(&aside).map_err(at("sync", &aside))?;
         self.disk.rename(&aside, &name).map_err(at("rename", &aside))?;
@@ -251,7 +237,6 @@ impl<D: Disk> Writer<D> {
         replace_manifest(&self.disk, &self.manifest)?;
         let offset = HEADER_BYTES as u64;
         self.segments.push_back(Segment { number, bytes, offset, last_of_node: BTreeMap::new() });
-        self.settled = false;
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub struct Origin {
     /// The process's number in its cluster.
     pub process: u32,
     /// Which start of it: later ones have higher numbers.
-    pub start: u32,
+    pub start: u64,
     /// Which part of what this start recorded, from 0.
     pub part: u32,
 }

@@ -2,6 +2,7 @@
 
 use super::{Do, PATIENCE, Process, STALL, STALLED, UNREADABLE, alone, open};
 use crate::{Host, HostConfig, HostError};
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use synod_journal::Error;
 use synod_node::NodeId;
@@ -82,14 +83,15 @@ fn a_checkpoint_holds_back_what_follows_it_and_a_compaction_does_not() {
 }
 
 #[test]
-fn each_start_has_a_higher_number_than_the_one_before() {
+fn each_start_has_the_next_number_and_bits_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let config = alone(1, directory.path());
-    let mut last = 0;
+    let (mut last, mut nonces) = (0, BTreeSet::new());
     for _ in 0..5 {
-        let start = open(&config, |_| {}).unwrap().start_number();
-        assert!(start > last, "start {start} came after {last}");
-        last = start;
+        let start = open(&config, |_| {}).unwrap().start();
+        assert_eq!(start.number, last + 1);
+        assert!(nonces.insert(start.nonce), "128 random bits come again");
+        last = start.number;
     }
 }
 
@@ -106,7 +108,7 @@ fn data_of_another_cluster_process_or_life_is_refused() {
     for other in others {
         let refused = open(&other, |_| {}).err();
         assert!(
-            matches!(refused, Some(HostError::Journal(Error::WrongIdentity { .. }))),
+            matches!(refused, Some(HostError::Journal(_, Error::WrongIdentity { .. }))),
             "{other:?} got {refused:?}"
         );
     }
@@ -119,7 +121,7 @@ fn data_that_another_process_uses_is_refused() {
     let config = alone(1, directory.path());
     let first = open(&config, |_| {}).unwrap();
     let second = Host::<super::Keeper>::open(config.clone(), |_, _, _| {}, |_, _, _| String::new());
-    assert!(matches!(second.err(), Some(HostError::Journal(Error::Locked { .. }))));
+    assert!(matches!(second.err(), Some(HostError::Journal(_, Error::Locked { .. }))));
     drop(first);
     open(&config, |_| {}).unwrap();
 }

@@ -9,7 +9,7 @@ use synod_stdx::Wire;
 
 fn frame(from: NodeId, to: NodeId, message: &impl Wire) -> Vec<u8> {
     let mut out = Vec::new();
-    put_frame(&mut out, from, to, message);
+    put_frame(&mut out, 0, (from, to), message);
     out
 }
 

@@ -1,8 +1,8 @@
 //! What a crash may take, and what a failed sync means.
 
-use super::{OWNER, files, fresh, payloads, small_segments};
+use super::{files, fresh, open, payloads, small_segments};
 use crate::disk::Disk;
-use crate::{Batch, Error, Journal};
+use crate::{Batch, Error};
 use synod_stdx::Rng;
 
 #[test]
@@ -15,12 +15,12 @@ fn a_failed_sync_poisons_the_writer_for_ever() {
     assert!(matches!(journal.commit(), Err(Error::Io { action: "sync", .. })));
     disk.fail_syncs(false);
     assert!(matches!(journal.commit(), Err(Error::Poisoned)));
-    assert!(matches!(journal.writer.settle(), Err(Error::Poisoned)));
+    assert!(matches!(journal.writer.bind(9), Err(Error::Poisoned)));
     assert!(matches!(journal.writer.write(&mut Batch::default()), Err(Error::Poisoned)));
     assert!(matches!(journal.checkpoint(1, b""), Err(Error::Poisoned)));
     assert_eq!(journal.writer.durable().sequence(), 1);
     disk.crash(&mut Rng::new(0));
-    let (_, recovered) = Journal::open(disk, OWNER, small_segments(4096)).unwrap();
+    let (_, recovered) = open(disk, small_segments(4096)).unwrap();
     assert_eq!(payloads(&recovered.nodes[&1]), ["kept"]);
 }
 
@@ -32,10 +32,10 @@ fn what_is_handed_out_after_a_failed_sync_survives_the_next_crash() {
     journal.commit().unwrap_err();
     disk.fail_syncs(false);
     // The program dies, the machine does not: the record can still be read, and may have been seen by nobody.
-    let (_, before) = Journal::open(disk.clone(), OWNER, small_segments(4096)).unwrap();
+    let (_, before) = open(disk.clone(), small_segments(4096)).unwrap();
     assert_eq!(payloads(&before.nodes[&1]), ["doubtful"]);
     disk.crash(&mut Rng::new(0));
-    let (_, after) = Journal::open(disk, OWNER, small_segments(4096)).unwrap();
+    let (_, after) = open(disk, small_segments(4096)).unwrap();
     assert_eq!(after, before);
 }
 
@@ -54,7 +54,7 @@ fn a_batch_cut_off_in_its_middle_is_dropped_from_there_on() {
         disk.power_off_after(1);
         journal.commit().unwrap_err();
         disk.crash(&mut Rng::new(seed));
-        let (mut journal, recovered) = Journal::open(disk.clone(), OWNER, small_segments(8192))
+        let (mut journal, recovered) = open(disk.clone(), small_segments(8192))
             .unwrap_or_else(|error| panic!("seed {seed}: a crash looks like damage: {error}"));
         let log = &recovered.nodes[&1];
         let found: Vec<usize> = log.records[1..].iter().map(|record| record.payload.len()).collect();
@@ -62,30 +62,10 @@ fn a_batch_cut_off_in_its_middle_is_dropped_from_there_on() {
         // New records take the place of the lost ones, and nothing of those ever comes back.
         journal.appender.append(1, 0, b"next");
         journal.commit().unwrap();
-        let (_, again) = Journal::open(disk, OWNER, small_segments(8192)).unwrap();
+        let (_, again) = open(disk, small_segments(8192)).unwrap();
         assert_eq!(again.nodes[&1].records.len(), log.records.len() + 1, "seed {seed}");
         assert_eq!(again.nodes[&1].records.last().unwrap().payload, b"next", "seed {seed}");
     }
-}
-
-#[test]
-fn a_broken_note_hides_no_record() {
-    let (disk, mut journal) = fresh(small_segments(4096));
-    journal.appender.append(1, 0, b"a");
-    journal.commit().unwrap();
-    journal.writer.settle().unwrap();
-    journal.writer.settle().unwrap();
-    journal.appender.append(1, 0, b"b");
-    journal.commit().unwrap();
-    let note = 64 + 72;
-    assert_eq!(&disk.read("segment-0000000000000001").unwrap()[note..note + 4], b"SyRc");
-    for at in note..note + 64 {
-        let copy = disk.copy();
-        copy.flip("segment-0000000000000001", at as u64, 1);
-        let (_, recovered) = Journal::open(copy, OWNER, small_segments(4096)).unwrap();
-        assert_eq!(payloads(&recovered.nodes[&1]), ["a", "b"]);
-    }
-    assert!(synod_stdx::marks::count("journal.broken_note_skipped") >= 64);
 }
 
 #[test]
@@ -101,7 +81,7 @@ fn a_crash_during_a_checkpoint_leaves_the_old_one_or_the_new_one() {
             disk.power_off_after(calls);
             let done = journal.checkpoint(1, b"new").is_ok();
             disk.crash(&mut Rng::new(seed));
-            let (_, recovered) = Journal::open(disk.clone(), OWNER, small_segments(512))
+            let (_, recovered) = open(disk.clone(), small_segments(512))
                 .unwrap_or_else(|error| panic!("seed {seed}, {calls} calls: {error}"));
             let log = &recovered.nodes[&1];
             match log.checkpoint.as_deref() {
@@ -115,21 +95,4 @@ fn a_crash_during_a_checkpoint_leaves_the_old_one_or_the_new_one() {
         }
     }
     assert!(seen[0] > 50 && seen[1] > 50, "{seen:?}");
-}
-
-#[test]
-fn a_crash_while_formatting_leaves_a_directory_that_can_be_formatted() {
-    for calls in 0..5 {
-        for seed in 0..20 {
-            let disk = crate::MemoryDisk::new();
-            disk.power_off_after(calls);
-            let done = Journal::format(&disk, OWNER).is_ok();
-            disk.crash(&mut Rng::new(seed));
-            match Journal::open(disk.clone(), OWNER, small_segments(512)) {
-                Ok(_) => {}
-                Err(Error::NotFormatted) if !done => Journal::format(&disk, OWNER).unwrap(),
-                Err(error) => panic!("seed {seed}, {calls} calls: {error}"),
-            }
-        }
-    }
 }

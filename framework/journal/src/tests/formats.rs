@@ -1,9 +1,11 @@
 //! The bytes on the disk, which later releases must still read.
 
-use super::{OWNER, fresh, small_segments};
+use super::{OWNER, fresh, open, open_as, small_segments};
 use crate::disk::Disk;
-use crate::format::{CheckpointHeader, Manifest, SegmentHeader};
-use crate::{Error, Identity, Journal, MemoryDisk, Options};
+use crate::format::{CheckpointHeader, Manifest, Owner, SegmentHeader};
+use crate::{Error, Identity, MemoryDisk, Options};
+
+const OWNED: Owner = Owner { identity: OWNER, disk: 0xd15c };
 
 fn hex(bytes: &[u8]) -> String {
     bytes
@@ -13,59 +15,56 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_record_has_these_bytes_in_version_1() {
+fn a_record_has_these_bytes_in_version_2() {
     let (disk, mut journal) = fresh(small_segments(256));
     journal.appender.append(0x11, 0x22, b"payload");
     journal.commit().unwrap();
-    journal.writer.settle().unwrap();
-    assert_eq!(hex(&disk.read("segment-0000000000000001").unwrap()[..208]), SEGMENT_GOLDEN);
+    assert_eq!(hex(&disk.read("segment-0000000000000001").unwrap()[..144]), SEGMENT_GOLDEN);
 }
 
 const SEGMENT_GOLDEN: &str = "\
-53796e6f645365670100000003000000
+53796e6f645365670200000003000000
 c1000000000000000100000000000000
-6175dea0cfb4ae730100000000000000
-0001000000000000000000006a664e89
-537952630122000007000000156a2c42
+bc2cf25d500a8a360100000000000000
+0001000000000000000000006f14f120
+537952630222000007000000156a2c42
 1100000003000000c100000000000000
-6175dea0cfb4ae730100000000000000
-000000000000000000000000fb0b3230
-7061796c6f6164005379526301ff0000
-00000000000000000000000003000000
-c1000000000000006175dea0cfb4ae73
-02000000000000000100000000000000
-0000000056a708470000000000000000
+bc2cf25d500a8a360100000000000000
+00000000000000000000000090496705
+7061796c6f6164000000000000000000
 ";
 
 #[test]
-fn a_manifest_and_a_checkpoint_have_these_bytes_in_version_1() {
+fn a_manifest_and_a_checkpoint_have_these_bytes_in_version_2() {
     let manifest =
-        Manifest { identity: OWNER, first_segment: 2, last_segment: 5, covered: vec![(1, 10), (9, 11)] };
+        Manifest { owner: OWNED, first_segment: 2, last_segment: 5, superblock: 6, covered: vec![(1, 10), (9, 11)] };
     assert_eq!(hex(&manifest.to_bytes()), MANIFEST_GOLDEN);
     assert_eq!(Manifest::read("manifest", &manifest.to_bytes()).unwrap(), manifest);
     let checkpoint = CheckpointHeader { node: 4, covered: 99 };
-    let header = checkpoint.to_bytes(OWNER, b"state");
+    let header = checkpoint.to_bytes(OWNED, b"state");
     assert_eq!(hex(&header), CHECKPOINT_GOLDEN);
-    assert_eq!(checkpoint.open("c", [&header[..], b"state"].concat(), OWNER).unwrap(), b"state");
+    assert_eq!(checkpoint.open("c", [&header[..], b"state"].concat(), OWNED).unwrap(), b"state");
 }
 
 const MANIFEST_GOLDEN: &str = "\
-53796e6f644d616e0100000003000000
+53796e6f644d616e0200000003000000
 c1000000000000000700000000000000
+5cd10000000000000000000000000000
 02000000000000000500000000000000
-02000000010000000a00000000000000
-090000000b000000000000007f7d314e
+06000000000000000200000001000000
+0a00000000000000090000000b000000
+00000000b53965d6
 ";
 const CHECKPOINT_GOLDEN: &str = "\
-53796e6f6443686b0100000003000000
-c1000000000000000700000000000000
+53796e6f6443686b0200000003000000
+c100000000000000e73bc0613a10d337
 63000000000000000500000000000000
-04000000fbd293a30000000008d85b01
+04000000fbd293a30000000020618a25
 ";
 
-/// Version 2 of a file, with a layout that this release does not know.
-fn of_version_2(disk: &MemoryDisk, name: &str) {
-    disk.write_at(name, 8, &[2, 0, 0, 0]).unwrap();
+/// Version 3 of a file, with a layout that this release does not know.
+fn of_version_3(disk: &MemoryDisk, name: &str) {
+    disk.write_at(name, 8, &[3, 0, 0, 0]).unwrap();
 }
 
 #[test]
@@ -73,16 +72,16 @@ fn a_later_version_is_refused_by_name() {
     let (disk, mut journal) = fresh(small_segments(256));
     journal.appender.append(1, 1, b"x");
     journal.checkpoint(1, b"state").unwrap();
-    for name in disk.list().unwrap() {
+    for name in disk.list().unwrap().into_iter().filter(|name| !name.starts_with("superblock")) {
         let disk = disk.copy();
-        of_version_2(&disk, &name);
-        let error = Journal::open(disk, OWNER, small_segments(256)).expect_err("version 2");
-        assert!(matches!(&error, Error::NewerVersion { file, version: 2 } if *file == name), "{error}");
+        of_version_3(&disk, &name);
+        let error = open(disk, small_segments(256)).expect_err("version 3");
+        assert!(matches!(&error, Error::NewerVersion { file, version: 3 } if *file == name), "{error}");
     }
-    let error = Error::NewerVersion { file: "manifest".to_owned(), version: 2 };
+    let error = Error::NewerVersion { file: "manifest".to_owned(), version: 3 };
     assert_eq!(
         error.to_string(),
-        "manifest has format version 2, this release reads up to 1: start the later release again"
+        "manifest has format version 3, this release reads up to 2: start the later release again"
     );
 }
 
@@ -95,30 +94,32 @@ fn a_directory_is_opened_by_its_owner_only() {
         Identity { node: 4, ..OWNER },
         Identity { incarnation: 8, ..OWNER },
     ] {
-        let error = Journal::open(disk.clone(), other, small_segments(256)).expect_err("another owner");
-        assert!(matches!(error, Error::WrongIdentity { found: OWNER, expected } if expected == other));
+        let error = open_as(disk.clone(), other, small_segments(256)).expect_err("another owner");
+        assert!(
+            matches!(error, Error::WrongIdentity { found: OWNER, expected, .. } if expected == other),
+            "{error}"
+        );
     }
-    let error = Journal::open(disk.clone(), Identity { node: 4, ..OWNER }, small_segments(256)).unwrap_err();
+    let other = Identity { node: 4, ..OWNER };
+    let error = open_as(disk.clone(), other, small_segments(256)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the directory belongs to n3 incarnation 7 of cluster 00000000000000c1, not to n4 incarnation 7 of cluster \
+        "superblock-a belongs to n3 incarnation 7 of cluster 00000000000000c1, not to n4 incarnation 7 of cluster \
          00000000000000c1: start with the directory of n4 incarnation 7 of cluster 00000000000000c1, or with an \
          empty one"
     );
-    assert!(matches!(Journal::format(&disk, OWNER), Err(Error::AlreadyFormatted)));
-    assert!(matches!(
-        Journal::open(MemoryDisk::new(), OWNER, small_segments(256)).unwrap_err(),
-        Error::NotFormatted
-    ));
+    // A later life of the same server is its own.
+    let (_, recovered) = open_as(disk, Identity { incarnation: 6, ..OWNER }, small_segments(256)).unwrap();
+    assert_eq!(recovered.identity, OWNER);
 }
 
 #[test]
 fn the_length_of_a_segment_is_the_one_in_its_header() {
     let header = SegmentHeader { number: 1, first_sequence: 1, bytes: 128 };
-    let mut bytes = header.to_bytes(OWNER);
+    let mut bytes = header.to_bytes(OWNED);
     bytes.resize(128, 0);
-    assert_eq!(SegmentHeader::read("s", &bytes, OWNER, 1).unwrap(), header);
-    assert!(SegmentHeader::read("s", &bytes, OWNER, 2).is_err());
+    assert_eq!(SegmentHeader::read("s", &bytes, OWNED, 1).unwrap(), header);
+    assert!(SegmentHeader::read("s", &bytes, OWNED, 2).is_err());
     bytes.push(0);
-    assert!(SegmentHeader::read("s", &bytes, OWNER, 1).is_err());
+    assert!(SegmentHeader::read("s", &bytes, OWNED, 1).is_err());
 }
