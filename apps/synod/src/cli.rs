@@ -61,6 +61,9 @@ pub enum Command {
     Debug(DebugCommand),
     /// Decides whether a recorded history is linearizable.
     CheckHistory(CheckHistory),
+    /// Looks after a node's data directory while the node is down.
+    #[command(subcommand)]
+    Disk(DiskCommand),
     /// Checks a configuration file.
     CheckConfig(CheckConfig),
 }
@@ -370,6 +373,34 @@ pub struct DemoNode {
     /// Where a server listens, as n1=127.0.0.1:4711; once for each, this one too.
     #[arg(long = "server")]
     pub servers: Vec<Place>,
+}
+
+/// `synod disk`.
+#[derive(Subcommand, Debug)]
+pub enum DiskCommand {
+    /// Reads every file, and says of each whether it is whole: a line a file, and exit code 1 if one is damaged.
+    Check(DiskCheck),
+}
+
+/// `synod disk check`.
+#[derive(Args, Debug)]
+pub struct DiskCheck {
+    /// The node's data directory.
+    pub data: PathBuf,
+    /// If it is damaged, and a majority of each of the node's groups is whole: set the directory's files aside, and let the
+    /// node come back from its peers as one that lost its disk.
+    #[arg(long)]
+    pub repair_from_peers: bool,
+    /// With --repair-from-peers: the node's configuration file; the data directory's `synod.toml`, if none is given.
+    #[arg(long, requires = "repair_from_peers")]
+    pub config: Option<PathBuf>,
+    /// With --repair-from-peers: the other nodes' addresses for operators, separated by commas; those of `synod up`, if none
+    /// is given.
+    #[arg(long, value_delimiter = ',', requires = "repair_from_peers")]
+    pub admin: Vec<SocketAddr>,
+    /// With --repair-from-peers: which life of the disk begins, where nothing that is left on it says which was the last.
+    #[arg(long, requires = "repair_from_peers")]
+    pub incarnation: Option<u64>,
 }
 
 /// `synod check-config`.

@@ -6,6 +6,7 @@
 //! * [`node`]: one node: members of groups, gateway, doors.
 //! * [`administer`]: groups that join and leave, slots that move.
 //! * [`up`]: a whole cluster on this machine.
+//! * [`disk`]: a node's data directory while it is down.
 //! * [`status`]: what the nodes say of themselves.
 //! * [`demo`]: a protocol at work on this machine.
 //! * [`modules`]: the modules' scenarios and recorded histories.
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod debug;
 pub mod demo;
+pub mod disk;
 mod flights;
 mod interrupt;
 pub mod modules;

@@ -2,8 +2,8 @@
 
 use clap::Parser as _;
 use std::process::ExitCode;
-use synod_synod::cli::{self, Change, Cli, Command};
-use synod_synod::{administer, debug, demo, modules, status, up};
+use synod_synod::cli::{self, Change, Cli, Command, DiskCommand};
+use synod_synod::{administer, debug, demo, disk, modules, status, up};
 
 /// Nodes and searches allocate and free small things all the time.
 #[global_allocator]
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Slot(arguments) => administer::run(&Change::Slot(&arguments)),
         Command::Rebalance(target) => administer::run(&Change::Rebalance(&target)),
         Command::Config(arguments) => administer::run(&Change::Config(&arguments)),
+        Command::Disk(DiskCommand::Check(arguments)) => disk::check(&arguments),
         Command::CheckConfig(arguments) => cli::run_check_config(&arguments),
         Command::Up(arguments) => up::run(&arguments),
         Command::Serve(arguments) => cli::run_serve(&arguments),

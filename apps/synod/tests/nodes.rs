@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use synod_host::Refusal;
-use synod_host::frame::{ANSWER_BYTES, Hello, answer_from_bytes, put_frame};
+use synod_host::frame::{ANSWER_BYTES, GO, Hello, answer_from_bytes, put_frame};
 use synod_node::NodeId;
 use synod_stdx::{Digest, Malformed, Reader, Rng, Wire};
 
@@ -136,7 +136,7 @@ struct Target {
     node: u32,
     address: SocketAddr,
     /// The number of the absent node's disk.
-    disk: u64,
+    disk: u128,
 }
 
 impl Target {
@@ -146,14 +146,16 @@ impl Target {
         cluster.kill(ABSENT);
         let node = cluster.await_leader();
         let address = cluster.node(node).setup.own.peer;
-        let disk = std::fs::read_to_string(cluster.node(ABSENT).setup.data().join("disk")).unwrap();
-        Target { cluster, node, address, disk: disk.parse().unwrap() }
+        let superblock = std::fs::read(cluster.node(ABSENT).setup.data().join("superblock-a")).unwrap();
+        let disk = u128::from_le_bytes(superblock[16..32].try_into().unwrap());
+        Target { cluster, node, address, disk }
     }
 
     fn hello(&self) -> Hello {
         let cluster = Digest::of(NAME.as_bytes());
         // No later than a real start: the real node of this number could come back.
-        Hello { cluster, from: ABSENT, to: self.node, incarnation: 0, start: u32::MAX, disk: self.disk }
+        let (from, to) = (ABSENT, self.node);
+        Hello { cluster, from, to, incarnation: 0, start: u64::MAX, nonce: 1, disk: self.disk }
     }
 
     /// Sends `bytes` to the peer port; the connection must be dropped and counted as `reason`, or as nothing.
@@ -179,7 +181,7 @@ impl Target {
     fn check_hello(&self, hello: Hello, refusal: Refusal) {
         let answer = self.check(refusal.name(), &hello.to_bytes(), Some(refusal.name()));
         let answer: [u8; ANSWER_BYTES] = answer.try_into().expect("a refusal is answered");
-        assert_eq!(answer_from_bytes(&answer), Err(refusal));
+        assert_eq!(answer_from_bytes(&answer).0, Err(refusal));
     }
 }
 
@@ -212,12 +214,12 @@ fn nothing_that_comes_to_the_peer_port_harms_a_node() {
     target.check_hello(Hello { from: target.node, ..hello }, Refusal::Myself);
 
     let mut frame = Vec::new();
-    put_frame(&mut frame, NodeId::server(ABSENT), NodeId::server(target.node), &Noise(vec![0xee]));
+    put_frame(&mut frame, 0, (NodeId::server(ABSENT), NodeId::server(target.node)), &Noise(vec![0xee]));
     let unknown_tag = frame.clone();
     let mut broken = frame.clone();
     *broken.last_mut().unwrap() ^= 1;
     let mut stranger = Vec::new();
-    put_frame(&mut stranger, NodeId::server(target.node), NodeId::server(target.node), &Noise(vec![0]));
+    put_frame(&mut stranger, 0, (NodeId::server(target.node), NodeId::server(target.node)), &Noise(vec![0]));
     let frames: [(&str, Vec<u8>, Option<&str>); 6] = [
         ("a frame of 4 GB", [0xff; 8].to_vec(), Some("frame_too_large")),
         ("a frame too small", [0; 8].to_vec(), Some("frame_too_small")),
@@ -228,7 +230,7 @@ fn nothing_that_comes_to_the_peer_port_harms_a_node() {
         ("half a frame", frame[..frame.len() - 1].to_vec(), None),
     ];
     for (what, bytes, reason) in frames {
-        target.check(what, &[good.as_slice(), &bytes].concat(), reason);
+        target.check(what, &[good.as_slice(), &[GO], &bytes].concat(), reason);
     }
     target.check_hello(Hello { start: 1, ..hello }, Refusal::Superseded);
 }
@@ -242,7 +244,8 @@ fn random_frames_of_an_admitted_peer_end_its_connection_only() {
         // Every tag that is written is a small number.
         let tag = 0x80 | rng.next_u64() as u8;
         let message = std::iter::once(tag).chain((0..rng.below(200)).map(|_| rng.next_u64() as u8)).collect();
-        put_frame(&mut bytes, NodeId::server(ABSENT), NodeId::server(target.node), &Noise(message));
+        bytes.push(GO);
+        put_frame(&mut bytes, 0, (NodeId::server(ABSENT), NodeId::server(target.node)), &Noise(message));
         let reason = if rng.chance(500) {
             "frame_malformed"
         } else {

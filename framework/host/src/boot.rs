@@ -5,7 +5,7 @@ use crate::frame::{Hello, Refusal, Seen, u128_of};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use synod_journal::{Start, Superblock};
+use synod_journal::{Heard, Start, Superblock};
 use synod_stdx::{Malformed, Reader, put_u32, put_u64};
 
 /// The superblock's fact of what is known of the peers.
@@ -25,19 +25,26 @@ pub(crate) fn draw() -> io::Result<u128> {
 
 /// Why what a peer has seen of this disk cannot have been this disk as it is now, if so: then the disk was put back to an
 /// older copy, or another process runs with a copy of it.
-pub(crate) fn contradiction<D: synod_journal::Disk>(superblock: &Superblock<D>, seen: Seen) -> Option<String> {
+pub(crate) fn contradiction<D: synod_journal::Disk>(
+    superblock: &Superblock<D>,
+    seen: Seen,
+) -> Option<String> {
     let starts = superblock.starts();
     let first_known = starts.first()?.number;
     if seen.start < first_known {
         // Too long ago to tell.
         return None;
     }
-    let Some(at) = starts.iter().position(|start| (start.number, start.nonce) == (seen.start, seen.nonce)) else {
+    let Some(at) = starts.iter().position(|start| (start.number, start.nonce) == (seen.start, seen.nonce))
+    else {
         return Some(format!("has seen start {} of it, which it knows nothing of", seen.start));
     };
     let Start { number, began, .. } = starts.get(at + 1)?;
     (*began < seen.durable).then(|| {
-        format!("has heard of its record {}, and its start {number} began behind record {began}", seen.durable)
+        format!(
+            "has heard of its record {}, and its start {number} began behind record {began}",
+            seen.durable
+        )
     })
 }
 
@@ -74,7 +81,11 @@ impl KnownPeers {
             let seen = Seen { start: input.u64()?, nonce: u128_of(&mut input)?, durable: input.u64()? };
             peers.insert(number, KnownPeer { incarnation, disk, seen });
         }
-        if input.remaining() == 0 { Ok(KnownPeers { peers }) } else { Err(Malformed("something follows the peers")) }
+        if input.remaining() == 0 {
+            Ok(KnownPeers { peers })
+        } else {
+            Err(Malformed("something follows the peers"))
+        }
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
@@ -124,10 +135,20 @@ impl KnownPeers {
         self.peers.insert(hello.from, peer) != Some(peer)
     }
 
-    /// The peer's journal was durable up to this record when it sent something.
-    pub(crate) fn heard(&mut self, number: u32, durable: u64) {
-        if let Some(peer) = self.peers.get_mut(&number) {
-            peer.seen.durable = peer.seen.durable.max(durable);
+    /// The peer's journal was durable up to this record when it sent something. Yields what the superblock is to hear of it,
+    /// if it is news.
+    pub(crate) fn heard(&mut self, number: u32, durable: u64) -> Option<Heard> {
+        let peer = self.peers.get_mut(&number).filter(|peer| peer.seen.durable < durable)?;
+        peer.seen.durable = durable;
+        Some(Heard { peer: number, disk: peer.disk as u64, durable })
+    }
+
+    /// Takes up what the superblock heard after this was last kept, as far as it is of the same disks.
+    pub(crate) fn hear_again(&mut self, heard: &[Heard]) {
+        for Heard { peer, disk, durable } in heard {
+            if self.peers.get(peer).is_some_and(|known| known.disk as u64 == *disk) {
+                self.heard(*peer, *durable);
+            }
         }
     }
 }

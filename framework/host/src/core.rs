@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use synod_journal::{Appender, Batch, Durable as DurableMark, Superblock};
+use synod_journal::{Appender, Batch, Durable as DurableMark, Heard, Superblock};
 use synod_node::{
     ClockReading, Context, Departure, Node, NodeId, Outbox, RequestId, Sink, Stimulus, TimerRange, step,
 };
@@ -52,6 +52,9 @@ const OUT_BYTES_MAX: usize = 64 << 20;
 
 /// A node is told the clocks again only after so many microseconds: times are in milliseconds.
 const CLOCK_PAUSE_US: u64 = 1_000;
+
+/// What is heard of peers' journals is written down so much later at most, once the next timer fires.
+const HEARD_PAUSE: Duration = Duration::from_millis(100);
 
 /// The kind of a record that holds a node's record.
 const KIND_RECORD: u8 = 1;
@@ -133,6 +136,8 @@ pub(crate) struct Core<N: Node> {
     is_disk_busy: bool,
     disk: DiskThreads,
     superblock: Superblock<Arc<FileDisk>>,
+    /// When the first of what was heard of peers' journals since the last mark came, if anything did.
+    heard_at: Option<Instant>,
     /// Why the process must stop, if it must: in words.
     stopped: Option<String>,
     checkpoints: u64,
@@ -173,6 +178,7 @@ impl<N: Hosted> Core<N> {
             is_disk_busy: false,
             disk: parts.disk,
             superblock: parts.superblock,
+            heard_at: None,
             stopped: None,
             checkpoints: 0,
             checkpointed: 0,
@@ -287,6 +293,20 @@ impl<N: Hosted> Core<N> {
         let number = self.superblock.keep(name, bytes)?;
         self.disk.bind(number);
         Ok(())
+    }
+
+    /// Something was heard of a peer's journal: the superblock has it with the next batch, or soon after.
+    pub(crate) fn hear(&mut self, heard: Heard) {
+        self.superblock.hear(heard);
+        self.heard_at.get_or_insert_with(Instant::now);
+    }
+
+    /// Lets the superblock have what was heard some time ago.
+    pub(crate) fn mark_heard(&mut self) {
+        if self.heard_at.is_some_and(|at| at.elapsed() >= HEARD_PAUSE) {
+            self.heard_at = None;
+            self.disk.mark();
+        }
     }
 
     /// The process must stop, and says why.

@@ -49,6 +49,19 @@ impl FileDisk {
             let above = above.parent().unwrap_or(Path::new("/"));
             File::open(above).and_then(|above| above.sync_all()).map_err(at("sync the directory above"))?;
         }
+        FileDisk::existing(directory)
+    }
+
+    /// Locks `directory`, which must be there.
+    ///
+    /// # Errors
+    /// As [`open`](FileDisk::open).
+    pub fn existing(directory: &Path) -> Result<FileDisk, Error> {
+        let shown = directory.display().to_string();
+        let at = |action| {
+            let file = shown.clone();
+            move |source| Error::Io { action, file, source }
+        };
         let names = File::open(directory).map_err(at("open"))?;
         let lock = OpenOptions::new()
             .create(true)

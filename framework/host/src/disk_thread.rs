@@ -38,6 +38,7 @@ enum Work {
     Release(Stored),
     Take(SpareOrder),
     Bind(u64),
+    Mark,
 }
 
 /// A checkpoint to be stored: encoding it is the checkpoint thread's work too.
@@ -91,6 +92,11 @@ impl DiskThreads {
         let _ = self.work.send(Work::Bind(superblock));
     }
 
+    /// Lets the superblock's watermark move, also where no batch comes.
+    pub(crate) fn mark(&self) {
+        let _ = self.work.send(Work::Mark);
+    }
+
     pub(crate) fn make_spare(&self, order: SpareOrder) {
         let _ = self.spares.send(order);
     }
@@ -128,6 +134,7 @@ fn write_batches<D: Disk>(
             }
             Ok(Work::Release(stored)) => writer.release(stored),
             Ok(Work::Bind(superblock)) => writer.bind(superblock),
+            Ok(Work::Mark) => writer.mark(),
             Ok(Work::Take(made)) => {
                 writer.take_spare(made);
                 Ok(())

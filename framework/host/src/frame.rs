@@ -218,7 +218,9 @@ pub fn answer_from_bytes(bytes: &[u8; ANSWER_BYTES]) -> (Result<(), Refusal>, Op
         code => Err(*Refusal::ALL.get(usize::from(code) - 1).unwrap_or(&Refusal::NewerVersion)),
     };
     let mut input = Reader::new(&content[MAGIC.len() + 2..]);
-    let mut read = || -> Result<Seen, Malformed> { Ok(Seen { start: input.u64()?, nonce: u128_of(&mut input)?, durable: input.u64()? }) };
+    let mut read = || -> Result<Seen, Malformed> {
+        Ok(Seen { start: input.u64()?, nonce: u128_of(&mut input)?, durable: input.u64()? })
+    };
     let seen = read().ok().filter(|seen| seen.start > 0);
     (answer, seen)
 }

@@ -3,6 +3,7 @@
 use crate::boot::{KnownPeers, PEERS, REFUSED, draw};
 use crate::core::{Core, Hosted, Parts, Resident};
 use crate::counters::Counters;
+use crate::data::JOURNAL;
 use crate::disk::FileDisk;
 use crate::disk_thread::{DiskNews, DiskThreads};
 use crate::peers::{self, Us};
@@ -163,7 +164,7 @@ impl<N: Hosted> Host<N> {
     ) -> Result<Opened<N>, HostError> {
         let journal_error = |error| HostError::Journal(config.data.clone(), error);
         let home = Arc::new(FileDisk::open(&config.data).map_err(journal_error)?);
-        let disk = Arc::new(FileDisk::open(&config.data.join("journal")).map_err(journal_error)?);
+        let disk = Arc::new(FileDisk::open(&config.data.join(JOURNAL)).map_err(journal_error)?);
         let identity =
             Identity { cluster: config.cluster, node: config.number, incarnation: config.incarnation };
         let options = Options { segment_bytes: config.segment_bytes, describe, ..Options::default() };
@@ -180,9 +181,13 @@ impl<N: Hosted> Host<N> {
         if recovered.torn_tail {
             tracing::info!("the journal ended in a batch that a crash had cut off: it was dropped");
         }
-        let known = superblock.fact(PEERS).map_or_else(|| Ok(KnownPeers::default()), |bytes| {
-            KnownPeers::from_bytes(&bytes).map_err(|why| HostError::UnreadableFact(PEERS.to_owned(), why))
-        })?;
+        let mut known = superblock.fact(PEERS).map_or_else(
+            || Ok(KnownPeers::default()),
+            |bytes| {
+                KnownPeers::from_bytes(&bytes).map_err(|why| HostError::UnreadableFact(PEERS.to_owned(), why))
+            },
+        )?;
+        known.hear_again(&superblock.heard());
         let start = *superblock.starts().last().expect("this start is one");
         let incarnation = recovered.identity.incarnation;
         let (news_out, news) = unbounded_channel();
@@ -347,6 +352,7 @@ impl<N: Hosted> Opened<N> {
                     return Ok(Stopped(why));
                 }
                 let next = core.fire_timers();
+                core.mark_heard();
                 core.turn();
                 next
             };

@@ -40,6 +40,7 @@ mod boot;
 mod clock;
 mod core;
 mod counters;
+mod data;
 mod disk;
 mod disk_thread;
 pub mod frame;
@@ -51,7 +52,9 @@ mod tests;
 
 pub use core::{Hosted, Resident, TellClock};
 pub use counters::Counters;
+pub use data::{inspect, set_aside};
 pub use disk::FileDisk;
 pub use frame::Refusal;
 pub use host::{Host, HostConfig, HostError, Opened, Peer, Stopped};
 pub use recorder::part_before;
+pub use synod_journal::{Error as DataError, Identity, Inspection};

@@ -114,9 +114,10 @@ async fn shake_hands(stream: &mut TcpStream, us: &Us) -> Result<Option<Hello>, R
         Err(_) => Err(Refusal::NotAPeer),
     };
     let checked = hello.and_then(|hello| us.check(&hello).map(|_| hello));
-    let seen = hello.ok().filter(|hello| hello.cluster == us.cluster).and_then(|hello| {
-        us.known.borrow().seen_of(&hello)
-    });
+    let seen = hello
+        .ok()
+        .filter(|hello| hello.cluster == us.cluster)
+        .and_then(|hello| us.known.borrow().seen_of(&hello));
     let answered = stream.write_all(&answer_to_bytes(checked.map(|_| ()), seen)).await;
     let hello = checked?;
     let mut go = [0; 1];
@@ -165,7 +166,9 @@ async fn read_frames<N: Hosted>(
         }
         let mut core = core.borrow_mut();
         let Taken { bytes: used, durable, outcome } = take_frames(&buffer, peer, &mut core);
-        us.known.borrow_mut().heard(us.peers[peer].number, durable);
+        if let Some(heard) = us.known.borrow_mut().heard(us.peers[peer].number, durable) {
+            core.hear(heard);
+        }
         if used > 0 {
             // Also before the connection ends: what came of its good frames waits for nothing else.
             core.turn();

@@ -30,8 +30,7 @@ pub struct Inspection {
 pub fn inspect<D: Disk + Clone>(disks: &Disks<D>, options: Options) -> Result<Inspection, Error> {
     let Disks { home, journal } = disks;
     let copies = superblock::read_copies(home)?;
-    let mut files: Vec<_> =
-        copies.iter().map(|copy| (copy.name.to_owned(), copy_in_words(copy))).collect();
+    let mut files: Vec<_> = copies.iter().map(|copy| (copy.name.to_owned(), copy_in_words(copy))).collect();
     let listing = listing(journal)?;
     let manifest = journal.read(MANIFEST).map_err(at("read", MANIFEST));
     let manifest = manifest.and_then(|bytes| Manifest::read(MANIFEST, &bytes));
@@ -63,16 +62,15 @@ pub fn inspect<D: Disk + Clone>(disks: &Disks<D>, options: Options) -> Result<In
 
 fn copy_in_words(copy: &Copy) -> Result<String, Error> {
     match &copy.found {
-        Found::Whole { content, watermark: Some(durable) } => {
+        Found::Whole { content, watermark: Some(watermark) } => {
+            let durable = watermark.durable;
             let start = content.starts.back().map_or(0, |start| start.number);
             Ok(format!("{}, start {start}, durable up to record {durable}", content.identity))
         }
         Found::Whole { watermark: None, .. } => Err(Error::damaged(copy.name, 0, "its watermark is broken")),
         Found::Absent => Err(Error::damaged(copy.name, 0, "the file is missing")),
         Found::Damaged(offset, detail) => Err(Error::damaged(copy.name, *offset, *detail)),
-        Found::Newer(version) => {
-            Err(Error::NewerVersion { file: copy.name.to_owned(), version: *version })
-        }
+        Found::Newer(version) => Err(Error::NewerVersion { file: copy.name.to_owned(), version: *version }),
     }
 }
 
@@ -100,9 +98,9 @@ impl<D: Disk> Files<'_, D> {
         let each = versions.flat_map(|(node, versions)| versions.iter().map(|covered| (*node, *covered)));
         each.map(|(node, covered)| {
             let name = checkpoint_name(node, covered);
-            let content = self.owner(&name).and_then(|owner| {
-                CheckpointHeader { node, covered }.open(&name, self.read(&name)?, owner)
-            });
+            let content = self
+                .owner(&name)
+                .and_then(|owner| CheckpointHeader { node, covered }.open(&name, self.read(&name)?, owner));
             let words = content
                 .map(|content| format!("{} bytes, up to record {covered} of node {node}", content.len()));
             (name, words)
@@ -116,8 +114,10 @@ impl<D: Disk> Files<'_, D> {
             let name = segment_name(number);
             SegmentHeader::read(&name, &self.read(&name)?, self.owner(&name)?, number)
         };
-        let headers: BTreeMap<u64, u64> =
-            numbers.iter().filter_map(|number| Some((*number, header(*number).ok()?.first_sequence))).collect();
+        let headers: BTreeMap<u64, u64> = numbers
+            .iter()
+            .filter_map(|number| Some((*number, header(*number).ok()?.first_sequence)))
+            .collect();
         let words = |number: u64| {
             let (name, mut records) = (segment_name(number), 0);
             let (bytes, owner) = (self.read(&name)?, self.owner(&name)?);

@@ -1,6 +1,6 @@
 //! The three parts together, and what opening gives.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::appender::{Appender, Batch};
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::files::replace_manifest;
 use crate::format::{HEADER_BYTES, Manifest, Owner};
 use crate::recovery::{FromJournal, is_formatted, recover};
-use crate::superblock::{self, COPIES, Content, Found, STARTS_MAX, Start, Superblock};
+use crate::superblock::{self, COPIES, Content, Found, STARTS_MAX, Start, Superblock, Watermark};
 use crate::writer::{Durable, Writer};
 
 /// Whose journal it is. A server that lost its disk gets a new incarnation, and with it a new directory.
@@ -132,14 +132,14 @@ impl<D: Disk + Clone> Journal<D> {
     pub fn open(disks: Disks<D>, opener: Opener, options: Options) -> Result<(Journal<D>, Recovered), Error> {
         assert!(options.segment_bytes >= HEADER_BYTES as u64, "a segment has room for its header");
         let Disks { home, journal } = disks;
-        let (content, mended) = read_or_found((&home, &journal), opener)?;
+        let Read { content, watermark, mended } = read_or_found((&home, &journal), opener)?;
         let owner = Owner { identity: content.identity, disk: content.disk };
         if !content.is_founded && !is_formatted(&journal)? {
             let manifest =
                 Manifest { owner, first_segment: 1, last_segment: 0, superblock: 0, covered: Vec::new() };
             replace_manifest(&journal, &manifest)?;
         }
-        let superblock = Superblock::new(home.clone(), content.clone());
+        let superblock = Superblock::new(home.clone(), content.clone(), watermark);
         let checkpointer = Checkpointer::new(journal.clone(), owner);
         let FromJournal { mut writer, nodes, torn_tail } =
             recover(journal, (&content, superblock.clone()), options)?;
@@ -151,15 +151,13 @@ impl<D: Disk + Clone> Journal<D> {
         Ok((Journal { appender, writer, checkpointer, superblock, spare: Batch::default() }, recovered))
     }
 
-    /// Makes empty directories those of `opener`, without opening them.
+    /// Writes into `home` the superblock of a disk on which nothing ever ran, in place of one that is there. Until the
+    /// journal of the old one is gone, the new one does not open.
     ///
     /// # Errors
-    /// If anything is there already.
-    pub fn found(disks: &Disks<D>, opener: Opener) -> Result<(), Error> {
-        match read_or_found((&disks.home, &disks.journal), opener)? {
-            (content, _) if content.disk == opener.nonce && !content.is_founded => Ok(()),
-            _ => Err(Error::damaged(COPIES[0], 0, "there is a superblock already")),
-        }
+    /// If the disk refuses.
+    pub fn begin_anew(home: &D, opener: Opener) -> Result<(), Error> {
+        superblock::write_copies(home, &Content::new(opener), &Watermark::default())
     }
 
     /// Makes durable what was appended.
@@ -184,29 +182,26 @@ impl<D: Disk + Clone> Journal<D> {
     }
 }
 
-/// What the superblock says, with the names of copies that are to be written anew; of a new one where nothing is.
-fn read_or_found<D: Disk>(
-    (home, journal): (&D, &D),
-    opener: Opener,
-) -> Result<(Content, Vec<String>), Error> {
-    let Opener { identity, nonce } = opener;
+/// What the superblock says.
+struct Read {
+    content: Content,
+    watermark: Watermark,
+    /// The copies that are to be written anew.
+    mended: Vec<String>,
+}
+
+/// What the superblock says; of a new one where nothing is.
+fn read_or_found<D: Disk>((home, journal): (&D, &D), opener: Opener) -> Result<Read, Error> {
+    let identity = opener.identity;
     let copies = superblock::read_copies(home)?;
-    let Some(content) = superblock::join(&copies, identity)? else {
+    let Some((content, watermark)) = superblock::join(&copies, identity)? else {
         if is_formatted(journal)? {
             let detail = "both copies of the superblock are missing although there is a journal";
             return Err(Error::damaged(COPIES[0], 0, detail));
         }
-        let content = Content {
-            identity,
-            disk: nonce,
-            number: 1,
-            is_founded: false,
-            durable: 0,
-            starts: VecDeque::new(),
-            facts: BTreeMap::new(),
-        };
-        superblock::write_copies(home, &content)?;
-        return Ok((content, Vec::new()));
+        let content = Content::new(opener);
+        superblock::write_copies(home, &content, &Watermark::default())?;
+        return Ok(Read { content, watermark: Watermark::default(), mended: Vec::new() });
     };
     let found = content.identity;
     let is_ours = (found.cluster, found.node) == (identity.cluster, identity.node);
@@ -217,13 +212,14 @@ fn read_or_found<D: Disk>(
     let is_whole = |found: &Found| matches!(found, Found::Whole { watermark: Some(_), .. });
     let mended =
         copies.iter().filter(|copy| !is_whole(&copy.found)).map(|copy| copy.name.to_owned()).collect();
-    Ok((content, mended))
+    Ok(Read { content, watermark, mended })
 }
 
 /// The next start begins: superblock and journal know of each other from here on.
 fn begin<D: Disk>(superblock: &Superblock<D>, writer: &mut Writer<D>, nonce: u128) -> Result<(), Error> {
     let last = superblock.starts().last().map_or(0, |start| start.number);
-    let number = last.checked_add(1).ok_or(Error::Exhausted { what: "the number of this process's starts" })?;
+    let number =
+        last.checked_add(1).ok_or(Error::Exhausted { what: "the number of this process's starts" })?;
     let began = writer.durable().sequence();
     let superblock = superblock.change(|content| {
         content.is_founded = true;

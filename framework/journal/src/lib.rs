@@ -90,5 +90,5 @@ pub use error::Error;
 pub use inspect::{Inspection, inspect};
 pub use journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Record, Recovered};
 pub use memory::MemoryDisk;
-pub use superblock::{Start, Superblock};
+pub use superblock::{Heard, Start, Superblock};
 pub use writer::{Durable, SpareOrder, Writer};

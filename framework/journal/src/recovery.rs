@@ -79,7 +79,10 @@ pub(crate) fn recover<D: Disk>(
     let Recovery { manifest, nodes, .. } = recovery;
     let (next_sequence, torn) = tail.map_or((1, false), |tail| (tail.next_sequence, tail.torn));
     if next_sequence <= content.durable {
-        let detail = format!("it names no segment, and the superblock says that {} records were durable", content.durable);
+        let detail = format!(
+            "it names no segment, and the superblock says that {} records were durable",
+            content.durable
+        );
         return Err(Error::damaged(MANIFEST, 0, detail));
     }
     let mut writer = Writer {

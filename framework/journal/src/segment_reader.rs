@@ -6,9 +6,7 @@
 //! it was durable.
 
 use crate::error::Error;
-use crate::format::{
-    ALIGN_BYTES, HEADER_BYTES, RecordHeader, SegmentHeader, Stamp, record_bytes,
-};
+use crate::format::{ALIGN_BYTES, HEADER_BYTES, RecordHeader, SegmentHeader, Stamp, record_bytes};
 
 /// A segment in memory.
 pub(crate) struct SegmentReader<'a> {

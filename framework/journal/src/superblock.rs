@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! superblock-a, superblock-b (512 bytes for the watermark, then the content)
-//!    0 "SynodWtr"   8 version u32   12 zero u32   16 disk u128   32 durable u64   40 zeros   60 checksum of 0..60
+//!    0 "SynodWtr"   8 version u32   12 number of peers u32   16 disk u128   32 durable u64
+//!   40 peers (peer u32, its disk u64, its durable u64)   then zeros   508 checksum of 0..508
 //!  512 "SynodSup"   8 version u32   12 checksum of 0..12   16 length of the body u32   20 checksum of the body
 //!   24 body: node u32, cluster u64, incarnation u64, disk u128, number u64, is founded u8, durable u64,
 //!            starts (u32, then each: number u64, nonce u128, began u64),
@@ -15,18 +16,18 @@
 //! Superblock and journal vouch for each other: the watermark says up to which record the journal was durable, and the
 //! manifest says of which number a superblock there was. Neither can be put back to an older copy alone. The watermark
 //! is written after each batch without waiting for the disk: where a program is killed it is exact, where the power fails
-//! it may be a few seconds old, which is never too far.
+//! it may be a few seconds old, which is never too far. It also has what was heard of the journals of peers, for them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use synod_stdx::{Malformed, Reader, put_u32, put_u64};
 
-use crate::Identity;
 use crate::disk::Disk;
 use crate::error::{Error, at};
 use crate::files::{ASIDE, replace};
-use crate::format::{VERSION, sealed, u128_of};
+use crate::format::{VERSION, u128_of};
+use crate::{Identity, Opener};
 
 /// The two copies.
 pub(crate) const COPIES: [&str; 2] = ["superblock-a", "superblock-b"];
@@ -38,6 +39,20 @@ const PRELUDE_BYTES: usize = 24;
 /// The latest starts are known, so many of them: a peer that has seen one of them can be told from one that has seen
 /// another life of this disk.
 pub(crate) const STARTS_MAX: usize = 64;
+
+/// Of so many peers the watermark has what was heard of them.
+const HEARD_MAX: usize = 23;
+
+/// What was heard of a peer's journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// Whose.
+    pub peer: u32,
+    /// The lower half of the number of its disk.
+    pub disk: u64,
+    /// Up to this record it was durable.
+    pub durable: u64,
+}
 
 /// One start of the process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +84,19 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// That of a disk on which nothing ever ran.
+    pub(crate) fn new(opener: Opener) -> Content {
+        Content {
+            identity: opener.identity,
+            disk: opener.nonce,
+            number: 1,
+            is_founded: false,
+            durable: 0,
+            starts: VecDeque::new(),
+            facts: BTreeMap::new(),
+        }
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
         let mut body = Vec::new();
         put_u32(&mut body, self.identity.node);
@@ -127,21 +155,61 @@ impl Content {
     }
 }
 
-fn watermark(disk: u128, durable: u64) -> Vec<u8> {
-    let mut out = WATERMARK_MAGIC.to_vec();
-    put_u32(&mut out, VERSION);
-    put_u32(&mut out, 0);
-    out.extend_from_slice(&disk.to_le_bytes());
-    put_u64(&mut out, durable);
-    sealed(out)
+/// What moves with every batch.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Watermark {
+    pub(crate) durable: u64,
+    pub(crate) heard: Vec<Heard>,
 }
 
-fn read_watermark(bytes: &[u8], disk: u128) -> Option<u64> {
-    let slot = bytes.get(..WATERMARK_BYTES)?;
-    let durable = slot[32..40].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    let expected = watermark(disk, durable);
-    let (written, rest) = slot.split_at(expected.len());
-    (written == expected && rest.iter().all(|byte| *byte == 0)).then_some(durable)
+impl Watermark {
+    fn to_bytes(&self, disk: u128) -> Vec<u8> {
+        let heard = &self.heard[..self.heard.len().min(HEARD_MAX)];
+        let mut out = WATERMARK_MAGIC.to_vec();
+        put_u32(&mut out, VERSION);
+        put_u32(&mut out, heard.len() as u32);
+        out.extend_from_slice(&disk.to_le_bytes());
+        put_u64(&mut out, self.durable);
+        for Heard { peer, disk, durable } in heard {
+            put_u32(&mut out, *peer);
+            put_u64(&mut out, *disk);
+            put_u64(&mut out, *durable);
+        }
+        out.resize(WATERMARK_BYTES - 4, 0);
+        let checksum = crc32fast::hash(&out);
+        put_u32(&mut out, checksum);
+        out
+    }
+
+    /// The watermark of `disk` at the front of `bytes`, if there is a sound one.
+    fn read(bytes: &[u8], disk: u128) -> Option<Watermark> {
+        let sector = bytes.get(..WATERMARK_BYTES)?;
+        let parse = || -> Result<Watermark, Malformed> {
+            let mut input = Reader::new(&sector[12..]);
+            let count = input.u32()?;
+            input.take(16)?;
+            let durable = input.u64()?;
+            let heard = (0..count)
+                .map(|_| Ok(Heard { peer: input.u32()?, disk: input.u64()?, durable: input.u64()? }))
+                .collect::<Result<_, Malformed>>()?;
+            Ok(Watermark { durable, heard })
+        };
+        parse().ok().filter(|found| found.to_bytes(disk) == sector)
+    }
+
+    /// The furthest of both.
+    fn join(&mut self, other: &Watermark) {
+        self.durable = self.durable.max(other.durable);
+        other.heard.iter().for_each(|heard| self.hear(*heard));
+    }
+
+    fn hear(&mut self, news: Heard) {
+        match self.heard.iter_mut().find(|known| known.peer == news.peer) {
+            Some(known) if known.disk == news.disk => known.durable = known.durable.max(news.durable),
+            Some(known) => *known = news,
+            None => self.heard.push(news),
+        }
+    }
 }
 
 /// One copy, as it was found.
@@ -155,7 +223,7 @@ pub(crate) enum Found {
     /// There is no such file.
     Absent,
     /// Its content is whole. The watermark may not be.
-    Whole { content: Content, watermark: Option<u64> },
+    Whole { content: Content, watermark: Option<Watermark> },
     /// Where it is damaged, and how.
     Damaged(u64, &'static str),
     /// It is of a later release.
@@ -194,7 +262,7 @@ fn found(bytes: &[u8]) -> Found {
     }
     match Content::parse(body) {
         Ok(content) => {
-            let watermark = read_watermark(bytes, content.disk);
+            let watermark = Watermark::read(bytes, content.disk);
             Found::Whole { content, watermark }
         }
         Err(Malformed(why)) => Found::Damaged(at + PRELUDE_BYTES as u64, why),
@@ -206,16 +274,17 @@ fn found(bytes: &[u8]) -> Found {
 ///
 /// # Errors
 /// If no copy is whole, or they are of two disks.
-pub(crate) fn join(copies: &[Copy; 2], owner: Identity) -> Result<Option<Content>, Error> {
+pub(crate) fn join(copies: &[Copy; 2], owner: Identity) -> Result<Option<(Content, Watermark)>, Error> {
     let mut newest: Option<Content> = None;
-    let mut furthest = 0;
+    let mut furthest = Watermark::default();
     for copy in copies {
         match &copy.found {
             Found::Newer(version) => {
                 return Err(Error::NewerVersion { file: copy.name.to_owned(), version: *version });
             }
             Found::Whole { content, watermark } => {
-                furthest = furthest.max(content.durable).max(watermark.unwrap_or(0));
+                furthest.durable = furthest.durable.max(content.durable);
+                watermark.iter().for_each(|watermark| furthest.join(watermark));
                 if newest.as_ref().is_none_or(|newest| newest.number < content.number) {
                     newest = Some(content.clone());
                 }
@@ -227,8 +296,8 @@ pub(crate) fn join(copies: &[Copy; 2], owner: Identity) -> Result<Option<Content
         if let Some(foreign) = foreign_copy(copies, owner) {
             return Err(Error::damaged(foreign, 0, "superblock-a and superblock-b are of two disks"));
         }
-        content.durable = furthest;
-        return Ok(Some(content));
+        content.durable = furthest.durable;
+        return Ok(Some((content, furthest)));
     }
     let damaged = copies.iter().find_map(|copy| match copy.found {
         Found::Damaged(offset, detail) => Some(Error::damaged(
@@ -243,7 +312,8 @@ pub(crate) fn join(copies: &[Copy; 2], owner: Identity) -> Result<Option<Content
 
 /// Where the copies are of two disks, the one that is not of `owner`'s, as far as that can be told.
 fn foreign_copy(copies: &[Copy; 2], owner: Identity) -> Option<&'static str> {
-    let [Found::Whole { content: a, .. }, Found::Whole { content: b, .. }] = copies.each_ref().map(|copy| &copy.found)
+    let [Found::Whole { content: a, .. }, Found::Whole { content: b, .. }] =
+        copies.each_ref().map(|copy| &copy.found)
     else {
         return None;
     };
@@ -269,6 +339,7 @@ impl<D> Clone for Superblock<D> {
 struct Inside<D> {
     disk: D,
     content: Content,
+    watermark: Watermark,
     /// How often the watermark moved: the copies take turns.
     marks: usize,
     /// An earlier write failed.
@@ -276,8 +347,8 @@ struct Inside<D> {
 }
 
 impl<D: Disk> Superblock<D> {
-    pub(crate) fn new(disk: D, content: Content) -> Self {
-        let inside = Inside { disk, content, marks: 0, is_poisoned: false };
+    pub(crate) fn new(disk: D, content: Content, watermark: Watermark) -> Self {
+        let inside = Inside { disk, content, watermark, marks: 0, is_poisoned: false };
         Superblock { inside: Arc::new(Mutex::new(inside)) }
     }
 
@@ -293,6 +364,16 @@ impl<D: Disk> Superblock<D> {
     /// The latest starts, in order; the last of them is this one.
     pub fn starts(&self) -> Vec<Start> {
         self.inside().content.starts.iter().copied().collect()
+    }
+
+    /// What was heard of peers' journals, as far as it is known.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.inside().watermark.heard.clone()
+    }
+
+    /// Something was heard of a peer's journal. It moves with the watermark, of 23 peers at most.
+    pub fn hear(&self, heard: Heard) {
+        self.inside().watermark.hear(heard);
     }
 
     /// What was kept under `name`.
@@ -315,7 +396,9 @@ impl<D: Disk> Superblock<D> {
         let mut inside = self.inside();
         change(&mut inside.content);
         inside.content.number += 1;
-        inside.poisoning(|inside| write_copies(&inside.disk, &inside.content))?;
+        inside.watermark.durable = inside.watermark.durable.max(inside.content.durable);
+        inside.content.durable = inside.watermark.durable;
+        inside.poisoning(|inside| write_copies(&inside.disk, &inside.content, &inside.watermark))?;
         Ok(inside.content.number)
     }
 
@@ -327,12 +410,12 @@ impl<D: Disk> Superblock<D> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(()),
         };
-        inside.content.durable = durable;
+        inside.watermark.durable = durable;
         let name = COPIES[inside.marks % COPIES.len()];
         inside.marks += 1;
         inside.poisoning(|inside| {
-            let slot = watermark(inside.content.disk, durable);
-            inside.disk.write_at(name, 0, &slot).map_err(at("write", name))
+            let sector = inside.watermark.to_bytes(inside.content.disk);
+            inside.disk.write_at(name, 0, &sector).map_err(at("write", name))
         })
     }
 }
@@ -350,11 +433,9 @@ impl<D: Disk> Inside<D> {
 }
 
 /// Writes both copies, one after the other.
-pub(crate) fn write_copies<D: Disk>(disk: &D, content: &Content) -> Result<(), Error> {
-    let mut slot = watermark(content.disk, content.durable);
-    slot.resize(WATERMARK_BYTES, 0);
-    let bytes = content.to_bytes();
-    COPIES.into_iter().try_for_each(|name| replace(disk, name, &[&slot, &bytes]))
+pub(crate) fn write_copies<D: Disk>(disk: &D, content: &Content, watermark: &Watermark) -> Result<(), Error> {
+    let (sector, bytes) = (watermark.to_bytes(content.disk), content.to_bytes());
+    COPIES.into_iter().try_for_each(|name| replace(disk, name, &[&sector, &bytes]))
 }
 
 /// Removes what a crash left of a copy on its way to its name.

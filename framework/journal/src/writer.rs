@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::Options;
 use crate::appender::Batch;
 use crate::checkpoint::Stored;
 use crate::disk::Disk;
 use crate::error::{Error, at};
 use crate::files::{ASIDE, checkpoint_name, replace_manifest, segment_name, spare_name};
-use crate::format::{
-    HEADER_BYTES, Manifest, Owner, RecordHeader, SegmentHeader, Stamp, record_bytes,
-};
-use crate::Options;
+use crate::format::{HEADER_BYTES, Manifest, Owner, RecordHeader, SegmentHeader, Stamp, record_bytes};
 use crate::superblock::Superblock;
 
 /// The number of a record that is durable, with all before it. Only a journal makes one.
@@ -76,6 +74,14 @@ impl<D: Disk> Writer<D> {
             batch.clear();
         }
         if self.poisoned { Err(Error::Poisoned) } else { Ok(Durable(self.durable)) }
+    }
+
+    /// Writes the watermark again, with what was heard of peers' journals since the last batch.
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn mark(&mut self) -> Result<(), Error> {
+        self.poisoning(|writer| writer.superblock.mark(writer.durable))
     }
 
     /// The last durable record.

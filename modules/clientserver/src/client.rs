@@ -18,7 +18,7 @@ const COMMANDS_BYTES_MAX: usize = 1 << 20;
 pub struct Client<S: StateMachine> {
     me: NodeId,
     /// Which session this is: one more each time that the server has forgotten the last.
-    life: u32,
+    life: u128,
     server: NodeId,
     window: Window<S::Command>,
     backoff: Backoff,
@@ -95,7 +95,7 @@ impl<S: StateMachine> Client<S> {
         for id in self.window.abandon() {
             ctx.reply(id, Outcome::MayHaveHappened);
         }
-        self.life += 1;
+        self.life = self.life.wrapping_add(1);
         self.send_unsent(ctx);
         if !self.window.is_empty() {
             self.set_retry(ctx);

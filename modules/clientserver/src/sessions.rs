@@ -8,32 +8,42 @@ use synod_stdx::{Malformed, Reader, Wire, mark};
 /// The most results that are kept of one client, and so the most requests that it may have outstanding.
 pub const WINDOW_MAX: usize = 16_384;
 
-/// The name of a session: a node, and which of its lives. A client that lost its memory begins a new one.
+/// The name of a session: a node, and which of its lives. A client that lost its memory begins a new one. Where lives are real,
+/// their numbers are 128 random bits: no clock and no file then has to vouch for a number that must not come again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(u64);
+pub struct ClientId {
+    /// The number of the life, the highest word first.
+    life: [u32; 4],
+    node: NodeId,
+}
 
 impl ClientId {
     /// The session of `node` in its life number `life`.
-    pub const fn new(node: NodeId, life: u32) -> Self {
-        ClientId((life as u64) << 32 | node.to_bits() as u64)
+    pub const fn new(node: NodeId, life: u128) -> Self {
+        ClientId { life: [(life >> 96) as u32, (life >> 64) as u32, (life >> 32) as u32, life as u32], node }
     }
 
     /// A session that belongs to no node of the protocol, named by its owner.
     pub const fn from_bits(bits: u64) -> Self {
-        ClientId(bits)
+        ClientId::new(NodeId::from_bits(bits as u32), (bits >> 32) as u128)
     }
 
     /// The node whose session it is.
     pub const fn node(self) -> NodeId {
-        NodeId::from_bits(self.0 as u32)
+        self.node
+    }
+
+    fn life(self) -> u128 {
+        self.life.iter().fold(0, |life, word| life << 32 | u128::from(*word))
     }
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 >> 32 {
-            0 => write!(f, "{}", self.node()),
-            life => write!(f, "{}.{life}", self.node()),
+        match self.life() {
+            0 => write!(f, "{}", self.node),
+            life if life <= u128::from(u32::MAX) => write!(f, "{}.{life}", self.node),
+            life => write!(f, "{}.{life:032x}", self.node),
         }
     }
 }
@@ -46,18 +56,20 @@ impl fmt::Debug for ClientId {
 
 impl Wire for ClientId {
     fn encode(&self, out: &mut Vec<u8>) {
-        self.0.encode(out);
+        let life = self.life();
+        (self.node, (life >> 64) as u64, life as u64).encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(ClientId(u64::decode(input)?))
+        let (node, high, low) = <(NodeId, u64, u64)>::decode(input)?;
+        Ok(ClientId::new(node, u128::from(high) << 64 | u128::from(low)))
     }
 }
 
 impl Rename for ClientId {
     /// The life stays. A session that belongs to no node is to be named so that the name in its lower half stays.
     fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
-        *self = ClientId::new(name(self.node()), (self.0 >> 32) as u32);
+        self.node = name(self.node);
     }
 }
 

@@ -34,7 +34,7 @@ pub enum Request<C> {
 pub struct Client<S: StateMachine> {
     me: NodeId,
     /// Which session this is: one more each time that the group has forgotten the last.
-    life: u32,
+    life: u128,
     /// In the order of their names.
     servers: Vec<NodeId>,
     /// Whom it takes for the leader.
@@ -52,7 +52,7 @@ impl<S: StateMachine> Client<S> {
     ///
     /// # Panics
     /// If there are no servers.
-    pub fn new(me: NodeId, life: u32, servers: &[NodeId]) -> Self {
+    pub fn new(me: NodeId, life: u128, servers: &[NodeId]) -> Self {
         assert!(!servers.is_empty(), "a client of nobody");
         let mut in_order = servers.to_vec();
         in_order.sort_unstable();
@@ -182,7 +182,7 @@ impl<S: StateMachine> Client<S> {
         for id in self.window.abandon() {
             ctx.reply(id, Outcome::MayHaveHappened);
         }
-        self.life += 1;
+        self.life = self.life.wrapping_add(1);
         self.submit(ctx);
     }
 

@@ -44,7 +44,7 @@ impl Cast for Group {
         }
         let servers = NodeId::servers(members);
         Ok(match (id.is_client(), life) {
-            (true, life) => Process::Client(Client::new(id, life as u32, &servers)),
+            (true, life) => Process::Client(Client::new(id, life as u128, &servers)),
             (false, 0) => Process::Server(Server::new(id, &servers, KvStore::default(), settings)),
             (false, life) => {
                 Process::Server(Server::rejoining(id, &servers, KvStore::default(), settings, life))

@@ -52,7 +52,7 @@ pub enum Response<O> {
 struct Lane<C> {
     window: Window<C>,
     /// Which session this is in the slot: one more each time that the slot has forgotten the last.
-    life: u32,
+    life: u128,
     /// The lowest number that waited when the timer was set.
     lowest_before: Seq,
 }
@@ -72,7 +72,7 @@ type Asked<C> = (Seq, Vec<C>);
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Client<S: Sharded> {
     me: NodeId,
-    life: u32,
+    life: u128,
     slot_count: u16,
     masters: Masters,
     configuration: Option<Arc<Configuration>>,
@@ -98,7 +98,7 @@ impl<S: Sharded> Client<S> {
     ///
     /// # Panics
     /// If there are no masters.
-    pub fn new(me: NodeId, life: u32, masters: &[NodeId], slot_count: u16) -> Self {
+    pub fn new(me: NodeId, life: u128, masters: &[NodeId], slot_count: u16) -> Self {
         Client {
             me,
             life,
@@ -434,7 +434,7 @@ impl<S: Sharded> Client<S> {
         for id in lane.window.abandon() {
             ctx.reply(id, Response::Store(Outcome::MayHaveHappened));
         }
-        lane.life += 1;
+        lane.life = lane.life.wrapping_add(1);
         if lane.window.is_empty() {
             self.busy.remove(&slot);
         }

@@ -31,7 +31,7 @@ impl<S: Sharded> Process<S> {
     }
 
     /// A client of the configuration service, in a session that no other life of it ever used.
-    pub fn controller(me: NodeId, life: u32, masters: &[NodeId]) -> Self {
+    pub fn controller(me: NodeId, life: u128, masters: &[NodeId]) -> Self {
         Process::Master(Master::Client(synod_paxos::Client::new(me, life, masters)))
     }
 

@@ -54,8 +54,8 @@ impl Cast for Store {
     fn build(&self, id: NodeId, life: u64, _options: &Options) -> Result<Self::Node, String> {
         let settings = Settings { missed_ticks_max: 1, ..Settings::default() };
         Ok(match (id.is_client(), id.number()) {
-            (true, 9) => Process::controller(id, life as u32, &MASTERS),
-            (true, _) => Process::Client(Client::new(id, life as u32, &MASTERS, SLOTS)),
+            (true, 9) => Process::controller(id, life as u128, &MASTERS),
+            (true, _) => Process::Client(Client::new(id, life as u128, &MASTERS, SLOTS)),
             (false, 1) => Process::master(id, &MASTERS, SLOTS, settings),
             (false, _) => Process::Server(Server::new(
                 id,

@@ -61,6 +61,9 @@ pub struct NodeStatus {
 pub struct GroupStatus {
     /// The group's number.
     pub group: u32,
+    /// How many members it has, as far as it knows.
+    #[serde(default)]
+    pub members: usize,
     /// Leader, follower, candidate or rejoining; retired, once another node has its place.
     pub role: String,
     /// Which node leads, as far as it knows.
@@ -166,6 +169,7 @@ fn group_status(server: &Server<Keyspace>) -> GroupStatus {
     let (leaving, coming) = state.moving();
     GroupStatus {
         group: server.group().0,
+        members: paxos.members().len(),
         role: paxos.role_name().to_owned(),
         leader: server.leader().map(places::node_of),
         ballot: paxos.promised().to_string(),

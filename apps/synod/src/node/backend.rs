@@ -302,7 +302,7 @@ impl Gateway {
     pub(crate) async fn watch_groups(self) -> String {
         loop {
             let history = self.configurations();
-            let learnt = self.inner.groups.borrow_mut().learn(&history);
+            let learnt = self.inner.groups.borrow_mut().learn(&history, &self.inner.host);
             let learnt = match learnt {
                 Ok(learnt) => learnt,
                 Err(problem) => return problem,

@@ -28,10 +28,16 @@ pub(crate) struct Blueprint {
 pub(crate) enum Role {
     /// A member of the configuration service, in this life of its disk.
     Master { incarnation: u64 },
-    /// The store's client, in the process's start of this number.
-    Gateway { start: u32 },
-    /// The configuration service's client, in the process's start of this number.
-    Controller { start: u32 },
+    /// The store's client, in a session that is named by 128 random bits.
+    Gateway {
+        #[serde(with = "hex")]
+        session: u128,
+    },
+    /// The configuration service's client, in a session that is named by 128 random bits.
+    Controller {
+        #[serde(with = "hex")]
+        session: u128,
+    },
     /// A member of a group.
     Member {
         group: u32,
@@ -74,8 +80,8 @@ impl Blueprint {
                 };
                 Process::Master(Master::Server(server))
             }
-            Role::Gateway { start } => Process::Client(Client::new(me, *start, &masters, SLOT_COUNT)),
-            Role::Controller { start } => Process::controller(me, *start, &masters),
+            Role::Gateway { session } => Process::Client(Client::new(me, *session, &masters, SLOT_COUNT)),
+            Role::Controller { session } => Process::controller(me, *session, &masters),
             Role::Member { group, seats, life, next } => {
                 let homes = |homes: &Vec<u32>| homes.iter().copied().map(NodeId::from_bits).collect();
                 let seats = Seats::of_homes(seats.iter().map(homes).collect()).ok_or("a seat has no home")?;
@@ -99,6 +105,21 @@ impl Blueprint {
             Role::Gateway { .. } | Role::Controller { .. } => None,
         };
         Resident { id: self.id(), node, built, clock }
+    }
+}
+
+/// 128 bits as text: as a number, no reader of JSON has to know them.
+mod hex {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(bits: &u128, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{bits:032x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
+        u128::from_str_radix(&String::deserialize(from)?, 16).map_err(D::Error::custom)
     }
 }
 

@@ -2,8 +2,8 @@
 //! configuration service tells it; a member, once started, runs for ever, since a group that left may still have something
 //! to say.
 //!
-//! A file in the data directory names them, written before a member starts: so the next start has them at once, and a
-//! member that once ran is never taken for a new one. Where the disk was lost, that file is lost too. Then whatever group
+//! A fact in the superblock of the process names them, kept before a member starts: so the next start has them at once, and
+//! a member that once ran is never taken for a new one. Where the disk was lost, that fact is lost too. Then whatever group
 //! is in the first configuration that this life knows had perhaps a member here, which has to rejoin; groups that come
 //! later have not.
 //!
@@ -14,13 +14,13 @@
 use super::blueprint::{Blueprint, Role};
 use super::{Store, places};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synod_host::{Host, replace_file};
+use synod_host::Host;
 use synod_node::NodeId;
 use synod_shardedstore::{Configuration, ConfigurationNumber, GroupId, Seats};
 
-const FILE: &str = "groups";
+/// The name of the fact.
+const FACT: &str = "groups";
 
 /// A group as this node knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +32,6 @@ struct Group {
 
 /// The groups that ever were, as far as this node knows.
 pub(super) struct Groups {
-    directory: PathBuf,
     nodes: places::Nodes,
     incarnation: u64,
     /// The newest configuration that was looked at.
@@ -41,25 +40,19 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// What the file in `directory` says; nothing where there is none.
+    /// What the superblock of `host` says; nothing where this life of the disk has seen no configuration yet.
     ///
     /// # Errors
     /// If it cannot be read; says what to do.
-    pub(super) fn open(directory: &Path, nodes: places::Nodes, incarnation: u64) -> Result<Groups, String> {
-        let path = directory.join(FILE);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(format!("{}: {error}; make it readable for this user", path.display())),
-        };
-        let damaged = || {
+    pub(super) fn open(host: &Host<Store>, nodes: places::Nodes, incarnation: u64) -> Result<Groups, String> {
+        let text = String::from_utf8(host.fact(FACT).unwrap_or_default()).ok();
+        let unreadable = || {
             format!(
-                "{}: it is damaged; bring this node back with an empty directory and an incarnation one higher",
-                path.display()
+                "the superblock's fact `{FACT}` is intact but cannot be read: start the release that wrote it"
             )
         };
-        let (seen, known) = parse(&text).ok_or_else(damaged)?;
-        Ok(Groups { directory: directory.to_owned(), nodes, incarnation, seen, known })
+        let (seen, known) = text.as_deref().and_then(parse).ok_or_else(unreadable)?;
+        Ok(Groups { nodes, incarnation, seen, known })
     }
 
     /// Those that have a member here.
@@ -90,8 +83,12 @@ impl Groups {
     /// Takes note of every configuration that there is. If some are new, the groups whose member here begins now.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub(super) fn learn(&mut self, history: &[Arc<Configuration>]) -> Result<Option<Vec<GroupId>>, String> {
+    /// If `host` cannot keep it: the process must stop.
+    pub(super) fn learn(
+        &mut self,
+        history: &[Arc<Configuration>],
+        host: &Host<Store>,
+    ) -> Result<Option<Vec<GroupId>>, String> {
         let Some(newest) = history.last().map(|newest| newest.number) else { return Ok(None) };
         if self.seen.is_some_and(|seen| seen >= newest) {
             return Ok(None);
@@ -118,9 +115,7 @@ impl Groups {
         }
         self.seen = Some(newest);
         if is_changed {
-            let text = self.to_text();
-            replace_file(&self.directory, FILE, &text)
-                .map_err(|error| format!("{}: {error}", self.directory.join(FILE).display()))?;
+            host.keep(FACT, self.to_text().into_bytes()).map_err(|error| error.to_string())?;
         }
         Ok(Some(new))
     }

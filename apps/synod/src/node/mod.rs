@@ -26,7 +26,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use synod_host::{Host, HostConfig, Peer, Stopped};
+use synod_host::{DataError, Host, HostConfig, HostError, Peer, Stopped};
 use synod_node::{NodeId, RequestId};
 use synod_paxos::Settings;
 use synod_shardedstore::{ConfigurationService, Process, Record, Request};
@@ -101,14 +101,14 @@ async fn run(config: &Config) -> Result<(), String> {
     let answered = Rc::clone(&requests);
     let on_reply = move |_: NodeId, id, response| answered.settle(id, response);
     let opened =
-        Host::<Store>::open(host_config(config), on_reply, describe).map_err(|error| error.to_string())?;
-    let (start, host) = (opened.start_number(), opened.host());
-    let groups = Groups::open(&config.data, nodes.clone(), config.incarnation)?;
+        Host::<Store>::open(host_config(config), on_reply, describe).map_err(|error| refused(&error))?;
+    let (session, incarnation, host) = (opened.start().nonce, opened.incarnation(), opened.host());
+    let groups = Groups::open(&host, nodes.clone(), incarnation)?;
     groups.introduce(&host);
 
     let clients = listen("listen", config.listen).await?;
     let peers_in = listen("peer_listen", config.peer_listen).await?;
-    let mut residents = standing_nodes(config, &nodes, start);
+    let mut residents = standing_nodes(&nodes, incarnation, session);
     residents.extend(groups.here().into_iter().map(|group| groups.member(group)));
     let residents = residents.iter().map(Blueprint::resident).collect();
     let mut engine = tokio::task::spawn_local(opened.run(residents, peers_in));
@@ -141,10 +141,19 @@ async fn run(config: &Config) -> Result<(), String> {
     }
 }
 
+/// Why the data directory is refused, and what to do.
+fn refused(error: &HostError) -> String {
+    match error {
+        HostError::Journal(data, DataError::Damaged { .. }) => {
+            format!("{error}; to see all of it: synod disk check {}", data.display())
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The nodes that every process has, whatever groups there are.
-fn standing_nodes(config: &Config, nodes: &places::Nodes, start: u32) -> Vec<Blueprint> {
-    let incarnation = config.incarnation;
-    let roles = [Role::Master { incarnation }, Role::Gateway { start }, Role::Controller { start }];
+fn standing_nodes(nodes: &places::Nodes, incarnation: u64, session: u128) -> Vec<Blueprint> {
+    let roles = [Role::Master { incarnation }, Role::Gateway { session }, Role::Controller { session }];
     roles.map(|role| nodes.blueprint(role)).to_vec()
 }
 
@@ -199,9 +208,7 @@ fn host_config(config: &Config) -> HostConfig {
 }
 
 /// Why the engine ended, in words.
-pub(crate) fn ended(
-    result: Result<Result<Stopped, synod_host::HostError>, tokio::task::JoinError>,
-) -> String {
+pub(crate) fn ended(result: Result<Result<Stopped, HostError>, tokio::task::JoinError>) -> String {
     match result {
         Ok(Ok(stopped)) => stopped.to_string(),
         Ok(Err(error)) => error.to_string(),
@@ -251,7 +258,7 @@ fn peers(config: &Config) -> Vec<Peer> {
 }
 
 /// A record in words, for reports of damage: which slots it is about.
-fn describe(node: u32, _kind: u8, payload: &[u8]) -> String {
+pub(crate) fn describe(node: u32, _kind: u8, payload: &[u8]) -> String {
     let node = NodeId::from_bits(node);
     match Record::<Keyspace>::from_bytes(payload) {
         Ok(Record::Masters(record)) => describe_record(node, &record),

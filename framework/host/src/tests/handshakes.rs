@@ -2,7 +2,9 @@
 
 use super::{CLUSTER, Do, Message, N1, PATIENCE, Process, alone, listener, peer};
 use crate::Refusal;
-use crate::frame::{ANSWER_BYTES, GO, HELLO_BYTES, Hello, MAGIC, Seen, answer_from_bytes, answer_to_bytes, put_frame};
+use crate::frame::{
+    ANSWER_BYTES, GO, HELLO_BYTES, Hello, MAGIC, Seen, answer_from_bytes, answer_to_bytes, put_frame,
+};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;

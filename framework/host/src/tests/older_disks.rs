@@ -103,7 +103,6 @@ fn a_peer_remembers_what_it_saw_through_its_own_restarts() {
     let hello = Hello { from: 1, to: 2, ..super::handshakes::HELLO };
     let mut two = Process::start(config.clone());
     keep_by(&mut two, &hello, 1, 40);
-    // The next start makes what was heard in the last one durable.
     let later = Hello { start: 6, nonce: 66, ..hello };
     keep_by(&mut two, &later, 2, 41);
     two.end();
@@ -111,14 +110,17 @@ fn a_peer_remembers_what_it_saw_through_its_own_restarts() {
     let older = Hello { start: 6, nonce: 67, ..hello };
     let (refused, seen) = super::handshakes::say(two.address, &older.to_bytes()).1;
     assert_eq!(refused, Err(crate::Refusal::Superseded));
-    assert_eq!(seen, Some(Seen { start: 6, nonce: 66, durable: 40 }));
+    assert_eq!(seen, Some(Seen { start: 6, nonce: 66, durable: 41 }));
     let other_disk = Hello { disk: 1, ..later };
-    assert_eq!(super::handshakes::say(two.address, &other_disk.to_bytes()).1, (Err(crate::Refusal::OtherDisk), None));
+    assert_eq!(
+        super::handshakes::say(two.address, &other_disk.to_bytes()).1,
+        (Err(crate::Refusal::OtherDisk), None)
+    );
     // A start that was not agreed to changes nothing of what is known.
     let passed = Hello { start: 9, nonce: 99, ..hello };
     for _ in 0..2 {
         let (stream, answer) = super::handshakes::say(two.address, &passed.to_bytes());
-        assert_eq!(answer, (Ok(()), Some(Seen { start: 6, nonce: 66, durable: 40 })));
+        assert_eq!(answer, (Ok(()), Some(Seen { start: 6, nonce: 66, durable: 41 })));
         drop(stream);
     }
     two.end();

@@ -38,7 +38,11 @@ fn directory() -> MemoryDisk {
     journal.appender.append(1, 0, b"round 022, alone in its batch");
     journal.commit().unwrap();
     let names = disk.list().unwrap();
-    assert_eq!(names.len(), 2 + 1 + 4 + 1 + 2, "checkpoints, manifest, segments, spare, superblocks: {names:?}");
+    assert_eq!(
+        names.len(),
+        2 + 1 + 4 + 1 + 2,
+        "checkpoints, manifest, segments, spare, superblocks: {names:?}"
+    );
     disk.copy()
 }
 

@@ -36,8 +36,13 @@ bc2cf25d500a8a360100000000000000
 
 #[test]
 fn a_manifest_and_a_checkpoint_have_these_bytes_in_version_2() {
-    let manifest =
-        Manifest { owner: OWNED, first_segment: 2, last_segment: 5, superblock: 6, covered: vec![(1, 10), (9, 11)] };
+    let manifest = Manifest {
+        owner: OWNED,
+        first_segment: 2,
+        last_segment: 5,
+        superblock: 6,
+        covered: vec![(1, 10), (9, 11)],
+    };
     assert_eq!(hex(&manifest.to_bytes()), MANIFEST_GOLDEN);
     assert_eq!(Manifest::read("manifest", &manifest.to_bytes()).unwrap(), manifest);
     let checkpoint = CheckpointHeader { node: 4, covered: 99 };

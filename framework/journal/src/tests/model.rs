@@ -58,7 +58,8 @@ impl Twin {
     }
 
     fn compare_superblock(&mut self, superblock: &Superblock<MemoryDisk>, seed: u64) {
-        let fact = superblock.fact("fact").map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("a u64")));
+        let fact =
+            superblock.fact("fact").map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().expect("a u64")));
         assert!((self.known_fact..=self.fact).contains(&fact), "seed {seed}: fact {fact} came back");
         (self.fact, self.known_fact) = (fact, fact);
         let start = superblock.starts().last().expect("it has started").number;
@@ -88,7 +89,7 @@ impl Run {
             ..Options::default()
         };
         let disk = MemoryDisk::new();
-            let (journal, _) = open(disk.clone(), options).unwrap();
+        let (journal, _) = open(disk.clone(), options).unwrap();
         Run { seed, rng, disk, journal, twin: Twin::default(), options, held: Vec::new(), torn: 0 }
     }
 

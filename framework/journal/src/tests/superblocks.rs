@@ -4,8 +4,8 @@
 use super::{OWNER, files, open, small_segments};
 use crate::disk::Disk;
 use crate::format::Manifest;
-use crate::superblock::{Content, Found, STARTS_MAX, read_copies, write_copies};
-use crate::{Disks, Error, Identity, Journal, MemoryDisk, Opener, Recovered};
+use crate::superblock::{Content, Found, STARTS_MAX, Watermark, read_copies, write_copies};
+use crate::{Disks, Error, Heard, Identity, Journal, MemoryDisk, Opener, Recovered};
 use std::collections::BTreeMap;
 use std::io;
 use synod_stdx::Rng;
@@ -39,17 +39,21 @@ impl Seen {
 
     /// The superblocks as the program would have them.
     fn superblock(&self, name: &str, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
-        let copy = read_copies(&self.disk).expect("the disk can be read").into_iter().find(|copy| copy.name == name);
-        let Some(Found::Whole { mut content, .. }) = copy.map(|copy| copy.found) else { return Ok(bytes) };
+        let copy =
+            read_copies(&self.disk).expect("the disk can be read").into_iter().find(|copy| copy.name == name);
+        let Some(Found::Whole { mut content, watermark }) = copy.map(|copy| copy.found) else {
+            return Ok(bytes);
+        };
+        let mut watermark = watermark.unwrap_or_default();
         match self.mistake {
-            Some(Mistake::BindsNothing) => content.durable = 0,
+            Some(Mistake::BindsNothing) => (content.durable, watermark.durable) = (0, 0),
             Some(Mistake::NumbersByClock) => {
                 content.starts.iter_mut().for_each(|start| start.number = start.number.min(1));
             }
             Some(Mistake::TakesAbsentForNew | Mistake::WritesOneCopy) | None => return Ok(bytes),
         }
         let aside = MemoryDisk::new();
-        write_copies(&aside, &content).expect("it takes all");
+        write_copies(&aside, &content, &watermark).expect("it takes all");
         aside.read(name)
     }
 
@@ -414,7 +418,7 @@ fn a_number_of_starts_that_would_wrap_is_refused() {
     drop(open(disk.clone(), small_segments(512)).unwrap());
     let mut content = whole(&disk);
     content.starts.back_mut().unwrap().number = u64::MAX;
-    write_copies(&disk, &content).unwrap();
+    write_copies(&disk, &content, &Watermark::default()).unwrap();
     let error = open(disk, small_segments(512)).unwrap_err();
     assert!(matches!(error, Error::Exhausted { .. }), "{error}");
     assert!(error.to_string().contains("the number of this process's starts can grow no further"), "{error}");
@@ -444,6 +448,27 @@ fn the_latest_starts_are_known_and_no_more() {
 }
 
 #[test]
+fn what_was_heard_of_peers_moves_with_the_watermark() {
+    let disk = MemoryDisk::new();
+    let (mut journal, _) = open(disk.clone(), small_segments(512)).unwrap();
+    let heard = |peer, disk, durable| Heard { peer, disk, durable };
+    for news in [heard(2, 20, 5), heard(3, 30, 9), heard(2, 20, 4), heard(3, 31, 1)] {
+        journal.superblock.hear(news);
+    }
+    journal.writer.mark().unwrap();
+    journal.superblock.hear(heard(2, 20, 6));
+    drop(journal);
+    let (mut journal, _) = open(disk.clone(), small_segments(512)).unwrap();
+    assert_eq!(journal.superblock.heard(), [heard(2, 20, 5), heard(3, 31, 1)]);
+    // More than have room are forgotten, and nothing else is.
+    (4..100).for_each(|peer| journal.superblock.hear(heard(peer, 1, 1)));
+    journal.appender.append(1, 0, b"x");
+    journal.commit().unwrap();
+    let (journal, _) = open(disk, small_segments(512)).unwrap();
+    assert_eq!(journal.superblock.heard().len(), 23);
+}
+
+#[test]
 fn a_superblock_without_a_journal_is_no_new_directory() {
     let (process, _) = Process::lived(None);
     let mut bare = Process { journal: MemoryDisk::new(), ..process.copy() };
@@ -451,7 +476,10 @@ fn a_superblock_without_a_journal_is_no_new_directory() {
     assert!(problem.contains("manifest is damaged at byte 0: the file is missing"), "{problem}");
     let mut bare = Process { home: MemoryDisk::new(), ..process.copy() };
     let problem = bare.start(5).unwrap_err();
-    assert!(problem.contains("both copies of the superblock are missing although there is a journal"), "{problem}");
+    assert!(
+        problem.contains("both copies of the superblock are missing although there is a journal"),
+        "{problem}"
+    );
     assert_eq!(files(&bare.home, ""), Vec::<String>::new(), "nothing is made beside it");
 }
 
@@ -459,14 +487,16 @@ fn a_superblock_without_a_journal_is_no_new_directory() {
 fn a_superblock_has_these_bytes_in_version_2() {
     let disk = MemoryDisk::new();
     let (journal, _) = open(disk.clone(), small_segments(512)).unwrap();
+    journal.superblock.hear(Heard { peer: 2, disk: 0xd2, durable: 77 });
     journal.superblock.keep("name", b"bytes".to_vec()).unwrap();
     let bytes = disk.read("superblock-a").unwrap();
     assert_eq!(bytes, disk.read("superblock-b").unwrap());
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(hex(&bytes[..64]), WATERMARK_GOLDEN);
-    assert!(bytes[64..512].iter().all(|byte| *byte == 0));
+    assert_eq!(hex(&bytes[..60]), WATERMARK_GOLDEN);
+    assert!(bytes[60..508].iter().all(|byte| *byte == 0));
+    assert_eq!(hex(&bytes[508..512]), "9bba6675");
     assert_eq!(hex(&bytes[512..]), CONTENT_GOLDEN);
 }
 
-const WATERMARK_GOLDEN: &str = "53796e6f6457747202000000000000000df0000000000000000000000000000000000000000000000000000000000000000000000000000000000000c736105e";
+const WATERMARK_GOLDEN: &str = "53796e6f6457747202000000010000000df00000000000000000000000000000000000000000000002000000d2000000000000004d00000000000000";
 const CONTENT_GOLDEN: &str = "53796e6f64537570020000000eb103b76e0000008417e67b03000000c10000000000000007000000000000000df0000000000000000000000000000003000000000000000100000000000000000100000001000000000000000df00000000000000000000000000000000000000000000001000000040000006e616d65050000006279746573";

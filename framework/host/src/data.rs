@@ -1,0 +1,61 @@
+//! A data directory while no process runs on it: what is in it, and how it is given up for a new one.
+
+use crate::boot::draw;
+use crate::disk::FileDisk;
+use crate::host::HostError;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use synod_journal::{Disks, Error, Identity, Inspection, Journal, Opener, Options};
+
+/// The directory of the journal, within the data directory.
+pub(crate) const JOURNAL: &str = "journal";
+const SUPERBLOCKS: &str = "superblock-";
+
+/// Reads every file of the data directory `data`, and changes none. `describe` puts a record into words.
+///
+/// # Errors
+/// If there is no such directory, or a process runs on it.
+pub fn inspect(data: &Path, describe: fn(u32, u8, &[u8]) -> String) -> Result<Inspection, HostError> {
+    let refused = |error| HostError::Journal(data.to_owned(), error);
+    let open = |directory: &Path| FileDisk::existing(directory).map(Arc::new).map_err(refused);
+    let disks = Disks { home: open(data)?, journal: open(&data.join(JOURNAL))? };
+    synod_journal::inspect(&disks, Options { describe, ..Options::default() }).map_err(refused)
+}
+
+/// Gives up what is in the data directory `data`, for a node that comes back as `identity`, a life that its disk never had:
+/// as one that lost its disk. The files are kept in a directory within it, whose path is returned.
+///
+/// A crash on the way leaves a directory that does not open, which this can be done to again.
+///
+/// # Errors
+/// If a process runs on it, or the system refuses.
+pub fn set_aside(data: &Path, identity: Identity) -> Result<PathBuf, HostError> {
+    let refused = |error| HostError::Journal(data.to_owned(), error);
+    let home = FileDisk::existing(data).map(Arc::new).map_err(refused)?;
+    let journal = data.join(JOURNAL);
+    drop(FileDisk::open(&journal).map_err(refused)?);
+    let io = |action: &'static str, path: &Path| {
+        let file = path.display().to_string();
+        move |source: io::Error| refused(Error::Io { action, file, source })
+    };
+    let aside = (1..).map(|number: u32| data.join(format!("damaged-{number}")));
+    let aside = aside.into_iter().find(|path| !path.exists()).expect("some number is free");
+    fs::create_dir(&aside).map_err(io("create", &aside))?;
+    for entry in fs::read_dir(data).map_err(io("list", data))? {
+        let entry = entry.map_err(io("list", data))?;
+        if entry.file_name().to_string_lossy().starts_with(SUPERBLOCKS) {
+            let to = aside.join(entry.file_name());
+            fs::copy(entry.path(), &to).map_err(io("copy", &entry.path()))?;
+        }
+    }
+    // The new superblock first: without it, a directory without a journal would be taken for a new one of an old life.
+    let nonce = draw().map_err(HostError::System)?;
+    Journal::begin_anew(&home, Opener { identity, nonce }).map_err(refused)?;
+    fs::rename(&journal, aside.join(JOURNAL)).map_err(io("rename", &journal))?;
+    for directory in [&aside, data] {
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("sync", directory))?;
+    }
+    Ok(aside)
+}
