@@ -8,7 +8,7 @@ use crate::{status, up};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use synod_host::{DataError, HostError, Identity, Inspection, inspect, set_aside};
+use synod_host::{DataError, Identity, Inspection, inspect, set_aside};
 use synod_stdx::Digest;
 
 /// Runs `synod disk check`.
@@ -22,11 +22,6 @@ pub fn check(arguments: &DiskCheck) -> ExitCode {
     }
     let is_whole = match inspect(data, node::describe) {
         Ok(inspection) => print(&inspection),
-        // A directory that is missing as a whole can be repaired like one that is damaged.
-        Err(HostError::Journal(_, error @ DataError::Io { .. })) => {
-            println!("{}", line(&format!("{}", data.display()), "damaged", &error.to_string()));
-            false
-        }
         Err(error) => return node::fail(&error.to_string()),
     };
     match (is_whole, arguments.repair_from_peers) {

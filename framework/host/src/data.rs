@@ -20,7 +20,11 @@ const SUPERBLOCKS: &str = "superblock-";
 pub fn inspect(data: &Path, describe: fn(u32, u8, &[u8]) -> String) -> Result<Inspection, HostError> {
     let refused = |error| HostError::Journal(data.to_owned(), error);
     let open = |directory: &Path| FileDisk::existing(directory).map(Arc::new).map_err(refused);
-    let disks = Disks { home: open(data)?, journal: open(&data.join(JOURNAL))? };
+    let home = open(data)?;
+    // Where the journal's directory is missing, what is above it has nothing of a journal either.
+    let journal = data.join(JOURNAL);
+    let journal = if journal.is_dir() { open(&journal)? } else { Arc::clone(&home) };
+    let disks = Disks { home, journal };
     synod_journal::inspect(&disks, Options { describe, ..Options::default() }).map_err(refused)
 }
 

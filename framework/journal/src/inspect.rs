@@ -7,7 +7,7 @@ use crate::disk::Disk;
 use crate::error::{Error, at};
 use crate::files::{MANIFEST, checkpoint_name, segment_name};
 use crate::format::{CheckpointHeader, Manifest, Owner, SegmentHeader};
-use crate::recovery::{Listing, listing};
+use crate::recovery::{Listing, is_formatted, listing};
 use crate::segment_reader::SegmentReader;
 use crate::superblock::{self, Copy, Found};
 use crate::{Disks, Identity, Journal, Opener, Options};
@@ -41,6 +41,10 @@ pub fn inspect<D: Disk + Clone>(disks: &Disks<D>, options: Options) -> Result<In
             Found::Absent | Found::Damaged(..) | Found::Newer(_) => None,
         })
         .max_by_key(|content| content.number);
+    if newest.is_some_and(|content| !content.is_founded) && !is_formatted(journal)? {
+        let identity = newest.map(|content| content.identity);
+        return Ok(Inspection { identity, files, whole: Ok(()) });
+    }
     let owner = newest
         .map(|content| Owner { identity: content.identity, disk: content.disk })
         .or_else(|| manifest.as_ref().ok().map(|manifest| manifest.owner));

@@ -1,7 +1,7 @@
 //! What is on disk, and who may have it.
 
 use super::{Do, PATIENCE, Process, STALL, STALLED, UNREADABLE, alone, open};
-use crate::{Host, HostConfig, HostError};
+use crate::{Host, HostConfig, HostError, Identity, inspect, set_aside};
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use synod_journal::Error;
@@ -113,6 +113,54 @@ fn data_of_another_cluster_process_or_life_is_refused() {
         );
     }
     open(&ours, |_| {}).unwrap();
+}
+
+#[test]
+fn data_that_was_set_aside_is_kept_and_its_node_begins_its_next_life() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let mut process = Process::start(config.clone());
+    process.ask(Do::Keep(1));
+    assert!(set_aside(&config.data, next_life(&config, 1)).is_err(), "a process runs on it");
+    process.end();
+    drop(open(&config, |_| {}).unwrap());
+    // Cut off between its two halves, it leaves what does not open, and can be done again.
+    let aside = set_aside(&config.data, next_life(&config, 1)).unwrap();
+    std::fs::rename(aside.join("journal"), config.data.join("journal")).unwrap();
+    let half = open(&config, |_| {}).err().expect("half of it is old");
+    assert!(half.to_string().contains("the journal is of another disk than the superblock"), "{half}");
+    let again = set_aside(&config.data, next_life(&config, 2)).unwrap();
+    assert_eq!(again.file_name().unwrap(), "damaged-2");
+    assert!(again.join("journal/manifest").is_file() && aside.join("superblock-a").is_file());
+    let opened = open(&config, |_| {}).unwrap();
+    assert_eq!((opened.incarnation(), opened.start().number), (2, 1));
+    drop(opened);
+    let mut process = Process::start(config.clone());
+    assert_eq!(process.ask(Do::Tell), (vec![], Some((false, 0))), "nothing of the old life");
+    process.end();
+    let inspection = inspect(&config.data, |_, _, _| String::new()).unwrap();
+    assert!(inspection.whole.is_ok() && inspection.files.iter().all(|(_, found)| found.is_ok()));
+}
+
+fn next_life(config: &HostConfig, incarnation: u64) -> Identity {
+    Identity { cluster: config.cluster, node: config.number, incarnation }
+}
+
+#[test]
+fn records_of_a_node_that_does_not_run_here_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let mut process = Process::start(config.clone());
+    process.ask(Do::Keep(1));
+    process.end();
+    let opened = open(&config, |_| {}).unwrap();
+    let listener = super::listener().0;
+    listener.set_nonblocking(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let refused = tokio::task::LocalSet::new().block_on(&runtime, async {
+        opened.run(Vec::new(), tokio::net::TcpListener::from_std(listener).unwrap()).await
+    });
+    assert!(matches!(refused, Err(HostError::UnknownNode(node)) if node == NodeId::server(1)), "{refused:?}");
 }
 
 #[test]
