@@ -5,7 +5,7 @@
 
 use crate::Keyspace;
 use crate::dictionary::{Dictionary, Named, REPEATS_MAX};
-use crate::glob;
+use crate::glob::{self, Pattern};
 use crate::items::Items;
 use crate::key::Probe;
 use crate::operation::{Absent, Operation};
@@ -146,20 +146,40 @@ impl Scan<'_> {
         tell: impl Fn(&Named<V>, &mut Vec<Reply>),
     ) -> Reply {
         let (mut told, mut next, mut last) = (Vec::new(), 0, None);
+        let (pattern, mut work) = (self.pattern.map(Pattern::new), 0);
         let from = if self.is_whole { 0 } else { self.cursor };
         for (seen, (here, named)) in elements.walk(from).enumerate() {
             // Elements that share a cursor come together, so that none is passed over.
-            if !self.is_whole && seen as u64 >= self.count && last != Some(here) {
+            let is_enough = seen as u64 >= self.count || work >= SCAN_WORK_MAX;
+            if !self.is_whole && is_enough && last != Some(here) {
                 next = here;
                 break;
             }
             last = Some(here);
-            if self.pattern.is_none_or(|pattern| glob::matches(pattern, &named.name)) {
+            work += work_of(pattern.as_ref(), &named.name);
+            if pattern.as_ref().is_none_or(|pattern| pattern.matches(&named.name)) {
                 tell(named, &mut told);
             }
         }
         scan_reply(next, told)
     }
+}
+
+/// A scan ends its step where about as much work was done, however much was asked for: the cursor leads on.
+pub(crate) const SCAN_WORK_MAX: u64 = 1 << 21;
+/// What it takes to look at an element, besides the matching, in the steps of a pattern.
+const LOOK_WORK: u64 = 100;
+
+/// The work of looking at a name.
+pub(crate) fn work_of(pattern: Option<&Pattern<'_>>, name: &[u8]) -> u64 {
+    LOOK_WORK + pattern.map_or(0, |pattern| pattern.work(name.len()))
+}
+
+/// The pattern that is the word at `index`.
+pub(crate) fn parse_pattern<'a>(words: &Words<'a>, index: usize) -> Result<&'a [u8], Reply> {
+    let pattern = words.word(index);
+    let too_long = Reply::error("ERR the pattern is too long: this server matches up to 1024 bytes");
+    if pattern.len() <= glob::BYTES_MAX { Ok(pattern) } else { Err(too_long) }
 }
 
 fn scan_reply(cursor: u64, elements: Vec<Reply>) -> Reply {
@@ -195,7 +215,7 @@ pub(crate) fn parse_scan_options<'a>(
             let count = u64::try_from(words.integer(at + 1)?).ok().filter(|count| *count > 0);
             options.count = count.ok_or(SYNTAX)?;
         } else if words.is(at, "MATCH") {
-            options.pattern = Some(words.word(at + 1));
+            options.pattern = Some(parse_pattern(words, at + 1)?);
         } else if takes_kind && words.is(at, "TYPE") {
             options.kind = Some(words.word(at + 1));
         } else {

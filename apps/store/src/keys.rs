@@ -2,7 +2,8 @@
 
 use crate::Keyspace;
 use crate::collection::NO_SUCH_KEY;
-use crate::glob;
+use crate::collection::{SCAN_WORK_MAX, work_of};
+use crate::glob::Pattern;
 use crate::key::{Key, Probe};
 use crate::keyspace::{cursor_of, position_of};
 use crate::operation::{Aspect, ExpireWhen, Operation, TtlForm};
@@ -67,9 +68,9 @@ impl Keyspace {
             }
             Operation::RandomKey { random } => self.random_key(*random, now_ms),
             Operation::Keys { pattern } => {
+                let pattern = Pattern::new(pattern);
                 let live = self.space.walk(Position::START).filter(|(position, key, entry)| {
-                    !entry.is_expired(self.clock_at(*position).max(now_ms))
-                        && glob::matches(pattern, &key.bytes)
+                    !entry.is_expired(self.clock_at(*position).max(now_ms)) && pattern.matches(&key.bytes)
                 });
                 Reply::Array(live.map(|(_, key, _)| Reply::Bulk(key.bytes.clone())).collect())
             }
@@ -178,6 +179,7 @@ impl Keyspace {
     ) -> Reply {
         let Operation::Scan { cursor, count, pattern, kind } = operation else { return NO_SUCH_KEY };
         let (mut keys, mut next, mut seen, mut last) = (Vec::new(), 0, 0, None);
+        let (pattern, mut work) = (pattern.map(Pattern::new), 0);
         let from = position_of(*cursor);
         let end = from.map_or(0, |from| self.end_of_stretch(from.slot, is_served));
         if (1..SLOT_COUNT).contains(&end) {
@@ -187,14 +189,15 @@ impl Keyspace {
         for (position, key, entry) in walk {
             let here = cursor_of(position);
             // Keys that share a cursor come together, so that none is passed over.
-            if seen >= *count && last != Some(here) {
+            if (seen >= *count || work >= SCAN_WORK_MAX) && last != Some(here) {
                 next = here;
                 break;
             }
             seen += 1;
+            work += work_of(pattern.as_ref(), &key.bytes);
             last = Some(here);
             let is_wanted = !entry.is_expired(self.clock_at(position).max(now_ms))
-                && pattern.is_none_or(|pattern| glob::matches(pattern, &key.bytes))
+                && pattern.as_ref().is_none_or(|pattern| pattern.matches(&key.bytes))
                 && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.type_name().as_bytes()));
             if is_wanted {
                 keys.push(Reply::Bulk(key.bytes.clone()));

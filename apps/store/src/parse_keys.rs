@@ -1,6 +1,6 @@
 //! As `parse`, for the commands on keys of any type.
 
-use crate::collection::{ScanOptions, parse_cursor, parse_scan_options};
+use crate::collection::{ScanOptions, parse_cursor, parse_pattern, parse_scan_options};
 use crate::items::Items;
 use crate::operation::{Aspect, ExpireWhen, Operation, TtlForm};
 use crate::parse::{Parsed, SYNTAX, Unit, Words};
@@ -58,7 +58,7 @@ pub(crate) fn random_key<'a>(words: &Words<'a>) -> Parsed<'a> {
 }
 
 pub(crate) fn keys<'a>(words: &Words<'a>) -> Parsed<'a> {
-    Ok(Operation::Keys { pattern: words.word(1) })
+    Ok(Operation::Keys { pattern: parse_pattern(words, 1)? })
 }
 
 pub(crate) fn scan<'a>(words: &Words<'a>) -> Parsed<'a> {

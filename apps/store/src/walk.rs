@@ -4,14 +4,14 @@
 //! slot and is run by the group that serves that slot, which goes on over the slots behind it as long as it serves these
 //! too, and says where it stopped: there the next stretch begins, at whichever group serves that slot then. So each slot is
 //! looked at once, by one who serves it at that moment, also while slots move. `SCAN` goes the same way: its cursor names a
-//! slot, and the client takes the steps.
+//! slot, and the client takes the steps. `KEYS` is made of such steps: each is of bounded work, however many keys there are
+//! and whatever the pattern.
 //!
 //! # What is promised
 //! Each stretch is linearizable, the whole is not one moment: what is written meanwhile in a slot is seen if its stretch is
-//! still to come. With one group that holds all slots there is one stretch.
+//! still to come. With one group that holds all slots there is one stretch, but for `KEYS`.
 
 use crate::command::Route;
-use crate::glob;
 use crate::keyspace::MALFORMED;
 use crate::operation::Operation;
 use crate::space::{Position, SlotMap};
@@ -27,9 +27,14 @@ pub struct Walk {
     next: u64,
     /// The slot behind the last one, counted on behind the end of all slots: a walk may begin anywhere.
     end: u64,
+    /// Of `KEYS`: where the next step of its scan begins.
+    cursor: Option<u64>,
     /// What came of it so far.
     found: Reply,
 }
+
+/// A step of `KEYS` looks at so many keys at most.
+const KEYS_STEP: u64 = 8_192;
 
 /// How a walk goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,17 +49,25 @@ impl Walk {
     /// The walk that `command` needs, which is about all keys.
     pub fn new(command: Command) -> Walk {
         let slots = u64::from(SLOT_COUNT);
+        let mut cursor = None;
         let (next, found) = match command.operation() {
-            Ok(Operation::Keys { .. }) => (0, Reply::Array(Vec::new())),
+            Ok(Operation::Keys { .. }) => {
+                cursor = Some(0);
+                (0, Reply::Array(Vec::new()))
+            }
             Ok(Operation::RandomKey { random }) => (random % slots, Reply::Null),
             Ok(Operation::Flush {}) => (0, Reply::OK),
             Ok(_) | Err(_) => (0, Reply::Integer(0)),
         };
-        Walk { command, next, end: next + slots, found }
+        Walk { command, next, end: next + slots, cursor, found }
     }
 
     /// The command that asks for the next stretch.
     pub fn next_command(&self) -> Command {
+        if let (Some(cursor), Ok(Operation::Keys { pattern })) = (self.cursor, self.command.operation()) {
+            let scan = Operation::Scan { cursor, count: KEYS_STEP, pattern: Some(pattern), kind: None };
+            return Command::new(&scan, Route::Shortest, &mut Vec::new());
+        }
         let first = self.next % u64::from(SLOT_COUNT);
         let operation = Operation::Stretch { first, step: self.command.operation_bytes() };
         let route = if self.command.is_read_only() { Route::Shortest } else { Route::Log };
@@ -64,6 +77,9 @@ impl Walk {
     /// A stretch was answered.
     pub fn on_reply(&mut self, reply: Reply) -> Progress {
         let Reply::Array(parts) = &reply else { return Progress::Done(reply) };
+        if self.cursor.is_some() {
+            return self.on_scanned(reply);
+        }
         let [Reply::Integer(stopped), part] = parts.as_slice() else { return Progress::Done(reply) };
         let slots = u64::from(SLOT_COUNT);
         let walked = stopped.cast_unsigned().saturating_sub(self.next % slots);
@@ -80,6 +96,31 @@ impl Walk {
         }
         mark!("store.walk_goes_on");
         Progress::Next(self.next_command())
+    }
+
+    /// A step of `KEYS` was answered.
+    fn on_scanned(&mut self, reply: Reply) -> Progress {
+        let parts = match reply {
+            Reply::Array(parts) => <[Reply; 2]>::try_from(parts).map_err(Reply::Array),
+            other => Err(other),
+        };
+        let [Reply::Bulk(cursor), Reply::Array(here)] = (match parts {
+            Ok(parts) => parts,
+            Err(other) => return Progress::Done(other),
+        }) else {
+            return Progress::Done(MALFORMED);
+        };
+        if let Reply::Array(all) = &mut self.found {
+            all.extend(here);
+        }
+        match std::str::from_utf8(&cursor).ok().and_then(|text| text.parse().ok()) {
+            None | Some(0) => Progress::Done(std::mem::replace(&mut self.found, Reply::Null)),
+            Some(cursor) => {
+                self.cursor = Some(cursor);
+                mark!("store.walk_goes_on");
+                Progress::Next(self.next_command())
+            }
+        }
     }
 }
 
@@ -128,10 +169,6 @@ impl Keyspace {
                 let slots = (first..end).filter_map(|number| SlotId::new(number.into()));
                 let counts = slots.map(|slot| self.space.slot(slot).map_or(0, SlotMap::len));
                 Reply::Integer(counts.sum::<usize>() as i64)
-            }
-            Operation::Keys { pattern } => {
-                let matching = keys(0).filter(|key| glob::matches(pattern, key));
-                Reply::Array(matching.map(|key| Reply::Bulk(key.clone())).collect())
             }
             // In the slot where the walk begins, a place by chance.
             Operation::RandomKey { random } => {

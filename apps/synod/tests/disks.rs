@@ -19,7 +19,7 @@ use synod_stdx::Rng;
 /// So many nodes are damaged at a time: most of the time each waits for its first election.
 const AT_A_TIME: usize = 12;
 /// So many values a node has.
-const VALUES: usize = 40;
+const VALUES: usize = 80;
 /// In a run of all tests, one of so many damages is tried.
 const PART: usize = 60;
 
@@ -131,8 +131,8 @@ fn damages(base: &Base, foreign: &[&Image]) -> Vec<(Damage, Vec<String>)> {
         add(Damage::Gone(name.clone()));
         add(Damage::Cut(name.clone(), 0));
         let is_small = length < 4096;
-        // In a large file: what is written, about evenly, and a little of what is not.
-        let step = if is_small { 1 } else { (bytes / 4_000).max(1) };
+        // In a large file: 20,000 places of what is written, or all, and a few of what is not.
+        let step = if is_small { 1 } else { (bytes / 20_000).max(1) };
         let at = |index: u64| index * step;
         let written = (0..bytes.div_ceil(step)).map(at);
         let unwritten = [bytes + 64, (bytes + length) / 2, length.saturating_sub(1)];
@@ -140,8 +140,10 @@ fn damages(base: &Base, foreign: &[&Image]) -> Vec<(Damage, Vec<String>)> {
         for at in &places {
             let bits = if is_small { 0..8 } else { (*at % 8) as u8..(*at % 8) as u8 + 1 };
             bits.for_each(|bit| add(Damage::Flip(name.clone(), *at, bit)));
-            add(Damage::Cut(name.clone(), *at));
-            if is_small && at % 16 == 0 || !is_small {
+            if is_small || at % 16 == 0 {
+                add(Damage::Cut(name.clone(), *at));
+            }
+            if at % 16 == 0 {
                 add(Damage::Zero(name.clone(), *at, 16));
             }
         }

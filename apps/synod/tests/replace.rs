@@ -83,6 +83,9 @@ fn a_dead_nodes_place_is_taken_by_another_and_counts() {
     // The old one comes back, and learns that it is over.
     cluster.restart(3);
     await_role(&cluster, 3, &["retired"]);
+    cluster.kill(3);
+    cluster.restart(3);
+    await_role(&cluster, 3, &["retired"]);
     refused(&cluster, 1, &["MEMBER", "REPLACE", GROUP, "4", "3"], "cannot come back");
     cluster.kill(3);
 
@@ -99,4 +102,35 @@ fn a_dead_nodes_place_is_taken_by_another_and_counts() {
     await_role(&cluster, 4, &["follower", "candidate", "leader"]);
     let reads = || Wire::open(living[1], ANSWER_MAX)?.ask(&["GET", "counter"]);
     assert!(matches!(wait_for(PATIENCE, reads), Some(Reply::Bulk(_))), "the data is lost");
+}
+
+/// Of five nodes, three play a group; one of them is replaced while it is alive. Every node may restart afterwards, alone and
+/// all at once, and so once more.
+#[test]
+fn a_node_whose_member_was_replaced_starts_again() {
+    let mut cluster = Cluster::start_with_groups(5, 1);
+    let number = change(&cluster, 1, &["GROUP", "JOIN", GROUP, "1", "2", "4"]);
+    await_settled(&cluster, number);
+    let addresses = cluster.client_addresses();
+    let keys: Vec<String> = (0..40).map(|index| format!("key:{index}")).collect();
+    for key in &keys {
+        cluster::write_until_acknowledged(&addresses, key, "before");
+    }
+    change(&cluster, 1, &["MEMBER", "REPLACE", GROUP, "4", "5"]);
+    await_role(&cluster, 5, &["follower", "candidate", "leader"]);
+    await_role(&cluster, 4, &["retired"]);
+    for node in [4, 4, 5, 1] {
+        cluster.kill(node);
+        cluster.restart(node);
+    }
+    await_role(&cluster, 4, &["retired"]);
+    for _ in 0..2 {
+        cluster.numbers().into_iter().for_each(|node| cluster.kill(node));
+        cluster.numbers().into_iter().for_each(|node| cluster.restart(node));
+    }
+    await_role(&cluster, 4, &["retired"]);
+    await_role(&cluster, 5, &["follower", "candidate", "leader"]);
+    for key in &keys {
+        cluster::write_until_acknowledged(&addresses[3..4], key, "after");
+    }
 }

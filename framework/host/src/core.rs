@@ -272,6 +272,9 @@ impl<N: Hosted> Core<N> {
                 }
                 self.counters.checkpoints += 1;
             }
+            DiskNews::Pinned(nodes) => {
+                nodes.into_iter().for_each(|node| self.compact(NodeId::from_bits(node)));
+            }
             DiskNews::Wants(spare) => self.disk.make_spare(spare),
             DiskNews::Failed(why) => return Err(why),
         }
@@ -318,6 +321,16 @@ impl<N: Hosted> Core<N> {
     /// Why the process must stop, if it must.
     pub(crate) fn stopped(&self) -> Option<String> {
         self.stopped.clone()
+    }
+
+    /// Lets a checkpoint take the place of everything that the node persisted, whatever it costs.
+    fn compact(&mut self, id: NodeId) {
+        let Some(place) = self.place(id) else { return };
+        // A node that has none now has one of its own later.
+        if let Some(checkpoint) = self.places[place].node.compaction() {
+            self.counters.compactions += 1;
+            Scene { core: self, place }.store(checkpoint);
+        }
     }
 
     /// Lets leave what waited for writes that are durable now.

@@ -23,6 +23,8 @@ pub struct Counters {
     pub disk_us_max: u64,
     /// Checkpoints stored.
     pub checkpoints: u64,
+    /// Those of them that a node was made to store, because its records kept the journal long.
+    pub compactions: u64,
     /// Steps that nodes took.
     pub steps: u64,
     /// Connections refused or dropped, by reason.

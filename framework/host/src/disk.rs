@@ -25,7 +25,7 @@ pub struct FileDisk {
     directory: PathBuf,
     /// The directory itself, for syncing names.
     names: File,
-    /// Files stay open: a journal has a handful, and writes to one of them again and again.
+    /// Files stay open until they are closed: a journal writes to one of them again and again.
     open: Mutex<BTreeMap<String, Arc<File>>>,
     /// Unlocked by being closed.
     _lock: File,
@@ -160,6 +160,10 @@ impl Disk for FileDisk {
 
     fn sync_dir(&self) -> io::Result<()> {
         self.names.sync_all()
+    }
+
+    fn close(&self, name: &str) {
+        self.with_open(|open| open.remove(name));
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum DiskNews {
         /// Its size.
         bytes: usize,
     },
+    /// The journal holds more than it should, because of these nodes: each needs a checkpoint.
+    Pinned(Vec<u32>),
     /// A segment is wanted ahead.
     Wants(SpareOrder),
     /// The disk failed: in words.
@@ -143,6 +145,10 @@ fn write_batches<D: Disk>(
         if let Err(error) = outcome {
             let _ = news.send(DiskNews::Failed(error.to_string()));
             return;
+        }
+        let pinning = writer.pinning();
+        if !pinning.is_empty() {
+            let _ = news.send(DiskNews::Pinned(pinning));
         }
     }
 }

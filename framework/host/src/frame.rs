@@ -8,7 +8,7 @@
 //! go        one byte, 1            (the sender's disk agrees with that)
 //! frame     length:u32 crc:u32 durable:u64 from:u32 to:u32 message     (length and crc are of what follows them)
 //! ```
-//! All numbers are little-endian. A version is written by who dials; who accepts reads it and all older ones.
+//! All numbers are little-endian. Processes of two versions do not talk to each other.
 
 use std::fmt;
 use synod_node::NodeId;
@@ -16,7 +16,7 @@ use synod_stdx::{Malformed, Reader, Wire, put_u32, put_u64};
 
 /// What every handshake begins with.
 pub const MAGIC: &[u8; 9] = b"SYNODPEER";
-/// The version that this program writes; it reads this one and all before.
+/// The version that this program writes and reads.
 pub const VERSION: u8 = 2;
 /// The bytes of a hello.
 pub const HELLO_BYTES: usize = 9 + 1 + 8 + 4 + 4 + 8 + 8 + 16 + 16 + 4;

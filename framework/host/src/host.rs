@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-use synod_journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Start};
+use synod_journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Recovered, Start};
 use synod_node::{Durable, Node, NodeId, RequestId, Stimulus};
 use synod_stdx::Wire;
 use synod_world::Origin;
@@ -162,34 +162,9 @@ impl<N: Hosted> Host<N> {
         on_reply: impl FnMut(NodeId, RequestId, N::Response) + 'static,
         describe: fn(u32, u8, &[u8]) -> String,
     ) -> Result<Opened<N>, HostError> {
-        let journal_error = |error| HostError::Journal(config.data.clone(), error);
-        let home = Arc::new(FileDisk::open(&config.data).map_err(journal_error)?);
-        let disk = Arc::new(FileDisk::open(&config.data.join(JOURNAL)).map_err(journal_error)?);
-        let identity =
-            Identity { cluster: config.cluster, node: config.number, incarnation: config.incarnation };
-        let options = Options { segment_bytes: config.segment_bytes, describe, ..Options::default() };
-        let opener = Opener { identity, nonce: draw().map_err(HostError::System)? };
-        let (journal, recovered) =
-            Journal::open(Disks { home, journal: disk }, opener, options).map_err(journal_error)?;
-        let superblock = journal.superblock;
-        if let Some(why) = superblock.fact(REFUSED) {
-            return Err(HostError::OlderDisk(String::from_utf8_lossy(&why).into_owned()));
-        }
-        for name in &recovered.mended {
-            tracing::warn!(file = %name, "a copy of the superblock was missing or damaged: it was written anew");
-        }
-        if recovered.torn_tail {
-            tracing::info!("the journal ended in a batch that a crash had cut off: it was dropped");
-        }
-        let mut known = superblock.fact(PEERS).map_or_else(
-            || Ok(KnownPeers::default()),
-            |bytes| {
-                KnownPeers::from_bytes(&bytes).map_err(|why| HostError::UnreadableFact(PEERS.to_owned(), why))
-            },
-        )?;
-        known.hear_again(&superblock.heard());
+        let Data { journal, recovered, known } = open_data(&config, describe)?;
+        let (superblock, incarnation) = (journal.superblock, recovered.identity.incarnation);
         let start = *superblock.starts().last().expect("this start is one");
-        let incarnation = recovered.identity.incarnation;
         let (news_out, news) = unbounded_channel();
         let durable = journal.writer.durable();
         let disk =
@@ -370,6 +345,41 @@ impl<N: Hosted> Opened<N> {
             }
         }
     }
+}
+
+/// What is on the disk, apart from what the nodes make of it.
+struct Data {
+    journal: Journal<Arc<FileDisk>>,
+    recovered: Recovered,
+    known: KnownPeers,
+}
+
+fn open_data(config: &HostConfig, describe: fn(u32, u8, &[u8]) -> String) -> Result<Data, HostError> {
+    let refused = |error| HostError::Journal(config.data.clone(), error);
+    let home = Arc::new(FileDisk::open(&config.data).map_err(refused)?);
+    let disk = Arc::new(FileDisk::open(&config.data.join(JOURNAL)).map_err(refused)?);
+    let identity = Identity { cluster: config.cluster, node: config.number, incarnation: config.incarnation };
+    let options = Options { segment_bytes: config.segment_bytes, describe, ..Options::default() };
+    let opener = Opener { identity, nonce: draw().map_err(HostError::System)? };
+    let (journal, recovered) =
+        Journal::open(Disks { home, journal: disk }, opener, options).map_err(refused)?;
+    if let Some(why) = journal.superblock.fact(REFUSED) {
+        return Err(HostError::OlderDisk(String::from_utf8_lossy(&why).into_owned()));
+    }
+    for name in &recovered.mended {
+        tracing::warn!(file = %name, "a copy of the superblock was missing or damaged: it was written anew");
+    }
+    if recovered.torn_tail {
+        tracing::info!("the journal ended in a batch that a crash had cut off: it was dropped");
+    }
+    let mut known = match journal.superblock.fact(PEERS) {
+        None => KnownPeers::default(),
+        Some(bytes) => {
+            KnownPeers::from_bytes(&bytes).map_err(|why| HostError::UnreadableFact(PEERS.to_owned(), why))?
+        }
+    };
+    known.hear_again(&journal.superblock.heard());
+    Ok(Data { journal, recovered, known })
 }
 
 fn read_log<N: Hosted>(node: NodeId, log: NodeLog) -> Result<Durable<N>, HostError> {

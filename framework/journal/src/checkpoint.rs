@@ -20,6 +20,7 @@ pub struct Checkpointer<D> {
 pub struct Stored {
     pub(crate) node: u32,
     pub(crate) covered: u64,
+    pub(crate) bytes: u64,
 }
 
 impl<D: Disk> Checkpointer<D> {
@@ -37,7 +38,7 @@ impl<D: Disk> Checkpointer<D> {
         let covered = covered.sequence();
         let header = CheckpointHeader { node, covered }.to_bytes(self.owner, content);
         replace(&self.disk, &checkpoint_name(node, covered), &[&header, content])?;
-        Ok(Stored { node, covered })
+        Ok(Stored { node, covered, bytes: content.len() as u64 })
     }
 
     /// Makes a segment that was [ordered](crate::Writer::order_spare), from any thread.

@@ -61,6 +61,9 @@ pub trait Disk {
     /// # Errors
     /// What the disk says.
     fn sync_dir(&self) -> io::Result<()>;
+
+    /// This file will not be written for a long time: nothing that was kept open for it is needed.
+    fn close(&self, _name: &str) {}
 }
 
 impl<D: Disk + ?Sized> Disk for Arc<D> {
@@ -98,5 +101,9 @@ impl<D: Disk + ?Sized> Disk for Arc<D> {
 
     fn sync_dir(&self) -> io::Result<()> {
         (**self).sync_dir()
+    }
+
+    fn close(&self, name: &str) {
+        (**self).close(name);
     }
 }

@@ -82,7 +82,9 @@ pub(crate) fn replace<D: Disk>(disk: &D, name: &str, parts: &[&[u8]]) -> Result<
     }
     disk.sync(&aside).map_err(at("sync", &aside))?;
     disk.rename(&aside, name).map_err(at("rename", &aside))?;
-    disk.sync_dir().map_err(at("sync the directory of", name))
+    disk.sync_dir().map_err(at("sync the directory of", name))?;
+    disk.close(name);
+    Ok(())
 }
 
 /// Replaces the manifest.

@@ -37,17 +37,21 @@ pub struct Options {
     pub segment_bytes: u64,
     /// How many files are kept to be used again, at most.
     pub spares_max: usize,
+    /// So many bytes may the journal hold beyond what the checkpoints hold before those nodes are named whose records keep it
+    /// from getting shorter.
+    pub slack_bytes: u64,
     /// Puts a record into words (node, kind, payload), such as the slots that it is about, for reports of damage
     /// next to it.
     pub describe: fn(u32, u8, &[u8]) -> String,
 }
 
 impl Default for Options {
-    /// Segments of 64 MiB, two spare, records described by node, kind and length.
+    /// Segments of 64 MiB, two spare, 128 MiB of slack, records described by node, kind and length.
     fn default() -> Self {
         Options {
             segment_bytes: 64 << 20,
             spares_max: 2,
+            slack_bytes: 128 << 20,
             describe: |node, kind, payload| format!("node {node}, kind {kind}, {} bytes", payload.len()),
         }
     }

@@ -91,6 +91,11 @@ pub(crate) fn recover<D: Disk>(
         manifest,
         segments,
         spares: Vec::new(),
+        checkpoints: nodes
+            .iter()
+            .filter_map(|(node, log)| Some((*node, log.checkpoint.as_ref()?.len() as u64)))
+            .collect(),
+        pinning: BTreeSet::new(),
         is_spare_ordered: false,
         durable: next_sequence - 1,
         superblock,

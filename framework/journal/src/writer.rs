@@ -1,6 +1,6 @@
 //! The thread's half: batches become durable, segments follow each other and are recycled.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::Options;
 use crate::appender::Batch;
@@ -50,6 +50,10 @@ pub struct Writer<D> {
     pub(crate) segments: VecDeque<Segment>,
     /// Files of `Options::segment_bytes` bytes whose content nobody needs.
     pub(crate) spares: Vec<String>,
+    /// For each protocol node the size of its checkpoint.
+    pub(crate) checkpoints: BTreeMap<u32, u64>,
+    /// The nodes that were named as [pinning](Writer::pinning), and have no checkpoint since.
+    pub(crate) pinning: BTreeSet<u32>,
     /// A spare is being made.
     pub(crate) is_spare_ordered: bool,
     pub(crate) durable: u64,
@@ -115,8 +119,25 @@ impl<D: Disk> Writer<D> {
     /// As [`write`](Writer::write).
     #[expect(clippy::needless_pass_by_value, reason = "a stored checkpoint is released once")]
     pub fn release(&mut self, stored: Stored) -> Result<(), Error> {
-        let Stored { node, covered } = stored;
+        let Stored { node, covered, bytes } = stored;
+        self.checkpoints.insert(node, bytes);
+        self.pinning.remove(&node);
         self.poisoning(|writer| writer.release_covered(node, covered))
+    }
+
+    /// The nodes whose records keep the oldest segment from being let go, where the journal holds more than all checkpoints
+    /// and [`Options::slack_bytes`] together: each needs a checkpoint. A node is named once until it has one.
+    pub fn pinning(&mut self) -> Vec<u32> {
+        let journal: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
+        let live: u64 = self.checkpoints.values().sum();
+        if self.segments.len() < 2 || journal <= live + self.options.slack_bytes {
+            return Vec::new();
+        }
+        let covered: BTreeMap<u32, u64> = self.manifest.covered.iter().copied().collect();
+        let is_pinning = |(node, last): &(&u32, &u64)| covered.get(node).is_none_or(|covered| covered < last);
+        let nodes: Vec<u32> =
+            self.segments[0].last_of_node.iter().filter(is_pinning).map(|(node, _)| *node).collect();
+        nodes.into_iter().filter(|node| self.pinning.insert(*node)).collect()
     }
 
     /// Asks for a spare segment, if there is none and none is on its way. To make a file takes as long as to fill it, which
@@ -242,6 +263,9 @@ impl<D: Disk> Writer<D> {
         self.manifest.last_segment = number;
         replace_manifest(&self.disk, &self.manifest)?;
         let offset = HEADER_BYTES as u64;
+        if let Some(last) = self.segments.back() {
+            self.disk.close(&segment_name(last.number));
+        }
         self.segments.push_back(Segment { number, bytes, offset, last_of_node: BTreeMap::new() });
         Ok(())
     }

@@ -90,6 +90,13 @@ pub trait Node: Value {
     /// called; `durable` is what survived.
     fn on_recover(&mut self, durable: Durable<Self>, ctx: &mut Context<Self>);
 
+    /// The whole durable state as it is now, if the node lets a driver put it in the place of everything that it persisted so
+    /// far, at any moment: what it holds is the same, or more. A driver needs it where the records of a node that says little
+    /// keep those of others from being forgotten.
+    fn compaction(&self) -> Option<Self::Checkpoint> {
+        None
+    }
+
     /// Panics if the state is one that must not be. Called after every handler, in every driver.
     fn assert_invariants(&self) {}
 }

@@ -83,18 +83,18 @@ mod tests {
         for tag in [0, 4, 255] {
             assert_eq!(Message::from_bytes(&[tag, 1, 0]), Err(Malformed("no such message")));
         }
-        assert_eq!(Message::from_bytes(&[2, 1, 1, 0, 0]), Err(Malformed("bytes left over")));
-        assert_eq!(Message::from_bytes(&[2, 1, 1, 1, 9]), Err(Malformed("no such output")));
+        assert_eq!(Message::from_bytes(&[2, 1, 0, 0, 1, 0, 0]), Err(Malformed("bytes left over")));
+        assert_eq!(Message::from_bytes(&[2, 1, 0, 0, 1, 1, 9]), Err(Malformed("no such output")));
         // More commands are announced than there are bytes.
-        assert_eq!(Message::from_bytes(&[1, 1, 1, 1, 200, 1]), Err(Malformed("length beyond the end")));
-        assert_eq!(Message::from_bytes(&[2, 1, 1, 1, 1, 1, 0xff]), Err(Malformed("not UTF-8")));
+        assert_eq!(Message::from_bytes(&[1, 1, 0, 0, 1, 1, 200, 1]), Err(Malformed("length beyond the end")));
+        assert_eq!(Message::from_bytes(&[2, 1, 0, 0, 1, 1, 1, 1, 0xff]), Err(Malformed("not UTF-8")));
     }
 
     /// If this fails, bytes that were stored can no longer be read: make a new version instead.
     #[test]
-    fn the_bytes_are_those_of_version_two() {
+    fn the_bytes_are_those_of_version_three() {
         let [request, _, _, forgotten] = messages();
-        assert_eq!(forgotten.to_bytes(), [3, 129, 128, 128, 128, 120]);
-        assert_eq!(request.to_bytes()[..10], [1, 129, 128, 128, 128, 120, 172, 2, 171, 2]);
+        assert_eq!(forgotten.to_bytes(), [3, 3, 0, 7]);
+        assert_eq!(request.to_bytes()[..8], [1, 3, 0, 7, 172, 2, 171, 2]);
     }
 }

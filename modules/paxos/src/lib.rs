@@ -203,6 +203,10 @@ impl<S: StateMachine> Node for Process<S> {
         }
     }
 
+    fn compaction(&self) -> Option<Checkpoint<S>> {
+        self.server().and_then(Server::compaction)
+    }
+
     fn assert_invariants(&self) {
         match self {
             Process::Server(server) => server.assert_invariants(),

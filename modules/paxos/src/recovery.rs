@@ -188,6 +188,16 @@ impl<S: StateMachine> Server<S> {
         ctx.checkpoint(self.checkpoint());
     }
 
+    /// What replaces everything that is durable; none as long as nothing that is there counts.
+    pub fn compaction(&self) -> Option<Checkpoint<S>> {
+        match self.role {
+            Role::Rejoining(_) => None,
+            Role::Follower { .. } | Role::Candidate { .. } | Role::Leader(_) | Role::Retired => {
+                Some(self.checkpoint())
+            }
+        }
+    }
+
     fn checkpoint(&self) -> Checkpoint<S> {
         Checkpoint {
             incarnation: self.incarnation,

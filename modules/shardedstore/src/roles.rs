@@ -180,6 +180,14 @@ impl<S: Sharded> Node for Process<S> {
         }
     }
 
+    fn compaction(&self) -> Option<Checkpoint<S>> {
+        match self {
+            Process::Master(master) => master.compaction().map(Checkpoint::Masters),
+            Process::Server(server) => server.paxos().compaction().map(Checkpoint::Members),
+            Process::Client(_) => None,
+        }
+    }
+
     fn assert_invariants(&self) {
         match self {
             Process::Master(master) => master.assert_invariants(),

@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use synod_clientserver::{KvCommand, KvStore};
-use synod_node::{Durable, NodeId};
-use synod_paxos::{Ballot, Message, Process, Proposal, Record, Server, Slot, SlotStatus, invariants};
+use synod_node::{Durable, Node as _, NodeId};
+use synod_paxos::{
+    Ballot, Checkpoint, Message, Process, Proposal, Record, Server, Slot, SlotStatus, invariants,
+};
 use synod_simulator::Oracle;
 use synod_world::{Envelope, World};
 
@@ -40,8 +42,48 @@ impl LogOracle {
     fn check_all(world: &World<Node>) -> Result<(), String> {
         let servers = running(world);
         invariants::a_ballot_has_one_leader(&servers)?;
+        world.running().try_for_each(|(id, node)| match (node.compaction(), world.disk(id)) {
+            (Some(compaction), Some(disk)) => holds_all(id, &compaction, disk),
+            (Some(_) | None, _) => Ok(()),
+        })?;
         check_logs(&servers, world.ids().filter(|id| !id.is_client()).count())
     }
+}
+
+/// A checkpoint that may replace everything at any moment holds all that is durable: no promise, no life and no vote is lost.
+fn holds_all(id: NodeId, compaction: &Checkpoint<KvStore>, disk: &Durable<Node>) -> Result<(), String> {
+    let through = compaction.replica.through();
+    let of_checkpoint = disk.checkpoint.iter().flat_map(|checkpoint| {
+        let promised = Record::Promised { ballot: checkpoint.promised, chosen_through: Slot::ZERO };
+        let accepted = checkpoint.accepted.iter().cloned();
+        let accepted = accepted.map(|run| Record::Accepted { run, chosen_through: Slot::ZERO });
+        let lives = checkpoint.incarnations.iter();
+        let lives =
+            lives.map(|(node, incarnation)| Record::Rejoined { node: *node, incarnation: *incarnation });
+        std::iter::once(promised).chain(accepted).chain(lives).collect::<Vec<_>>()
+    });
+    for record in of_checkpoint.chain(disk.records.iter().cloned()) {
+        let is_held = match &record {
+            Record::Promised { ballot, .. } => compaction.promised >= *ballot,
+            Record::Accepted { run, .. } => {
+                let votes = compaction.accepted.iter();
+                let has = |slot: Slot| {
+                    votes.clone().any(|held| {
+                        held.first() <= slot && slot <= held.last() && held.ballot() >= run.ballot()
+                    })
+                };
+                (run.first().0..=run.last().0).map(Slot).all(|slot| slot <= through || has(slot))
+            }
+            Record::Rejoined { node, incarnation } => {
+                compaction.incarnations.iter().any(|(known, life)| known == node && life >= incarnation)
+            }
+        };
+        if !is_held {
+            return Err(format!("{id} has {record:?} on its disk, and would forget it in a compaction"));
+        }
+    }
+    let is_behind = disk.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.replica.through() > through);
+    if is_behind { Err(format!("a compaction of {id} is behind its checkpoint")) } else { Ok(()) }
 }
 
 /// The logs of all `count` servers: agreement, majorities, markers. Nothing is said while one of them does not run or

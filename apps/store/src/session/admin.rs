@@ -1,10 +1,11 @@
 //! `CLIENT`, `CONFIG`, `SELECT`, `TIME`, `WAIT`.
 
 use super::Session;
+use crate::Environment;
+use crate::glob::Pattern;
 use crate::parse::SYNTAX;
 use crate::parse_keys::{unknown_subcommand, wrong_subcommand_arity};
 use crate::strings::NOT_AN_INTEGER;
-use crate::{Environment, glob};
 use std::fmt::Write as _;
 use synod_resp::{Args, Protocol, Reply, parse_integer};
 
@@ -46,10 +47,9 @@ pub(super) fn tell_config(args: Args<'_>, environment: &Environment<'_>) -> Repl
         if args.len() < 3 {
             return wrong_subcommand_arity("config", "get");
         }
-        let patterns = args.skip(2);
-        let wanted = |name: &str| {
-            patterns.iter().any(|pattern| glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes()))
-        };
+        let patterns: Vec<Vec<u8>> = args.skip(2).iter().map(<[u8]>::to_ascii_lowercase).collect();
+        let wanted =
+            |name: &str| patterns.iter().any(|pattern| Pattern::new(pattern).matches(name.as_bytes()));
         let value_bytes_max = environment.settings.value_bytes_max.to_string();
         let own = [("proto-max-bulk-len", value_bytes_max.as_str()), ("databases", "1"), ("save", "")];
         let told = environment.settings.told.iter().map(|(name, value)| (name.as_str(), value.as_str()));

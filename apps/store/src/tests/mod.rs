@@ -10,6 +10,7 @@ mod session;
 mod sharded;
 mod tree;
 mod types;
+mod walks;
 
 use crate::{
     Action, Awaiting, Cluster, ClusterNode, Command, Environment, Facts, Keyspace, Outcome, Session,

@@ -72,6 +72,8 @@ pub struct Setup {
     pub own: Ports,
     /// Where the cluster's nodes listen, by their numbers from 1.
     pub all: Vec<Ports>,
+    /// The words before the program's own that start it elsewhere.
+    pub within: Vec<String>,
     /// What the process finds in its environment besides what the test has in its own.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -118,7 +120,10 @@ impl Setup {
         let file = self.directory.join("synod.toml");
         fs::write(&file, self.text()).unwrap();
         let log = File::options().create(true).append(true).open(self.directory.join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+        let words: Vec<&str> =
+            self.within.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_synod")]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.arg("serve").arg("--config").arg(file).env("RUST_BACKTRACE", "0");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
@@ -212,7 +217,7 @@ impl Cluster {
             let (cluster, all) = (NAME.to_owned(), all.clone());
             let directory = directory.path().join(format!("node{number}"));
             let (incarnation, groups, records, own) = (0, 1, false, *own);
-            let environment = Vec::new();
+            let (environment, within) = (Vec::new(), Vec::new());
             let setup = Setup {
                 cluster,
                 node: number,
@@ -222,6 +227,7 @@ impl Cluster {
                 records,
                 own,
                 all,
+                within,
                 environment,
             };
             Node { setup, process: None }

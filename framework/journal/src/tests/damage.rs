@@ -17,6 +17,7 @@ fn options() -> Options {
         describe: |node, _, payload| {
             format!("node {node}, {}", String::from_utf8_lossy(&payload[..9.min(payload.len())]))
         },
+        ..Options::default()
     }
 }
 

@@ -134,3 +134,40 @@ fn checkpoints_may_be_released_in_any_order() {
     assert_eq!(recovered.nodes[&1].checkpoint.as_deref(), Some(&b"new"[..]));
     assert_eq!(files(&disk, "checkpoint-").len(), 1);
 }
+
+/// One node writes much and checkpoints, one wrote once, one writes now and then and has a large state.
+#[test]
+fn a_node_that_keeps_the_journal_long_is_named_once_and_with_its_checkpoint_the_journal_is_short_again() {
+    let options = Options { slack_bytes: 4 * 1024, ..small_segments(1024) };
+    let (disk, mut journal) = fresh(options);
+    let bytes = |disk: &crate::MemoryDisk| {
+        files(disk, "segment-").iter().map(|name| disk.len(name).unwrap()).sum::<u64>()
+    };
+    journal.appender.append(2, 0, b"once, long ago");
+    journal.commit().unwrap();
+    let large = vec![9; 3 * 1024];
+    journal.checkpoint(3, &large).unwrap();
+    let (mut named, mut longest) = (Vec::new(), 0);
+    for round in 0..400 {
+        fill(&mut journal, 1, 1);
+        if round % 50 == 0 {
+            fill(&mut journal, 3, 1);
+        }
+        if round % 10 == 0 {
+            journal.checkpoint(1, b"small").unwrap();
+        }
+        let pinning = journal.writer.pinning();
+        for node in &pinning {
+            assert!(journal.writer.pinning().is_empty(), "named once");
+            journal.checkpoint(*node, if *node == 3 { &large } else { b"" }).unwrap();
+        }
+        named.extend(pinning);
+        longest = longest.max(bytes(&disk));
+    }
+    assert!(longest <= 4 * 1024 + 3 * 1024 + 5 + 2 * 1024, "{longest} bytes");
+    assert_eq!(named.iter().filter(|node| **node == 2).count(), 1, "{named:?}");
+    let large_checkpoints = named.iter().filter(|node| **node == 3).count();
+    assert!((1..=8).contains(&large_checkpoints), "a large state is not written for each record: {named:?}");
+    let (mut journal, _) = open(disk, options).unwrap();
+    assert!(journal.writer.pinning().is_empty(), "it is short after a restart, too");
+}
