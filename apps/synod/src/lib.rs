@@ -21,7 +21,7 @@ pub mod debug;
 pub mod demo;
 pub mod disk;
 mod flights;
-mod interrupt;
+pub mod interrupt;
 pub mod modules;
 pub mod node;
 mod search;

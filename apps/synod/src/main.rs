@@ -3,14 +3,19 @@
 use clap::Parser as _;
 use std::process::ExitCode;
 use synod_synod::cli::{self, Change, Cli, Command, DiskCommand};
-use synod_synod::{administer, debug, demo, disk, modules, status, up};
+use synod_synod::{administer, debug, demo, disk, interrupt, modules, status, up};
 
 /// Nodes and searches allocate and free small things all the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    // Nodes live on where nobody reads what they say; everything else ends with its reader, as tools do.
+    if !matches!(command, Command::Serve(_) | Command::Up(_) | Command::DemoNode(_)) {
+        interrupt::end_with_reader();
+    }
+    match command {
         Command::Bench(arguments) => cli::run_bench(&arguments),
         Command::Group(arguments) => administer::run(&Change::Group(&arguments)),
         Command::Member(arguments) => administer::run(&Change::Member(&arguments)),

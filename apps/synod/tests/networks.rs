@@ -46,7 +46,7 @@ fn heals_after(outages: &[u64]) {
 
 #[test]
 fn a_node_serves_soon_after_a_partition_however_long_it_was() {
-    inside("a_node_serves_soon_after_a_partition_however_long_it_was", || heals_after(&[1, 20]));
+    inside("a_node_serves_soon_after_a_partition_however_long_it_was", || heals_after(&[1, 12]));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::disk::FileDisk;
 use crate::disk_thread::{DiskNews, DiskThreads, StoreCheckpoint};
 use crate::frame::put_frame;
 use crate::recorder::Recorder;
+use crate::repeats::Repeats;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
@@ -55,6 +56,11 @@ const CLOCK_PAUSE_US: u64 = 1_000;
 
 /// What is heard of peers' journals is written down so much later at most, once the next timer fires.
 const HEARD_PAUSE: Duration = Duration::from_millis(100);
+
+/// A timer that fires so late is worth a word: elections are near.
+const LATE_MIN: Duration = Duration::from_millis(100);
+/// So is a disk that takes so long for a batch, in microseconds.
+const SLOW_US_MIN: u64 = 1_000_000;
 
 /// The kind of a record that holds a node's record.
 const KIND_RECORD: u8 = 1;
@@ -138,6 +144,7 @@ pub(crate) struct Core<N: Node> {
     superblock: Superblock<Arc<FileDisk>>,
     /// When the first of what was heard of peers' journals since the last mark came, if anything did.
     heard_at: Option<Instant>,
+    said: Repeats<&'static str>,
     /// Why the process must stop, if it must: in words.
     stopped: Option<String>,
     checkpoints: u64,
@@ -179,6 +186,7 @@ impl<N: Hosted> Core<N> {
             disk: parts.disk,
             superblock: parts.superblock,
             heard_at: None,
+            said: Repeats::default(),
             stopped: None,
             checkpoints: 0,
             checkpointed: 0,
@@ -247,10 +255,28 @@ impl<N: Hosted> Core<N> {
             if due.at > now {
                 return Some(due.at);
             }
+            self.note_lateness(now.duration_since(due.at));
             let Some(Reverse(Due { place, timer, .. })) = self.timers.pop() else { unreachable!() };
             self.step(place, Stimulus::Timer(timer));
         }
         None
+    }
+
+    /// A timer fires so late: something held the loop, or the machine.
+    fn note_lateness(&mut self, late: Duration) {
+        self.counters.late_us_max = self.counters.late_us_max.max(late.as_micros() as u64);
+        if late < LATE_MIN {
+            return;
+        }
+        self.counters.stalls += 1;
+        if let Some(times) = self.said.note("stall", Instant::now()) {
+            let late_ms = late.as_millis() as u64;
+            tracing::warn!(
+                late_ms,
+                times,
+                "a timer fired late: a long command held this process, or the machine is too busy"
+            );
+        }
     }
 
     /// The disk says something.
@@ -264,6 +290,11 @@ impl<N: Hosted> Core<N> {
                 self.spare = Some(batch);
                 self.is_disk_busy = false;
                 self.counters.disk_us_max = self.counters.disk_us_max.max(us);
+                if us >= SLOW_US_MIN
+                    && let Some(times) = self.said.note("disk", Instant::now())
+                {
+                    tracing::warn!(took_ms = us / 1_000, times, "the disk is slow to make a batch durable");
+                }
             }
             DiskNews::Checkpointed { number, node, bytes } => {
                 self.checkpointed = number;

@@ -25,6 +25,10 @@ pub struct Counters {
     pub checkpoints: u64,
     /// Those of them that a node was made to store, because its records kept the journal long.
     pub compactions: u64,
+    /// By how much a timer fired late at most, in microseconds.
+    pub late_us_max: u64,
+    /// How many timers fired more than 100 ms late.
+    pub stalls: u64,
     /// Steps that nodes took.
     pub steps: u64,
     /// Connections refused or dropped, by reason.

@@ -200,6 +200,7 @@ impl<N: Hosted> Host<N> {
             nonce: start.nonce,
             disk: superblock.disk(),
             known: RefCell::new(known),
+            refused: RefCell::default(),
             connections: RefCell::new(vec![0; config.peers.len()]),
             peers: config.peers,
         };

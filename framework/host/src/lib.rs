@@ -47,6 +47,7 @@ pub mod frame;
 mod host;
 mod peers;
 mod recorder;
+mod repeats;
 #[cfg(test)]
 mod tests;
 

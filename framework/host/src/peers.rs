@@ -8,18 +8,28 @@ use crate::frame::{
     first_frame,
 };
 use crate::host::{HostError, Peer};
+use crate::repeats::Repeats;
+use socket2::{SockRef, TcpKeepalive};
 use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_stdx::Wire;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(2);
-/// The first and the longest pause before a peer is dialed again.
-const REDIAL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+/// The first and the longest pause before a peer is dialed again that refused, or where nobody listens.
+const REDIAL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
+/// A peer that says nothing to a dial is dialed once more beside it, so often: what was lost on the way is sent again by the
+/// system only after a second, and then after two.
+const BESIDE: Duration = Duration::from_millis(300);
+/// A connection on which nothing is acknowledged for so long is given up, and another one is dialed. The system itself
+/// would send again after pauses that double, and so notice the end of an outage only after as long as it lasted.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// A buffer larger than this is given back when it is empty.
 const BUFFER_KEPT_BYTES: usize = 1 << 20;
 
@@ -33,6 +43,8 @@ pub(crate) struct Us {
     pub(crate) disk: u128,
     pub(crate) known: RefCell<KnownPeers>,
     pub(crate) peers: Vec<Peer>,
+    /// Who was refused, and for what.
+    pub(crate) refused: RefCell<Repeats<(IpAddr, &'static str)>>,
     /// How often each peer was let in.
     pub(crate) connections: RefCell<Vec<u64>>,
 }
@@ -53,6 +65,14 @@ impl Us {
             self.peers.iter().position(|peer| peer.number == hello.from).ok_or(Refusal::UnknownNode)?;
         self.known.borrow().check(hello)?;
         Ok(peer)
+    }
+
+    /// Somebody is refused: that is counted, and said unless it was just said.
+    fn refuse<N: Hosted>(&self, refusal: Refusal, from: SocketAddr, core: &RefCell<Core<N>>) {
+        core.borrow_mut().counters.refuse(refusal.name());
+        if let Some(times) = self.refused.borrow_mut().note((from.ip(), refusal.name()), Instant::now()) {
+            tracing::warn!(%from, reason = refusal.name(), times, "refused a connection: {refusal}");
+        }
     }
 
     /// Lets in a peer that has agreed with what was seen of its disk, or says why not: another one may have come meanwhile.
@@ -85,24 +105,20 @@ pub(crate) async fn accept<N: Hosted>(listener: TcpListener, us: Rc<Us>, core: R
 }
 
 async fn serve<N: Hosted>(mut stream: TcpStream, us: Rc<Us>, core: Rc<RefCell<Core<N>>>) {
-    let from = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
+    // Who is gone already has no address any more.
+    let Ok(from) = stream.peer_addr() else { return };
     match timeout(HANDSHAKE_MAX, shake_hands(&mut stream, &us)).await {
         // Whoever hangs up once it has its answer knows why.
         Ok(Ok(None)) | Err(_) => {}
         Ok(Ok(Some(hello))) => {
             let admitted = us.admit(&hello, &core.borrow());
             match admitted {
-                Ok(admitted) => listen(&mut stream, admitted, (&us, &core), &from).await,
-                Err(refusal) => refuse(refusal, &from, &core),
+                Ok(admitted) => listen(&mut stream, admitted, (&us, &core), from).await,
+                Err(refusal) => us.refuse(refusal, from, &core),
             }
         }
-        Ok(Err(refusal)) => refuse(refusal, &from, &core),
+        Ok(Err(refusal)) => us.refuse(refusal, from, &core),
     }
-}
-
-fn refuse<N: Hosted>(refusal: Refusal, from: &str, core: &RefCell<Core<N>>) {
-    core.borrow_mut().counters.refuse(refusal.name());
-    tracing::warn!(%from, reason = refusal.name(), "refused a connection: {refusal}");
 }
 
 /// Hears a hello, answers, and waits for the word that the peer's disk agrees with what was seen of it. Yields the hello if
@@ -133,9 +149,9 @@ async fn listen<N: Hosted>(
     stream: &mut TcpStream,
     (peer, connection): (usize, u64),
     (us, core): (&Us, &RefCell<Core<N>>),
-    from: &str,
+    from: SocketAddr,
 ) {
-    let _ = stream.set_nodelay(true);
+    let _ = tune(stream);
     let number = us.peers[peer].number;
     tracing::info!(peer = number, %from, "a peer is connected");
     match read_frames(stream, (peer, connection), us, core).await {
@@ -235,25 +251,23 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
     let mut pause = REDIAL.0;
     let mut last_refusal = None;
     loop {
-        match connect(&us, peer).await {
+        match connect_soon(&us, peer).await {
             Ok((mut stream, seen)) => {
                 if is_contradicted(&us, peer, seen, &core) {
                     return;
                 }
-                if stream.write_all(&[GO]).await.is_err() {
-                    sleep(pause).await;
-                    continue;
+                if stream.write_all(&[GO]).await.is_ok() {
+                    pause = REDIAL.0;
+                    last_refusal = None;
+                    core.borrow_mut().outs[peer].is_connected = true;
+                    write_frames(&mut stream, peer, &wake, &core).await;
+                    let out = &mut core.borrow_mut().outs[peer];
+                    out.is_connected = false;
+                    out.bytes = Vec::new();
                 }
-                pause = REDIAL.0;
-                last_refusal = None;
-                core.borrow_mut().outs[peer].is_connected = true;
-                write_frames(&mut stream, peer, &wake, &core).await;
-                let out = &mut core.borrow_mut().outs[peer];
-                out.is_connected = false;
-                out.bytes = Vec::new();
             }
-            Err(Some((_, seen))) if is_contradicted(&us, peer, seen, &core) => return,
-            Err(Some((refusal, _))) if last_refusal != Some(refusal) => {
+            Err(Missed::Refused(_, seen)) if is_contradicted(&us, peer, seen, &core) => return,
+            Err(Missed::Refused(refusal, _)) if last_refusal != Some(refusal) => {
                 last_refusal = Some(refusal);
                 core.borrow_mut().counters.refuse(refusal.name());
                 let number = us.peers[peer].number;
@@ -263,10 +277,26 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
                     "a peer refused this process: {refusal}"
                 );
             }
-            Err(_) => {}
+            Err(Missed::Refused(..) | Missed::Nobody | Missed::Silence) => {}
         }
         sleep(pause).await;
         pause = (pause * 2).min(REDIAL.1);
+    }
+}
+
+/// Dials until there is an answer of any kind, beside dials that have none yet.
+async fn connect_soon(us: &Rc<Us>, peer: usize) -> Result<Welcomed, Missed> {
+    let mut dials = JoinSet::new();
+    loop {
+        let us = Rc::clone(us);
+        dials.spawn_local(async move { connect(&us, peer).await });
+        tokio::select! {
+            Some(Ok(answered)) = dials.join_next() => match answered {
+                Err(Missed::Silence) => {}
+                answered => return answered,
+            },
+            () = sleep(BESIDE) => {}
+        }
     }
 }
 
@@ -283,11 +313,21 @@ fn is_contradicted<N: Hosted>(us: &Us, peer: usize, seen: Option<Seen>, core: &R
 
 type Welcomed = (TcpStream, Option<Seen>);
 
-/// Dials a peer. Yields the connection and what the peer saw of this disk, or why it refused, or nothing where it is away.
-async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Option<(Refusal, Option<Seen>)>> {
+/// Why there is no connection.
+enum Missed {
+    /// The peer refuses this process, and says what it saw of its disk.
+    Refused(Refusal, Option<Seen>),
+    /// Nobody listens there, or the connection broke.
+    Nobody,
+    /// Nothing came back in time.
+    Silence,
+}
+
+/// Dials a peer. Yields the connection and what the peer saw of this disk.
+async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
     let handshake = async {
         let mut stream = TcpStream::connect(us.peers[peer].address).await.ok()?;
-        stream.set_nodelay(true).ok()?;
+        tune(&stream).ok()?;
         let hello = Hello {
             cluster: us.cluster,
             from: us.number,
@@ -304,9 +344,20 @@ async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Option<(Refusal, Opti
     };
     match timeout(HANDSHAKE_MAX, handshake).await {
         Ok(Some((stream, (Ok(()), seen)))) => Ok((stream, seen)),
-        Ok(Some((_, (Err(refusal), seen)))) => Err(Some((refusal, seen))),
-        Ok(None) | Err(_) => Err(None),
+        Ok(Some((_, (Err(refusal), seen)))) => Err(Missed::Refused(refusal, seen)),
+        Ok(None) => Err(Missed::Nobody),
+        Err(_) => Err(Missed::Silence),
     }
+}
+
+/// Small frames leave at once, and a connection that has become silent breaks.
+fn tune(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_user_timeout(Some(SILENCE_MAX))?;
+    // In whole seconds: less is none.
+    let probes = TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(SILENCE_MAX).with_retries(1);
+    socket.set_tcp_keepalive(&probes)
 }
 
 async fn write_frames<N: Hosted>(

@@ -222,6 +222,15 @@ fn metrics(gateway: &Gateway) -> String {
     put("disk_bytes_total", "counter", "Bytes made durable", counters.disk_bytes);
     put("disk_us_max", "gauge", "The longest that one batch took, in microseconds", counters.disk_us_max);
     put("checkpoints_total", "counter", "Checkpoints stored", counters.checkpoints);
+    let what = "Checkpoints stored because their nodes' records kept the journal long";
+    put("compactions_total", "counter", what, counters.compactions);
+    put(
+        "late_us_max",
+        "gauge",
+        "By how much a timer fired late at most, in microseconds",
+        counters.late_us_max,
+    );
+    put("stalls_total", "counter", "Timers that fired more than 100 ms late", counters.stalls);
     put_groups(&status.groups, &mut text);
     let what = "So many seconds is the wall clock of a node ahead of what a majority agrees on";
     let _ = writeln!(text, "# HELP synod_clock_offset_seconds {what}");

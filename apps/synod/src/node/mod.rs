@@ -165,11 +165,15 @@ async fn serve_until_told(
 ) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    // The terminal is gone.
+    let outlives_terminal = crate::interrupt::outlives_terminal();
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
     let gateway = backend.clone();
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv(), if !outlives_terminal => {}
         }
         tracing::info!("stopping: handing over, then finishing what is under way");
         let me = gateway.nodes().me();
