@@ -74,18 +74,21 @@ pub struct Up {
     /// How many nodes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
     pub nodes: u16,
-    /// How many groups share the slots of a new store; each has a member on every node.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub groups: u32,
+    /// How many groups share the slots of a new store, 2 if it is not said; each has a member on every node.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub groups: Option<u32>,
     /// Where the nodes keep their data.
     #[arg(long, default_value = "synod-data")]
     pub data: PathBuf,
     /// The first node's port for clients; the others follow.
     #[arg(long, default_value_t = 7001, value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub port: u16,
-    /// Throw away what an earlier run left there.
+    /// Throw away what an earlier run left there; with --yes.
     #[arg(long)]
     pub fresh: bool,
+    /// With --fresh: what it names may be deleted.
+    #[arg(long, requires = "fresh")]
+    pub yes: bool,
     /// Let each node record what happens to it, in the file `flight.rec` beside its data, for `synod debug`.
     #[arg(long)]
     pub record: bool,
@@ -164,7 +167,7 @@ impl Serve {
         let config = Config {
             cluster: self.cluster.clone(),
             node,
-            data: data.clone(),
+            data: std::path::absolute(data).map_err(|error| format!("--data: {error}"))?,
             listen,
             peer_listen,
             admin_listen: self.admin_listen,

@@ -162,6 +162,13 @@ impl Config {
                 return Err(format!("{name}: port 0 is no port; choose one from 1 to 65535"));
             }
         }
+        self.check_addresses()?;
+        if self.data.is_relative() {
+            return Err(format!(
+                "data: {} is not the same place from everywhere; give the whole path",
+                self.data.display()
+            ));
+        }
         if self.cluster.is_empty() || self.cluster.len() > 64 {
             return Err("cluster: the name must have 1 to 64 bytes".to_owned());
         }
@@ -194,6 +201,30 @@ impl Config {
         }
         let has_password = self.password_file.is_some() || std::env::var_os(PASSWORD_VARIABLE).is_some();
         server::check_address(self.listen, has_password).map_err(|problem| format!("listen: {problem}"))
+    }
+
+    /// No two doors are at one address.
+    fn check_addresses(&self) -> Result<(), String> {
+        let own = [
+            ("listen", Some(self.listen)),
+            ("peer_listen", Some(self.peer_listen)),
+            ("admin_listen", self.admin_listen),
+        ];
+        let own = own.into_iter().filter_map(|(name, address)| Some((name.to_owned(), address?)));
+        let peers = self.peers.iter().flat_map(|peer| {
+            let name = |what: &str| format!("peers: {what} of node {}", peer.node);
+            [(name("peer"), peer.peer), (name("client"), peer.client)]
+        });
+        for doors in [own.collect::<Vec<_>>(), peers.collect()] {
+            for (at, (name, address)) in doors.iter().enumerate() {
+                if let Some((other, _)) = doors[..at].iter().find(|(_, other)| other == address) {
+                    return Err(format!(
+                        "{name}: {address} is the address of {other} already; give each its own"
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The clients' password: the environment's, or the first line of the file.
@@ -250,7 +281,7 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::Config;
 
-    const GOOD: &str = "cluster = \"c\"\nnode = 1\ndata = \"d\"\nlisten = \"127.0.0.1:7001\"\n\
+    const GOOD: &str = "cluster = \"c\"\nnode = 1\ndata = \"/d\"\nlisten = \"127.0.0.1:7001\"\n\
         peer_listen = \"127.0.0.1:17001\"\n[[peers]]\nnode = 1\npeer = \"127.0.0.1:17001\"\nclient = \"127.0.0.1:7001\"\n";
 
     #[test]
@@ -278,6 +309,17 @@ mod tests {
                 "listen: 0.0.0.0:7001 can be reached from other machines",
             ),
             ("cluster = \"c\"", "cluster = ", "line 1: "),
+            ("data = \"/d\"", "data = \"d\"", "data: d is not the same place from everywhere"),
+            (
+                "peer_listen = \"127.0.0.1:17001\"",
+                "peer_listen = \"127.0.0.1:7001\"",
+                "peer_listen: 127.0.0.1:7001 is the address of listen already",
+            ),
+            (
+                "client = \"127.0.0.1:7001\"",
+                "client = \"127.0.0.1:17001\"",
+                "peers: client of node 1: 127.0.0.1:17001 is the address of peers: peer of node 1 already",
+            ),
         ] {
             let problem = Config::parse(&GOOD.replacen(from, to, 1)).expect_err(expected);
             assert!(problem.contains(expected), "{problem}\nexpected {expected}");

@@ -7,8 +7,12 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
+use synod_history::Verdict as OfHistory;
 use synod_scenarios::MODULES;
 use synod_testkit::{Played, Scenario, Verdict, play_all, play_one};
+
+/// The exit code of a check that ran out of what it may take before it was certain.
+const GAVE_UP: u8 = 3;
 
 /// Runs `synod test`.
 pub fn run_test(arguments: &Test) -> ExitCode {
@@ -176,7 +180,11 @@ pub fn run_check_history(arguments: &CheckHistory) -> ExitCode {
         Err(error) => usage_error(&format!("{place}: {error}")),
         Ok(verdict) => {
             println!("{verdict}");
-            if verdict.is_linearizable() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            match verdict {
+                OfHistory::GaveUp { .. } => ExitCode::from(GAVE_UP),
+                verdict if verdict.is_linearizable() => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

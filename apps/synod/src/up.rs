@@ -1,6 +1,7 @@
 //! `synod up`: a whole cluster on this machine, a process a node, durable, on loopback.
 
 use crate::cli::{Up, usage_error};
+use crate::config::Config;
 use crate::interrupt;
 use crate::node::NodeStatus;
 use crate::status::ask;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use synod_host::{DataError, FileDisk};
 
 /// Ports for peers and operators lie so far above those for clients.
 const PEER_OFFSET: u16 = 10_000;
@@ -26,13 +28,18 @@ const QUICK_END: Duration = Duration::from_secs(10);
 const QUICK_ENDS_MAX: u32 = 3;
 /// A file of this name marks a directory as one that `up` made and may throw away.
 const MARKER: &str = "synod-cluster";
+/// The file by which a directory is one process's own.
+const LOCK: &str = "lock";
+/// How many groups a new store has where nobody says it.
+const GROUPS: u32 = 2;
 
 /// Runs `synod up` until it is interrupted.
 pub fn run(arguments: &Up) -> ExitCode {
-    match prepare(arguments) {
-        Ok(()) => {}
+    // Held until the end: no other `synod up` touches what is there meanwhile.
+    let _lock = match lock(arguments).and_then(|lock| prepare(arguments).map(|()| lock)) {
+        Ok(lock) => lock,
         Err(problem) => return usage_error(&problem),
-    }
+    };
     match keep_up(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -40,6 +47,61 @@ pub fn run(arguments: &Up) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Makes the directory this process's own, if it is one for a cluster.
+fn lock(arguments: &Up) -> Result<FileDisk, String> {
+    let data = &arguments.data;
+    let place = data.display();
+    let trouble = |error: io::Error| format!("--data {place}: {error}");
+    if data.exists() && !data.join(MARKER).exists() {
+        let is_lock = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == LOCK);
+        if fs::read_dir(data).map_err(trouble)?.any(|entry| !is_lock(entry)) {
+            let what = if arguments.fresh { "--fresh" } else { "--data" };
+            return Err(format!(
+                "{what}: {place} is not empty, and not made by `synod up`: it is left as it is; choose another directory"
+            ));
+        }
+    }
+    FileDisk::open(data).map_err(|error| match error {
+        DataError::Locked { .. } => {
+            format!("--data {place}: a cluster of another `synod up` runs there; stop it, or choose another directory")
+        }
+        other => format!("--data {place}: {other}"),
+    })
+}
+
+/// Throws away what an earlier run left.
+fn clear(arguments: &Up) -> Result<(), String> {
+    let data = &arguments.data;
+    let trouble = |error: io::Error| format!("--data {}: {error}", data.display());
+    let entries: Vec<PathBuf> = fs::read_dir(data)
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .map_err(trouble)?
+        .into_iter()
+        .filter(|entry| entry.file_name() != LOCK && entry.file_name() != MARKER)
+        .map(|entry| entry.path())
+        .collect();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    if !arguments.yes {
+        let mut names: Vec<String> = entries
+            .iter()
+            .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .collect();
+        names.sort();
+        return Err(format!(
+            "--fresh: this deletes {} in {}; say --yes if that is meant",
+            names.join(", "),
+            data.display()
+        ));
+    }
+    for path in entries {
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(trouble)?;
+    }
+    Ok(())
 }
 
 /// The configuration files of the cluster in `data`, in the order of the nodes.
@@ -76,26 +138,30 @@ fn prepare(arguments: &Up) -> Result<(), String> {
         ));
     }
     let trouble = |error: io::Error| format!("--data {place}: {error}");
-    let is_ours = data.join(MARKER).exists();
-    if arguments.fresh && data.exists() {
-        if !is_ours {
-            return Err(format!("--fresh: {place} is no directory of `synod up`, and is left as it is"));
-        }
-        fs::remove_dir_all(data).map_err(trouble)?;
+    if arguments.fresh {
+        clear(arguments)?;
     }
-    fs::create_dir_all(data).map_err(trouble)?;
-    let known = config_files(data).map_err(trouble)?.len();
-    if known > 0 && known != usize::from(arguments.nodes) {
+    let known = config_files(data).map_err(trouble)?;
+    if !known.is_empty() && known.len() != usize::from(arguments.nodes) {
+        let known = known.len();
         return Err(format!(
             "--nodes {}: the cluster in {place} has {known} nodes; say --nodes {known}, or --fresh",
             arguments.nodes
         ));
     }
-    if known == 0 && !is_ours && fs::read_dir(data).map_err(trouble)?.next().is_some() {
-        return Err(format!(
-            "--data {place}: it is not empty, and not made by `synod up`; choose another directory"
-        ));
-    }
+    let groups = match known.first().map(|file| Config::read(file)) {
+        None => arguments.groups.unwrap_or(GROUPS),
+        Some(Err(problem)) => return Err(problem),
+        Some(Ok(Config { groups, .. })) => match arguments.groups.filter(|asked| *asked != groups) {
+            None => groups,
+            Some(asked) => {
+                return Err(format!(
+                    "--groups {asked}: the store in {place} was founded with {groups}; leave it out, and let groups join \
+                     and leave by `synod group`"
+                ));
+            }
+        },
+    };
     for number in 1..=arguments.nodes {
         let (client, peer, admin) = ports(arguments, number);
         for (what, port) in [("clients", client), ("peers", peer), ("operators", admin)] {
@@ -110,7 +176,8 @@ fn prepare(arguments: &Up) -> Result<(), String> {
     for number in 1..=arguments.nodes {
         let directory = data.join(format!("node{number}"));
         fs::create_dir_all(&directory).map_err(trouble)?;
-        fs::write(directory.join("synod.toml"), config_text(arguments, number, &directory))
+        let whole = directory.canonicalize().map_err(trouble)?;
+        fs::write(directory.join("synod.toml"), config_text(arguments, (number, groups), &whole))
             .map_err(trouble)?;
     }
     Ok(())
@@ -121,12 +188,11 @@ fn recording(directory: &Path) -> PathBuf {
     directory.join("flight.rec")
 }
 
-fn config_text(arguments: &Up, number: u16, directory: &Path) -> String {
+fn config_text(arguments: &Up, (number, groups): (u16, u32), directory: &Path) -> String {
     let (client, peer, admin) = ports(arguments, number);
     let data = toml::Value::String(directory.display().to_string());
     let mut text = format!(
-        "cluster = \"local\"\nnode = {number}\ngroups = {}\ndata = {data}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
-        arguments.groups,
+        "cluster = \"local\"\nnode = {number}\ngroups = {groups}\ndata = {data}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
         address(client),
         address(peer),
         address(admin)

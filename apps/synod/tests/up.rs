@@ -99,8 +99,28 @@ fn one_command_starts_a_cluster_and_the_next_one_has_its_data() {
 
     let (process, _) = up(&data, port, &[]);
     assert_eq!(ask(port + 1, &["GET", "greeting"]), Reply::bulk("hello"));
+    // A second one in the same directory touches nothing of the first one's, whatever its port.
+    let other_port = free_port().to_string();
+    let files = || std::fs::read_to_string(data.join("node1/synod.toml")).unwrap();
+    let before = files();
+    for more in [&[][..], &["--fresh", "--yes"]] {
+        let (output, text) = run(&[&["up", "--data", place.as_str(), "--port", &other_port], more].concat());
+        assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
+        assert!(text.contains("a cluster of another `synod up` runs there; stop it"), "{text}");
+    }
+    assert_eq!(files(), before);
+    assert_eq!(ask(port + 1, &["GET", "greeting"]), Reply::bulk("hello"));
     stop(process);
-    let (process, _) = up(&data, port, &["--fresh"]);
+    for (more, expected) in [
+        (&["--groups", "5"][..], "--groups 5: the store in"),
+        (&["--nodes", "5"], "has 3 nodes; say --nodes 3, or --fresh"),
+        (&["--fresh"], "--fresh: this deletes node1, node2, node3 in"),
+    ] {
+        let (output, text) = run(&[&["up", "--data", place.as_str(), "--port", &other_port], more].concat());
+        assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+    let (process, _) = up(&data, port, &["--fresh", "--yes"]);
     assert_eq!(ask(port + 2, &["GET", "greeting"]), Reply::Null);
     stop(process);
 }
@@ -189,4 +209,31 @@ fn groups_join_and_leave_and_slots_move_by_one_command_each() {
     assert_eq!(ask(port + 2, &["DBSIZE"]), Reply::Integer(500));
     assert_eq!(ask(port + 2, &all), Reply::Array(vec![Reply::bulk("v"); 500]));
     stop(process);
+}
+
+#[test]
+fn who_loses_its_terminal_stops_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut process, _) = up(&directory.path().join("cluster"), free_port(), &["--nodes", "1"]);
+    process.signal(libc::SIGHUP);
+    let status = process.wait(PATIENCE).expect("a hangup ends it");
+    assert!(status.success(), "{status}");
+    let mut node = cluster::Cluster::start(1);
+    let mut process = node.node(1).process.take().unwrap();
+    process.signal(libc::SIGHUP);
+    let status = process.wait(PATIENCE).expect("a hangup ends a node");
+    assert!(status.success() && node.node(1).setup.log().contains("handing over"), "{status}");
+}
+
+/// What nobody reads ends the program, and is no bug of it.
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    for arguments in [&["test", "--module", "pingpong", "--seeds", "50"][..], &["bench", "--help"]] {
+        let mut child =
+            synod(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("panicked") && output.status.code() != Some(101), "{}: {said}", output.status);
+    }
 }

@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 use crate::edn::{Edn, Scanner};
 use crate::history::{History, OpId, Outcome};
-use crate::key_value::{KvOp, KvRet};
+use crate::key_value::{KeyValue, KvOp, KvRet};
 use crate::register::{RegisterOp, RegisterRet};
+use crate::specification::Specification as _;
 
 /// A history that was read from text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,6 +64,8 @@ pub enum Fault {
     Busy(u64),
     /// An end of an operation that the process did not invoke.
     NothingInvoked(u64),
+    /// An end that names another key or value than the invocation of this process did.
+    OtherValue(u64),
     /// Nothing in the text is an operation.
     Empty,
 }
@@ -99,6 +102,10 @@ impl fmt::Display for Fault {
             Fault::NothingInvoked(process) => {
                 write!(f, "process {process} ends an operation that it did not invoke: add the invocation")
             }
+            Fault::OtherValue(process) => write!(
+                f,
+                "process {process} ends an operation with another key or value than it invoked: name the same, or nil"
+            ),
             Fault::Empty => write!(f, "no operation in the whole text: write maps such as {EXAMPLE}"),
         }
     }
@@ -117,7 +124,12 @@ pub fn parse(text: &str) -> Result<Parsed, ParseError> {
     if events.is_empty() {
         return Err(ParseError { line: 1, fault: Fault::Empty });
     }
-    let mut recorder = Recorder::default();
+    let is_register = |event: &Event| {
+        matches!(event.function, Function::Read | Function::Write | Function::Cas)
+            && key_and_value(event).0.is_none()
+    };
+    let values = Values { are_typed: events.iter().all(is_register) };
+    let mut recorder = Recorder { values, ..Recorder::default() };
     for event in &events {
         recorder.record(event).map_err(|fault| ParseError { line: event.line, fault })?;
     }
@@ -272,9 +284,17 @@ fn function(name: &Edn) -> Result<Function, Fault> {
     }
 }
 
+/// How values are told apart.
+#[derive(Clone, Copy, Default)]
+struct Values {
+    /// A register's number is not the text of that number. A store holds texts, in which numbers are counted: there it is.
+    are_typed: bool,
+}
+
 /// Turns events into a history.
 #[derive(Default)]
 struct Recorder {
+    values: Values,
     history: History<KvOp, KvRet>,
     open: BTreeMap<u64, (OpId, Function)>,
     /// Whether any event names a key.
@@ -292,8 +312,9 @@ impl Recorder {
             }
             let (key, value) = key_and_value(event);
             self.keyed |= key.is_some();
-            let key = key.map_or(Ok(Arc::default()), |key| needed(key, "a key"))?;
-            let id = self.history.invoke(event.process, operation(event.function, key, value)?);
+            let key = key.map_or(Ok(Arc::default()), |key| self.values.needed(key, "a key"))?;
+            let op = self.values.operation(event.function, key, value)?;
+            let id = self.history.invoke(event.process, op);
             self.open.insert(event.process, (id, event.function));
             return Ok(());
         }
@@ -303,7 +324,11 @@ impl Recorder {
         }
         match event.kind {
             Kind::Ok => {
-                let ret = answer(function, &self.history.operations()[id.0].op, key_and_value(event).1)?;
+                let (op, (key, given)) = (&self.history.operations()[id.0].op, key_and_value(event));
+                if !self.values.is_of(op, key, given)? {
+                    return Err(Fault::OtherValue(event.process));
+                }
+                let ret = self.values.answer(function, op, given)?;
                 self.history.complete(id, ret);
             }
             Kind::Fail => self.history.fail(id),
@@ -335,64 +360,87 @@ fn key_and_value(event: &Event) -> (Option<&Edn>, &Edn) {
     }
 }
 
-/// The bytes of a value; `None` for nil.
-fn value(edn: &Edn, wanted: &'static str) -> Result<Option<Arc<[u8]>>, Fault> {
-    match edn {
-        Edn::Nil => Ok(None),
-        Edn::Atom(text) | Edn::Text(text) => Ok(Some(text.as_bytes().into())),
-        Edn::Keyword(_) | Edn::List(_) | Edn::Map(_) => Err(Fault::BadValue(wanted)),
-    }
-}
-
-fn needed(edn: &Edn, wanted: &'static str) -> Result<Arc<[u8]>, Fault> {
-    value(edn, wanted)?.ok_or(Fault::BadValue(wanted))
-}
-
-fn operation(function: Function, key: Arc<[u8]>, given: &Edn) -> Result<KvOp, Fault> {
-    const PAIR: &str = "a pair [old new]";
-    Ok(match function {
-        Function::Read => KvOp::Get { key },
-        Function::Write => KvOp::Put { key, value: needed(given, "the value to write")? },
-        Function::Append => KvOp::Append { key, value: needed(given, "the value to append")? },
-        Function::Delete => KvOp::Delete { key },
-        Function::Increment => {
-            let by = value(given, "a whole number")?.map_or(Ok(1), |text| number(&text))?;
-            KvOp::Increment { key, by }
+impl Values {
+    /// The bytes of a value; `None` for nil.
+    fn value(self, edn: &Edn, wanted: &'static str) -> Result<Option<Arc<[u8]>>, Fault> {
+        match edn {
+            Edn::Nil => Ok(None),
+            Edn::Text(text) if self.are_typed => Ok(Some(format!("{text:?}").as_bytes().into())),
+            Edn::Atom(text) | Edn::Text(text) => Ok(Some(text.as_bytes().into())),
+            Edn::Keyword(_) | Edn::List(_) | Edn::Map(_) => Err(Fault::BadValue(wanted)),
         }
-        Function::Cas => match given {
-            Edn::List(pair) if pair.len() == 2 => {
-                KvOp::CompareAndSet { key, from: value(&pair[0], PAIR)?, to: needed(&pair[1], PAIR)? }
+    }
+
+    fn needed(self, edn: &Edn, wanted: &'static str) -> Result<Arc<[u8]>, Fault> {
+        self.value(edn, wanted)?.ok_or(Fault::BadValue(wanted))
+    }
+
+    fn operation(self, function: Function, key: Arc<[u8]>, given: &Edn) -> Result<KvOp, Fault> {
+        const PAIR: &str = "a pair [old new]";
+        Ok(match function {
+            Function::Read => KvOp::Get { key },
+            Function::Write => KvOp::Put { key, value: self.needed(given, "the value to write")? },
+            Function::Append => KvOp::Append { key, value: self.needed(given, "the value to append")? },
+            Function::Delete => KvOp::Delete { key },
+            Function::Increment => {
+                let by = self.value(given, "a whole number")?.map_or(Ok(1), |text| number(&text))?;
+                KvOp::Increment { key, by }
             }
-            Edn::List(_) | Edn::Nil | Edn::Atom(_) | Edn::Keyword(_) | Edn::Text(_) | Edn::Map(_) => {
-                return Err(Fault::BadValue(PAIR));
+            Function::Cas => match given {
+                Edn::List(pair) if pair.len() == 2 => KvOp::CompareAndSet {
+                    key,
+                    from: self.value(&pair[0], PAIR)?,
+                    to: self.needed(&pair[1], PAIR)?,
+                },
+                Edn::List(_) | Edn::Nil | Edn::Atom(_) | Edn::Keyword(_) | Edn::Text(_) | Edn::Map(_) => {
+                    return Err(Fault::BadValue(PAIR));
+                }
+            },
+        })
+    }
+
+    fn answer(self, function: Function, op: &KvOp, given: &Edn) -> Result<KvRet, Fault> {
+        Ok(match function {
+            Function::Read => match self.value(given, "nil, a number or a string")? {
+                Some(value) if value.is_empty() => KvRet::Blank,
+                value => KvRet::Value(value),
+            },
+            Function::Write => KvRet::Ok,
+            Function::Cas => KvRet::Swapped(true),
+            Function::Increment | Function::Delete => match self.value(given, "nil or a whole number")? {
+                Some(text) => KvRet::Number(number(&text)?),
+                None => KvRet::Ok,
+            },
+            // Some logs repeat what was appended, some give the new value.
+            Function::Append => match (self.value(given, "nil or a string")?, op) {
+                (Some(text), KvOp::Append { value, .. }) if text != *value => KvRet::Value(Some(text)),
+                (Some(_) | None, _) => KvRet::Ok,
+            },
+        })
+    }
+
+    /// Whether an end of `op` names nothing else than was invoked.
+    fn is_of(self, op: &KvOp, key: Option<&Edn>, given: &Edn) -> Result<bool, Fault> {
+        const WANTED: &str = "what was invoked, or nil";
+        if let Some(key) = key
+            && KeyValue::key(op) != Some(&*self.needed(key, "a key")?)
+        {
+            return Ok(false);
+        }
+        Ok(match (op, given) {
+            (_, Edn::Nil) => true,
+            (KvOp::Put { value, .. }, given) => self.value(given, WANTED)?.as_ref() == Some(value),
+            (KvOp::CompareAndSet { from, to, .. }, Edn::List(pair)) if pair.len() == 2 => {
+                self.value(&pair[0], WANTED)? == *from && self.value(&pair[1], WANTED)?.as_ref() == Some(to)
             }
-        },
-    })
+            _ => true,
+        })
+    }
 }
 
 fn number(text: &[u8]) -> Result<i64, Fault> {
     let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     parsed.ok_or(Fault::BadValue("a whole number"))
-}
-
-fn answer(function: Function, op: &KvOp, given: &Edn) -> Result<KvRet, Fault> {
-    Ok(match function {
-        Function::Read => match value(given, "nil, a number or a string")? {
-            Some(value) if value.is_empty() => KvRet::Blank,
-            value => KvRet::Value(value),
-        },
-        Function::Write => KvRet::Ok,
-        Function::Cas => KvRet::Swapped(true),
-        Function::Increment | Function::Delete => match value(given, "nil or a whole number")? {
-            Some(text) => KvRet::Number(number(&text)?),
-            None => KvRet::Ok,
-        },
-        // Some logs repeat what was appended, some give the new value.
-        Function::Append => match (value(given, "nil or a string")?, op) {
-            (Some(text), KvOp::Append { value, .. }) if text != *value => KvRet::Value(Some(text)),
-            (Some(_) | None, _) => KvRet::Ok,
-        },
-    })
 }
 
 /// The same history as one of a register, if it has only operations of one.

@@ -138,3 +138,39 @@ fn no_cut_or_changed_byte_panics() {
         }
     }
 }
+
+#[test]
+fn a_number_is_not_its_text_in_a_register_and_is_in_a_store() {
+    let register = |read: &str| {
+        format!(
+            "{{:process 0 :type :invoke :f :write :value 1}} {{:process 0 :type :ok :f :write :value 1}}\n\
+             {{:process 0 :type :invoke :f :read :value nil}} {{:process 0 :type :ok :f :read :value {read}}}"
+        )
+    };
+    assert!(verdict(&register("1")).is_linearizable());
+    assert!(!verdict(&register("\"1\"")).is_linearizable());
+    let store = register("\"1\"").replace(":f :", ":key \"k\" :f :");
+    assert!(verdict(&store).is_linearizable());
+}
+
+#[test]
+fn an_end_names_what_was_invoked_or_nothing() {
+    let ends = [
+        ("{:f :write :value 1}", "{:f :write :value 2}", false),
+        ("{:f :write :value 1}", "{:f :write :value nil}", true),
+        ("{:f :write :value 1}", "{:f :write :value 1}", true),
+        ("{:f :cas :value [1 2]}", "{:f :cas :value [1 3]}", false),
+        ("{:f :cas :value [1 2]}", "{:f :cas :value [1 2]}", true),
+        ("{:f :write :value [x 1]}", "{:f :write :value [y 1]}", false),
+        ("{:f :read :value [x nil]}", "{:f :read :value [y nil]}", false),
+        ("{:f :read :value [x nil]}", "{:f :read :value [x nil]}", true),
+    ];
+    for (invoked, ended, fits) in ends {
+        let event = |event: &str, kind: &str| event.replacen('{', &format!("{{:process 4 :type :{kind} "), 1);
+        let text = format!("{}\n{}", event(invoked, "invoke"), event(ended, "ok"));
+        match parse(&text) {
+            Ok(_) => assert!(fits, "{text}"),
+            Err(error) => assert!(!fits && error.fault == Fault::OtherValue(4), "{text}: {error}"),
+        }
+    }
+}
