@@ -287,3 +287,34 @@ fn a_node_that_hides_that_its_disk_is_lost_is_refused_and_no_write_is_lost() {
     });
     assert_eq!(read, Some(synod_resp::Reply::bulk("new")));
 }
+
+/// An operator who reads the log at night sees what is wrong, and not the same line a thousand times.
+#[test]
+fn an_outage_is_said_with_who_is_away_and_a_refusal_once() {
+    let mut cluster = Cluster::start(3);
+    let leader = cluster.await_leader();
+    let others: Vec<u32> = cluster.numbers().into_iter().filter(|node| *node != leader).collect();
+    cluster.kill(others[0]);
+    // One of another cluster dials all the time in its place.
+    let setup = cluster.node(others[0]).setup.clone();
+    let stranger =
+        Setup { cluster: "other".to_owned(), directory: cluster.place().join("stranger"), ..setup.clone() };
+    let process = stranger.start();
+    cluster.kill(others[1]);
+    let log = || cluster.nodes[leader as usize - 1].setup.log();
+    let outage = || log().contains("the group has no leader with a majority").then_some(());
+    assert!(wait_for(PATIENCE, outage).is_some(), "{}", log());
+    let line = log().lines().find(|line| line.contains("has no leader with")).map(str::to_owned).unwrap();
+    assert!(
+        others.iter().all(|node| line.contains(&node.to_string())) && line.contains("group=g1"),
+        "{line}"
+    );
+    let refusals = log().lines().filter(|line| line.contains("reason=\"other_cluster\"")).count();
+    // It dialed some four times a second for ten seconds: its own refusal, and that of its door.
+    assert!((1..=4).contains(&refusals), "{refusals} lines:\n{}", log());
+    drop(process);
+    cluster.restart(others[1]);
+    let log = || cluster.nodes[leader as usize - 1].setup.log();
+    let is_over = || log().contains("the group has a leader again").then_some(());
+    assert!(wait_for(PATIENCE, is_over).is_some(), "{}", log());
+}

@@ -140,7 +140,7 @@ impl<S: StateMachine> Server<S> {
     }
 
     /// Whether the leader was heard lately and reaches a quorum, as far as is known here.
-    fn is_happy(&self) -> bool {
+    pub fn is_happy(&self) -> bool {
         self.following() > Ballot::ZERO && self.liveness.missed < self.settings.missed_ticks_max
     }
 

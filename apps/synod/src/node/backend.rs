@@ -1,10 +1,11 @@
 //! The replicated backend: clients' commands in batches to the gateway, outcomes back to their connections.
 
 use super::groups::Groups;
+use super::outages::Outages;
 use super::{Store, places};
 use crate::server::{Backend, Completions, Position, Token};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,15 +22,6 @@ use tokio::sync::Notify;
 
 /// A command that is not answered by then is reported to its client as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// No leader of a group is known.
-struct Outage {
-    since: Instant,
-    /// When that was said last.
-    said: Option<Instant>,
-}
-
-/// An outage is said when it has lasted so long, and again each time that it has lasted as long once more.
-const OUTAGE_PAUSE: Duration = Duration::from_secs(10);
 /// How often commands are looked over for time-outs, and keys for expiry.
 const ROUND: Duration = Duration::from_millis(250);
 /// A wall clock that is further from what a majority agrees on is reported, in ms.
@@ -264,11 +256,11 @@ impl Gateway {
     /// Looks after time-outs and keys that expire while nobody writes. Runs until the process ends.
     pub(crate) async fn watch_time(self) {
         let mut is_off = false;
-        let mut outages = BTreeMap::new();
+        let mut outages = Outages::default();
         loop {
             tokio::time::sleep(ROUND).await;
             self.inner.requests.give_up();
-            self.report_outages(&mut outages);
+            outages.report(&self);
             is_off = self.report_clock(is_off);
             for group in self.groups_here() {
                 let slot = self.look(group, |server| {
@@ -281,36 +273,6 @@ impl Gateway {
                     self.inner.ask(Ticket::Own, places::gateway(self.inner.nodes.me()), tick);
                 }
             }
-        }
-    }
-
-    /// Says in the log of which groups no leader is known here, once that has lasted, and who is away; and when it is over.
-    fn report_outages(&self, outages: &mut BTreeMap<GroupId, Outage>) {
-        for group in self.groups_here() {
-            let has_leader =
-                self.look(group, |server| server.leader().is_some() || server.paxos().is_retired());
-            if has_leader {
-                if let Some(Outage { since, said: Some(_) }) = outages.remove(&group) {
-                    tracing::info!(%group, seconds = since.elapsed().as_secs(), "the group has a leader again");
-                }
-                continue;
-            }
-            let outage = outages.entry(group).or_insert(Outage { since: Instant::now(), said: None });
-            if outage.said.unwrap_or(outage.since).elapsed() < OUTAGE_PAUSE {
-                continue;
-            }
-            outage.said = Some(Instant::now());
-            let me = self.inner.nodes.me();
-            let others = self.look(group, |server| server.state().seats().homes());
-            let away: Vec<u32> = others.into_iter().map(places::node_of).collect();
-            let away: Vec<u32> =
-                away.into_iter().filter(|node| *node != me && !self.inner.host.is_connected(*node)).collect();
-            tracing::warn!(
-                %group,
-                seconds = outage.since.elapsed().as_secs(),
-                nodes_away = ?away,
-                "the group has no leader that this node knows: it serves nothing until a majority of its members is there"
-            );
         }
     }
 
@@ -371,6 +333,11 @@ impl Gateway {
     fn configure(&self, ticket: Ticket, command: ConfigurationCommand) {
         let controller = places::controller(self.inner.nodes.me());
         self.inner.ask(ticket, controller, Request::Configure(command));
+    }
+
+    /// Whether this node can send to another.
+    pub(super) fn is_connected(&self, node: u32) -> bool {
+        self.inner.host.is_connected(node)
     }
 
     /// The groups that have a member here.

@@ -12,6 +12,7 @@ mod admin;
 mod backend;
 pub(crate) mod blueprint;
 mod groups;
+mod outages;
 pub(crate) mod places;
 
 use crate::config::Config;
