@@ -70,24 +70,20 @@ impl<N: Checkable> Worker<'_, N> {
         let facts = self.facts(state[place]);
         let is_server = !self.shared.names[place].is_client();
         let is_paused = now.paused >> place & 1 == 1;
-        let mut changed = now.clone();
-        let act = if !facts.is_running {
-            Act::Restart
-        } else if is_server && now.left.crashes > 0 {
-            changed.left.crashes -= 1;
-            changed.paused &= !(1 << place);
-            Act::Crash
-        } else if facts.can_give_up && now.left.give_ups > 0 {
-            changed.left.give_ups -= 1;
-            Act::GiveUp
-        } else {
-            Act::Pause
-        };
-        if act != Act::Pause {
-            let extras = self.shared.extras.intern(changed).0;
-            let stim = Stim::act(place, act);
-            let number = self.step(state[place], stim);
-            self.add_taken(state, fingerprint, ((place, stim, number), (NONE, extras)), out);
+        if !facts.is_running {
+            self.add_act(state, fingerprint, (place, Act::Restart, now.clone()), out);
+        }
+        if facts.is_running && is_server && now.left.crashes > 0 {
+            let mut after = now.clone();
+            after.left.crashes -= 1;
+            after.paused &= !(1 << place);
+            self.add_act(state, fingerprint, (place, Act::Crash, after), out);
+        }
+        // A server may have a user too: that one may crash takes nothing from the other.
+        if facts.is_running && facts.can_give_up && now.left.give_ups > 0 {
+            let mut after = now.clone();
+            after.left.give_ups -= 1;
+            self.add_act(state, fingerprint, (place, Act::GiveUp, after), out);
         }
         if is_paused || (facts.is_running && now.left.pauses > 0) {
             let mut changed = now.clone();
@@ -96,6 +92,20 @@ impl<N: Checkable> Worker<'_, N> {
             let stim = Stim::act(place, if is_paused { Act::Resume } else { Act::Pause });
             self.add_change((state, fingerprint), (stim, NONE), &changed, out);
         }
+    }
+
+    /// Adds a successor in which a place acts without a message, a timer or a request.
+    fn add_act(
+        &mut self,
+        state: &[u32],
+        fingerprint: u64,
+        (place, act, after): (usize, Act, Extras),
+        out: &mut Vec<Successor>,
+    ) {
+        let extras = self.shared.extras.intern(after).0;
+        let stim = Stim::act(place, act);
+        let number = self.step(state[place], stim);
+        self.add_taken(state, fingerprint, ((place, stim, number), (NONE, extras)), out);
     }
 
     /// Adds a successor in which no place takes a step.

@@ -4,6 +4,7 @@ mod agreement;
 mod counts;
 mod dead;
 mod eventually;
+mod faults;
 mod models;
 mod moment;
 mod right;
