@@ -24,7 +24,7 @@ pub fn is_wanted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Whether whoever started this process wants it to go on without its terminal, as `nohup` does.
+/// Whether this process was started to go on without its terminal, as `nohup` does it.
 pub(crate) fn outlives_terminal() -> bool {
     // SAFETY: all zeros are a value of this plain structure, and the call only writes to it.
     unsafe {

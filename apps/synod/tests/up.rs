@@ -225,7 +225,7 @@ fn who_loses_its_terminal_stops_in_order() {
     assert!(status.success() && node.node(1).setup.log().contains("handing over"), "{status}");
 }
 
-/// What nobody reads ends the program, and is no bug of it.
+/// A program whose output nobody reads ends, and no bug of it is reported.
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     for arguments in [&["test", "--module", "pingpong", "--seeds", "50"][..], &["bench", "--help"]] {

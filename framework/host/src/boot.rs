@@ -1,5 +1,5 @@
-//! What a process knows of itself and of its peers before any node runs, and how it finds out that its own disk is older
-//! than it was.
+//! A process knows something of its peers before any node runs. By what they know of it, it finds out that its own disk is
+//! older than it was.
 
 use crate::frame::{Hello, Refusal, Seen, u128_of};
 use std::collections::BTreeMap;

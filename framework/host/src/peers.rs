@@ -105,10 +105,10 @@ pub(crate) async fn accept<N: Hosted>(listener: TcpListener, us: Rc<Us>, core: R
 }
 
 async fn serve<N: Hosted>(mut stream: TcpStream, us: Rc<Us>, core: Rc<RefCell<Core<N>>>) {
-    // Who is gone already has no address any more.
+    // A peer that is gone already has no address any more.
     let Ok(from) = stream.peer_addr() else { return };
     match timeout(HANDSHAKE_MAX, shake_hands(&mut stream, &us)).await {
-        // Whoever hangs up once it has its answer knows why.
+        // A peer that hangs up once it has its answer knows why.
         Ok(Ok(None)) | Err(_) => {}
         Ok(Ok(Some(hello))) => {
             let admitted = us.admit(&hello, &core.borrow());

@@ -1,4 +1,4 @@
-//! What happens again and again is said once, and then how often it happened, now and then.
+//! A thing that happens again and again is said once, and then how often it happened, now and then.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -52,8 +52,8 @@
 //! before a new segment gets its first record.
 //!
 //! Every byte of what was written is vouched for: by a checksum, by being zero where zero is written, or, of a header, by
-//! being what it must be. What a segment holds behind its last record, and what a spare holds, is never read, so a flipped
-//! bit there changes nothing.
+//! being what it must be. The bytes behind the last record of a segment, and those of a spare, are never read, so a
+//! flipped bit there changes nothing.
 //!
 //! # What is left out
 //! * Repair from peers: damage stops the node. Its replacement returns under a new incarnation.

@@ -1,4 +1,4 @@
-//! Who a process is, which start this is, and how far its journal went: one small truth in two files beside the journal.
+//! The superblock says whose the files are, which start this is, and how far the journal went: one small truth in two files.
 //!
 //! ```text
 //! superblock-a, superblock-b (512 bytes for the watermark, then the content)

@@ -23,7 +23,7 @@ pub struct Image {
 const LEFT_OUT: [&str; 2] = ["lock", "spare-"];
 
 impl Image {
-    /// How the directory is now. What a process that runs there replaces meanwhile may be left out.
+    /// How the directory is now. A file that a running process replaces meanwhile may be left out.
     pub fn of(directory: &Path) -> Image {
         let mut files = BTreeMap::new();
         read(directory, "", &mut files);

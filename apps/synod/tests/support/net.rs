@@ -1,5 +1,5 @@
-//! Machines for nodes: network namespaces, joined by a bridge, within a namespace of the test's own. What a node sends to
-//! another is lost in silence where the test says so. All of it is gone when the test ends, however it ends.
+//! Machines for nodes: network namespaces, joined by a bridge, within a namespace of the test's own. Messages of
+//! one node to another are lost in silence where the test says so. All of it is gone when the test ends, however it ends.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
