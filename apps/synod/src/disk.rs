@@ -35,9 +35,9 @@ pub fn check(arguments: &DiskCheck) -> ExitCode {
         }
         (false, false) => {
             println!(
-                "Damaged. Lost at most: what this node promised and stored. Whatever was acknowledged is on a majority of the \
-                 nodes;\nthis node must take part in none with what is left. To bring it back from its peers:\n  synod disk \
-                 check {} --repair-from-peers",
+                "Damaged. Lost at most: the promises and the data of this node. Every acknowledged write is on a majority of \
+                 the nodes;\nthis node must take part in none with what is left. To bring it back from its peers:\n  synod \
+                 disk check {} --repair-from-peers",
                 data.display()
             );
             ExitCode::FAILURE

@@ -324,10 +324,8 @@ fn await_leaders(arguments: &Up, nodes: &mut [Node]) -> Result<Option<Vec<(u32, 
         if interrupt::is_wanted() {
             return Ok(None);
         }
-        for node in nodes.iter_mut() {
-            if !matches!(node.child.try_wait(), Ok(None)) {
-                return Err(format!("node {} ended: {}", node.number, last_words(&node.directory)));
-            }
+        give_up_ended(nodes)?;
+        for node in nodes.iter().filter(|node| !node.is_given_up) {
             let status = ask(address(ports(arguments, node.number).2)).ok();
             if let Some(leaders) = status.and_then(|status| leaders(&status)) {
                 return Ok(Some(leaders));
@@ -343,6 +341,25 @@ fn await_leaders(arguments: &Up, nodes: &mut [Node]) -> Result<Option<Vec<(u32, 
         }
         sleep(Duration::from_millis(50));
     }
+}
+
+/// A node that ends before it ever served is not started again: somebody must look. The others go on if they are a majority.
+fn give_up_ended(nodes: &mut [Node]) -> Result<(), String> {
+    let all = nodes.len();
+    for at in 0..all {
+        let node = &mut nodes[at];
+        if node.is_given_up || matches!(node.child.try_wait(), Ok(None)) {
+            continue;
+        }
+        node.is_given_up = true;
+        let told = format!("node {} ended: {}", node.number, last_words(&node.directory));
+        let left = nodes.iter().filter(|node| !node.is_given_up).count();
+        if left * 2 <= all {
+            return Err(told);
+        }
+        eprintln!("{told}\nThe other {left} nodes go on without it.");
+    }
+    Ok(())
 }
 
 /// The last line of a node's log.

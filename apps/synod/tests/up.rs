@@ -237,3 +237,31 @@ fn a_reader_that_goes_away_is_no_panic() {
         assert!(!said.contains("panicked") && output.status.code() != Some(101), "{}: {said}", output.status);
     }
 }
+
+/// A node whose disk is damaged stays down and says why; the others serve, and it is brought back while they do.
+#[test]
+fn a_node_that_cannot_start_does_not_keep_the_others_down() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("cluster");
+    let port = free_port();
+    let (process, _) = up(&data, port, &[]);
+    assert_eq!(ask(port, &["SET", "k", "v"]), Reply::OK);
+    stop(process);
+    let broken = data.join("node3");
+    for name in ["superblock-a", "superblock-b"] {
+        std::fs::write(broken.join(name), "").unwrap();
+    }
+    let (process, _) = up(&data, port, &[]);
+    let said = std::fs::read_to_string(data.with_extension("out")).unwrap();
+    assert!(said.contains("node 3 ended: synod: ") && said.contains("superblock-a is damaged"), "{said}");
+    assert_eq!(ask(port + 1, &["GET", "k"]), Reply::bulk("v"));
+    let (output, text) = run(&["disk", "check", broken.to_str().unwrap(), "--repair-from-peers"]);
+    assert!(output.status.success(), "{text}");
+    stop(process);
+    let (process, _) = up(&data, port, &[]);
+    assert!(
+        wait_for(PATIENCE, || (ask(port + 2, &["GET", "k"]) == Reply::bulk("v")).then_some(())).is_some(),
+        "the third one serves again"
+    );
+    stop(process);
+}

@@ -1,7 +1,7 @@
 //! Asks the properties of each new state, and each only once about what it reads.
 
 use crate::Checkable;
-use crate::property::{Property, Reads, View};
+use crate::property::{Answer, Property, Reads, View};
 use crate::report::Subject;
 use crate::settings::Until;
 use crate::worker::Worker;
@@ -83,10 +83,18 @@ pub(crate) struct Found {
 /// After so many questions it is asked whether remembering pays.
 const TRIED: u32 = 1 << 15;
 
+/// What a property says of a state, without its words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Holds,
+    Not,
+    Panicked,
+}
+
 /// The verdicts on one property, by what it read.
 #[derive(Default)]
 struct Memory {
-    verdicts: LookupMap<u64, bool>,
+    verdicts: LookupMap<u64, Verdict>,
     asked: u32,
     new: u32,
     /// Most of what it is asked is asked once: to ask the property itself is no slower.
@@ -94,7 +102,7 @@ struct Memory {
 }
 
 impl Memory {
-    fn ask(&mut self, key: u64, test: impl FnOnce() -> bool) -> bool {
+    fn ask(&mut self, key: u64, test: impl FnOnce() -> Verdict) -> Verdict {
         self.asked += 1;
         let before = self.verdicts.len();
         let verdict = *self.verdicts.entry(key).or_insert_with(test);
@@ -108,6 +116,19 @@ impl Memory {
         }
         verdict
     }
+}
+
+/// A property that does not hold in a state, in its own words.
+fn violation<N: Checkable>(
+    worker: &Worker<'_, N>,
+    (number, property): (usize, &Property<N>),
+    state: &[u32],
+) -> Found {
+    let words = match property.ask(&View::new(worker.shared, state, &property.reads)) {
+        Answer::Not(words) | Answer::Panicked(words) => words,
+        Answer::Holds => String::new(),
+    };
+    Found { property: number, subject: Subject::Invariant(property.name.clone()), words }
 }
 
 /// One thread's memory of verdicts.
@@ -131,16 +152,19 @@ impl Judge {
         Judge { known: reads.iter().map(|_| Memory::default()).collect(), reads }
     }
 
-    /// Whether a property holds.
-    fn holds<N: Checkable>(
+    /// What a property says.
+    fn verdict<N: Checkable>(
         &mut self,
         worker: &mut Worker<'_, N>,
         (number, property): (usize, &Property<N>),
         state: &[u32],
-    ) -> bool {
-        let test = |worker: &Worker<'_, N>| {
-            (property.test)(&View::new(worker.shared, state, &property.reads)).is_ok()
-        };
+    ) -> Verdict {
+        let test =
+            |worker: &Worker<'_, N>| match property.ask(&View::new(worker.shared, state, &property.reads)) {
+                Answer::Holds => Verdict::Holds,
+                Answer::Not(_) => Verdict::Not,
+                Answer::Panicked(_) => Verdict::Panicked,
+            };
         let memory = &mut self.known[number];
         let Some(places) = self.reads[number].as_ref().filter(|_| !memory.is_useless) else {
             return test(worker);
@@ -162,24 +186,29 @@ impl Judge {
     ) {
         let settings = worker.settings;
         for (number, property) in settings.invariants.iter().enumerate() {
-            if docket.is_settled(number) || self.holds(worker, (number, property), state) {
+            if docket.is_settled(number) || self.verdict(worker, (number, property), state) == Verdict::Holds
+            {
                 continue;
             }
             if docket.settle(number, rank) {
-                let view = View::new(worker.shared, state, &property.reads);
-                let words = (property.test)(&view).err().unwrap_or_default();
-                let subject = Subject::Invariant(property.name.clone());
-                found.push(Found { property: number, subject, words });
+                found.push(violation(worker, (number, property), state));
             }
         }
         for (at, goal) in settings.goals.iter().enumerate() {
             let number = settings.invariants.len() + at;
-            if docket.is_settled(number) || !self.holds(worker, (number, goal), state) {
+            if docket.is_settled(number) {
                 continue;
             }
-            if docket.settle(number, rank) {
-                let subject = Subject::Goal(goal.name.clone());
-                found.push(Found { property: number, subject, words: String::new() });
+            let verdict = self.verdict(worker, (number, goal), state);
+            if verdict != Verdict::Not && docket.settle(number, rank) {
+                found.push(match verdict {
+                    // A goal that panics is neither reached nor not: its author must see why.
+                    Verdict::Panicked => violation(worker, (number, goal), state),
+                    Verdict::Holds | Verdict::Not => {
+                        let subject = Subject::Goal(goal.name.clone());
+                        Found { property: number, subject, words: String::new() }
+                    }
+                });
             }
         }
     }
@@ -195,7 +224,7 @@ impl Judge {
     /// Whether the first of the goals holds.
     pub(crate) fn is_goal<N: Checkable>(&mut self, worker: &mut Worker<'_, N>, state: &[u32]) -> bool {
         let settings = worker.settings;
-        self.holds(worker, (settings.invariants.len(), &settings.goals[0]), state)
+        self.verdict(worker, (settings.invariants.len(), &settings.goals[0]), state) == Verdict::Holds
     }
 
     /// Whether a state is not to be left.
@@ -203,7 +232,11 @@ impl Judge {
         let settings = worker.settings;
         let first = settings.invariants.len() + settings.goals.len();
         let mut prunes = settings.prunes.iter().enumerate();
-        prunes.any(|(at, prune)| self.holds(worker, (first + at, prune), state))
+        prunes.any(|(at, prune)| match self.verdict(worker, (first + at, prune), state) {
+            Verdict::Holds => true,
+            Verdict::Not => false,
+            Verdict::Panicked => panic!("the prune `{}` panics", prune.name),
+        })
     }
 
     /// The places that some prune reads: `None` for all.

@@ -5,6 +5,7 @@ use crate::place::Side;
 use crate::shared::Shared;
 use std::sync::Arc;
 use synod_node::NodeId;
+use synod_stdx::caught;
 use synod_world::Envelope;
 
 /// What a property looks at. The less it is, the fewer times it must be asked.
@@ -14,6 +15,16 @@ pub enum Reads {
     Nodes(Vec<NodeId>),
     /// Everything: messages in flight, timers and disks too.
     Everything,
+}
+
+/// What a property says of a state.
+pub(crate) enum Answer {
+    /// It holds.
+    Holds,
+    /// It does not: the objection.
+    Not(String),
+    /// It says nothing: what its panic said.
+    Panicked(String),
 }
 
 type Test<N> = Arc<dyn Fn(&View<'_, N>) -> Result<(), String> + Send + Sync>;
@@ -106,9 +117,21 @@ impl<N: Checkable> Property<N> {
         Property::new(name, reads, move |view| one(view).and_then(|()| two(view)))
     }
 
-    /// The objection of a state that is no search's, if the property does not hold in it.
+    /// The objection of a state that is no search's, if the property does not hold in it, or panics.
     pub fn objection(&self, plain: &dyn Plain<N>) -> Option<String> {
-        (self.test)(&View::plain(plain, &self.reads)).err()
+        match self.ask(&View::plain(plain, &self.reads)) {
+            Answer::Holds => None,
+            Answer::Not(words) | Answer::Panicked(words) => Some(words),
+        }
+    }
+
+    /// Asks the property. That it panics is an answer: the way to that state is what its author wants to see.
+    pub(crate) fn ask(&self, view: &View<'_, N>) -> Answer {
+        match caught(|| (self.test)(view)) {
+            Ok(Ok(())) => Answer::Holds,
+            Ok(Err(words)) => Answer::Not(words),
+            Err(panic) => Answer::Panicked(format!("the property panicked: {panic}")),
+        }
     }
 
     /// Its name.

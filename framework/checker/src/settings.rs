@@ -2,7 +2,7 @@
 
 use crate::Checkable;
 use crate::dead::Dead;
-use crate::property::Property;
+use crate::property::{Property, Reads};
 use crate::symmetry::Symmetry;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,8 +20,10 @@ pub enum Until {
 
 /// What spares work and keeps every verdict. Each can be switched off.
 pub struct Reductions<N: Checkable> {
-    /// A stimulus that changes nothing and sends nothing does not happen: where messages are delivered once, it stays
-    /// in flight. On an ordered link it does happen, since it makes way for the next message.
+    /// A stimulus that changes nothing and sends nothing does not happen: a message stays in flight where it is delivered once,
+    /// a timer stays set. On an ordered link the message does arrive, since it makes way for the next one; and where it is
+    /// delivered once and an invariant or a goal reads everything, since what is in flight is part of that. An invariant about
+    /// timers that are set must be searched without this.
     pub no_ops: bool,
     /// Of two deliveries or timers at different nodes that commute, only one order is taken. The states and their
     /// depths are the same; only transitions are spared. See `commute.rs` for where it applies.
@@ -120,6 +122,11 @@ impl<N: Checkable> Default for Settings<N> {
 }
 
 impl<N: Checkable> Settings<N> {
+    /// Whether an invariant or a goal may look at what is in flight.
+    pub(crate) fn looks_at_flight(&self) -> bool {
+        self.invariants.iter().chain(&self.goals).any(|property| property.reads == Reads::Everything)
+    }
+
     /// Adds an invariant.
     #[must_use]
     pub fn invariant(mut self, property: Property<N>) -> Self {

@@ -116,6 +116,9 @@ pub(crate) struct Worker<'a, N: Checkable> {
     pub(crate) fresh: Vec<u32>,
     observed: LookupMap<u64, (u32, u64, u32)>,
     pub(crate) objections: Vec<Arc<str>>,
+    /// A message that has no effect is delivered too: where it is delivered once, it is in flight no more, and something that
+    /// is asked of states looks at what is.
+    takes_all_messages: bool,
     /// Some known step, taken again, came to something else: then one that changes nothing may object too.
     is_doubtful: bool,
     pub(crate) counts: Counts,
@@ -148,6 +151,7 @@ impl<'a, N: Checkable> Worker<'a, N> {
             fresh: Vec::new(),
             observed: LookupMap::default(),
             objections: Vec::new(),
+            takes_all_messages: shared.system.network == Network::Bag && settings.looks_at_flight(),
             is_doubtful: false,
             counts: Counts::default(),
             scratch: Vec::new(),
@@ -466,7 +470,7 @@ impl<'a, N: Checkable> Worker<'a, N> {
         }
         self.counts.no_ops += 1;
         // On an ordered link, what has no effect stands before what may have one.
-        let makes_way = self.network == Network::Ordered && envelope != NONE;
+        let makes_way = envelope != NONE && (self.network == Network::Ordered || self.takes_all_messages);
         let objects = self.is_doubtful && self.known[number as usize].objection != NONE;
         self.settings.reductions.no_ops && !makes_way && !objects
     }

@@ -82,6 +82,7 @@ pub enum HostError {
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            HostError::Journal(_, error @ synod_journal::Error::Locked { .. }) => error.fmt(f),
             HostError::Journal(data, error) => write!(f, "{}: {error}", data.display()),
             HostError::OlderDisk(why) => write!(
                 f,

@@ -1,6 +1,8 @@
 //! What may go wrong may go wrong together: one kind of fault takes nothing from another.
 
-use synod_checker::{Alone, Blind, Budgets, Checker, Network, Property, Reads, Settings, System, User};
+use synod_checker::{
+    Alone, Blind, Budgets, Checker, Network, Property, Reads, Reductions, Settings, System, User, View,
+};
 use synod_node::{Context, Durable, Node, NodeId, RequestId};
 
 /// Counts what it is asked, and never answers.
@@ -46,5 +48,85 @@ fn a_user_of_a_server_that_may_crash_may_give_up_too() {
             let report = checker.breadth_first(&checker.start(), &Settings::default().goal(twice), &Alone);
             assert!(report.goal().is_some(), "{id} with {crashes} crashes: {:?}", report.verdict);
         }
+    }
+}
+
+/// Says one word to another, which ignores it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Herald {
+    to: Option<NodeId>,
+}
+
+impl Node for Herald {
+    type Message = u32;
+    type Timer = ();
+    type Record = ();
+    type Checkpoint = ();
+    type Request = ();
+    type Response = ();
+
+    fn on_start(&mut self, ctx: &mut Context<Self>) {
+        if let Some(to) = self.to {
+            ctx.send(to, 7);
+        }
+    }
+
+    fn on_message(&mut self, _from: NodeId, _word: u32, _ctx: &mut Context<Self>) {}
+
+    fn on_timer(&mut self, (): (), _ctx: &mut Context<Self>) {}
+
+    fn on_request(&mut self, _id: RequestId, (): (), _ctx: &mut Context<Self>) {}
+
+    fn on_recover(&mut self, _durable: Durable<Self>, _ctx: &mut Context<Self>) {}
+}
+
+fn heralds() -> System<Herald> {
+    let mut system = System::new(Network::Bag);
+    system.add(NodeId::server(1), Herald { to: Some(NodeId::server(2)) });
+    system.add(NodeId::server(2), Herald { to: None });
+    system
+}
+
+/// A message that its receiver ignores has arrived all the same, where messages arrive once.
+#[test]
+fn what_is_in_flight_is_seen_with_and_without_reductions() {
+    let quiet = || {
+        Property::new("something is in flight", Reads::Everything, |view: &View<'_, Herald>| {
+            if view.in_flight() > 0 { Ok(()) } else { Err("nothing is".to_owned()) }
+        })
+    };
+    for reductions in [Reductions::default(), Reductions::none()] {
+        let settings = Settings { reductions, ..Settings::default() }.invariant(quiet());
+        let checker = Checker::new(heralds(), Blind).unwrap();
+        let report = checker.breadth_first(&checker.start(), &settings, &Alone);
+        assert!(report.violation().is_some(), "{:?}", report.verdict);
+    }
+}
+
+/// A property that panics ends no program: the way to the state is told, as for any other objection.
+#[test]
+fn a_property_that_panics_is_violated_where_it_panics() {
+    let fussy = || {
+        Property::new("fussy", Reads::Everything, |view: &View<'_, Herald>| {
+            assert!(view.in_flight() > 0, "it looked for a message");
+            Ok(())
+        })
+    };
+    let checker = Checker::new(heralds(), Blind).unwrap();
+    for settings in [
+        Settings::default().invariant(fussy()),
+        Settings::default().goal(Property::when(
+            "fussy goal",
+            Reads::Everything,
+            |view: &View<'_, Herald>| {
+                assert!(view.in_flight() > 0, "it looked for a message");
+                false
+            },
+        )),
+    ] {
+        let report = checker.breadth_first(&checker.start(), &settings, &Alone);
+        let found = report.violation().expect("it is violated");
+        assert!(found.words.contains("the property panicked: it looked for a message"), "{}", found.words);
+        assert_eq!(found.state.steps(), 1);
     }
 }
