@@ -126,9 +126,11 @@ where
     (report.stats.unique, sum.load(Ordering::Relaxed))
 }
 
+/// How many states there are, for a property that sees all of them.
 fn unique<N: Checkable>(system: System<N>) -> u64 {
     let checker = Checker::new(system, Blind).unwrap();
-    let report = checker.breadth_first(&checker.start(), &Settings::default(), &Alone);
+    let settings = Settings::default().invariant(Property::when("sees", Reads::Everything, |_| true));
+    let report = checker.breadth_first(&checker.start(), &settings, &Alone);
     assert_eq!(report.verdict, Verdict::Exhausted, "{:?}", report.findings);
     report.stats.unique
 }
