@@ -22,7 +22,9 @@
 //! Only where a quorum has none (all restarted) does the time *leap*, before anything is stamped: to the `(k - f)`-th
 //! reading, which is not ahead of every right clock, and never back behind the last entry. If the readings leave the true
 //! time open by more than [`AGREEMENT_MS`], the leader waits for more members, but not longer than [`AGREEMENT_WAIT_MS`].
-//! Later it never leaps: a lock that was granted by this time would be broken.
+//! Later it never leaps: a lock that was granted by this time would be broken. The readings that decide are of one moment: where
+//! a clock jumps meanwhile, what was heard before is heard anew, so that two clocks that are wrong one after the other are
+//! not taken for two that agree.
 //!
 //! # What is left out
 //! The interval of a reading's own error (half a round trip, a few milliseconds): it is far below what is promised.
@@ -187,6 +189,13 @@ impl LogClock {
         let before_us = self.monotonic_us();
         let monotonic_us = reading.monotonic_us.max(before_us);
         let passed_us = if self.is_told() { monotonic_us - before_us } else { 0 };
+        let jumped =
+            |before: ClockReading| is_jump(wall_us(before.wall_ms) + passed_us, wall_us(reading.wall_ms));
+        if self.estimate.is_none() && self.reading.is_some_and(jumped) {
+            mark!("paxos.clock_jumped_while_time_was_lost");
+            self.heard.clear();
+            self.asked = Default::default();
+        }
         self.reading = Some(ClockReading { monotonic_us, wall_ms: reading.wall_ms });
         self.estimate = self.estimate.map(|estimate| estimate.later(passed_us));
         if leads {
@@ -297,6 +306,11 @@ impl LogClock {
             vouched_us: now_us.saturating_sub(log.age_us),
         });
         let wall_us = wall_us(report.wall_ms) + round_trip_us / 2;
+        let jumped = |before: &Heard| is_jump(before.wall_us + (now_us - before.at_us), wall_us);
+        if self.estimate.is_none() && self.heard.get(&from).is_some_and(jumped) {
+            let asked_us = *asked_us;
+            self.heard.retain(|_, heard| heard.at_us >= asked_us);
+        }
         self.heard.insert(from, Heard { at_us: now_us, wall_us, log });
         if let Some(told) = log.filter(|_| leads) {
             self.estimate = Some(told);
@@ -307,6 +321,11 @@ impl LogClock {
     pub(crate) fn forget(&mut self, peer: NodeId) {
         self.heard.remove(&peer);
     }
+}
+
+/// Whether a wall clock that should read so much has jumped, so that readings before and after are not of one moment.
+fn is_jump(expected_us: u64, found_us: u64) -> bool {
+    expected_us.abs_diff(found_us) > AGREEMENT_MS * 1_000 / 2
 }
 
 /// Microseconds since 1970.

@@ -230,6 +230,34 @@ fn two_clocks_that_disagree_for_long_begin_not_ahead_and_never_leap() {
     }
 }
 
+/// One clock is wrong after the other, by the same, while nobody knows the time: readings of two moments agree on nothing.
+#[test]
+fn two_clocks_that_are_wrong_one_after_the_other_do_not_agree() {
+    const OFF_MS: i64 = 7_200_000;
+    // The leader's own clock is the second one that is wrong; or a peer's is, and the first one is not heard again.
+    for second in [0, 2] {
+        let mut group = Group::led(3);
+        group.restart_all();
+        let last_ms = group.true_ms();
+        group.ahead_ms[1] = OFF_MS;
+        group.beat(1_000);
+        group.ahead_ms = vec![0; 3];
+        group.ahead_ms[second] = OFF_MS;
+        group.now_us += 50_000;
+        if second == 0 {
+            group.read(0);
+        } else {
+            group.up[1] = false;
+            group.beat(1_000);
+        }
+        assert!(!group.elect(0, last_ms), "the time is not known by clock {second}: {} ms", group.error_ms());
+        group.up[1] = true;
+        group.beat(1_000);
+        assert!(group.clocks[0].find_time(3, last_ms));
+        assert!(group.error_ms().abs() < 200, "{} ms with clock {second} wrong", group.error_ms());
+    }
+}
+
 #[test]
 fn two_clocks_that_agree_settle_the_time_while_the_third_is_away() {
     let mut group = Group::led(3);
