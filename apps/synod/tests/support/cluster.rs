@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -9,6 +10,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use synod_resp::{Reply, ReplyParser, write_request};
 use synod_synod::node::NodeStatus;
@@ -45,11 +47,19 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Ports that are free now, `count` times three of them.
+    /// Ports that are free now, `count` times three of them, and that no other test of this program has: a node that is down
+    /// for a while must not be taken for another test's that listens where it was.
     pub fn free(count: usize) -> Vec<Ports> {
-        // All are held until the last is found, so that no two are the same.
-        let held: Vec<TcpListener> =
-            (0..3 * count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+        let mut given = GIVEN.lock().unwrap();
+        // All are held until the last is found, those of others too, so that the system names each once.
+        let mut others = Vec::new();
+        let mut held: Vec<TcpListener> = Vec::new();
+        while held.len() < 3 * count {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let is_new = given.insert(listener.local_addr().unwrap().port());
+            if is_new { held.push(listener) } else { others.push(listener) }
+        }
         let port = |index: usize| held[index].local_addr().unwrap();
         (0..count)
             .map(|n| Ports { client: port(3 * n), peer: port(3 * n + 1), admin: port(3 * n + 2) })
