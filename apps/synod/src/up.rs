@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use synod_host::{DataError, FileDisk};
+use synod_host::{DataError, FileDisk, LOCK};
 
 /// Ports for peers and operators lie so far above those for clients.
 const PEER_OFFSET: u16 = 10_000;
@@ -28,8 +28,6 @@ const QUICK_END: Duration = Duration::from_secs(10);
 const QUICK_ENDS_MAX: u32 = 3;
 /// A file of this name marks a directory as one that `up` made and may throw away.
 const MARKER: &str = "synod-cluster";
-/// The file by which a directory is one process's own.
-const LOCK: &str = "lock";
 /// How many groups a new store has where nobody says it.
 const GROUPS: u32 = 2;
 

@@ -17,7 +17,7 @@ pub(crate) const REFUSED: &str = "refused";
 ///
 /// # Errors
 /// If the system has none.
-pub(crate) fn draw() -> io::Result<u128> {
+pub fn draw() -> io::Result<u128> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(u128::from_le_bytes(bytes))

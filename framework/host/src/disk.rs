@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use synod_journal::{Disk, Error};
 
 /// The file that says that the directory is in use.
-const LOCK: &str = "lock";
+pub const LOCK: &str = "lock";
 /// New files are filled with zeros in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
 

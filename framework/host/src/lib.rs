@@ -51,10 +51,11 @@ mod repeats;
 #[cfg(test)]
 mod tests;
 
+pub use boot::draw;
 pub use core::{Hosted, Resident, TellClock};
 pub use counters::Counters;
 pub use data::{inspect, set_aside};
-pub use disk::FileDisk;
+pub use disk::{FileDisk, LOCK};
 pub use frame::Refusal;
 pub use host::{Host, HostConfig, HostError, Opened, Peer, Stopped};
 pub use recorder::part_before;

@@ -1,6 +1,5 @@
 //! Reads all there is and changes nothing: for a person who asks what is damaged.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use crate::disk::Disk;
@@ -113,25 +112,39 @@ impl<D: Disk> Files<'_, D> {
     }
 
     fn segments(&self) -> Vec<Inspected> {
-        let numbers: Vec<u64> = self.listing.segments.iter().copied().collect();
-        let header = |number: u64| {
-            let name = segment_name(number);
-            SegmentHeader::read(&name, &self.read(&name)?, self.owner(&name)?, number)
-        };
-        let headers: BTreeMap<u64, u64> = numbers
-            .iter()
-            .filter_map(|number| Some((*number, header(*number).ok()?.first_sequence)))
-            .collect();
-        let words = |number: u64| {
-            let (name, mut records) = (segment_name(number), 0);
-            let (bytes, owner) = (self.read(&name)?, self.owner(&name)?);
-            let header = SegmentHeader::read(&name, &bytes, owner, number)?;
+        // From the last to the first: where the next one begins, this one ends.
+        let mut next: Option<SegmentHeader> = None;
+        let mut inspected: Vec<Inspected> = Vec::new();
+        for number in self.listing.segments.iter().rev() {
+            let name = segment_name(*number);
+            let end = next.filter(|next| next.number == number + 1).map(|next| next.first_sequence);
+            let (header, words) = self.segment(&name, *number, end);
+            next = header;
+            inspected.push((name, words));
+        }
+        inspected.reverse();
+        inspected
+    }
+
+    /// The header of a segment, if it is sound, and what the segment holds in words.
+    fn segment(
+        &self,
+        name: &str,
+        number: u64,
+        end: Option<u64>,
+    ) -> (Option<SegmentHeader>, Result<String, Error>) {
+        let mut sound = None;
+        let mut words = || {
+            let (bytes, owner) = (self.read(name)?, self.owner(name)?);
+            let header = SegmentHeader::read(name, &bytes, owner, number)?;
+            sound = Some(header);
+            let mut records = 0;
             let reader = SegmentReader {
-                file: &name,
+                file: name,
                 bytes: &bytes,
                 header,
                 stamp: owner.stamp(number),
-                end: headers.get(&(number + 1)).copied(),
+                end,
                 watermark: 0,
                 describe: self.options.describe,
             };
@@ -139,7 +152,8 @@ impl<D: Disk> Files<'_, D> {
             let torn = if tail.torn { "; then a batch that a crash cut off" } else { "" };
             Ok(format!("{records} records from {} on{torn}", header.first_sequence))
         };
-        numbers.iter().map(|number| (segment_name(*number), words(*number))).collect()
+        let words = words();
+        (sound, words)
     }
 }
 

@@ -133,10 +133,7 @@ impl<D: Disk> Writer<D> {
         if self.segments.len() < 2 || journal <= live + self.options.slack_bytes {
             return Vec::new();
         }
-        let covered: BTreeMap<u32, u64> = self.manifest.covered.iter().copied().collect();
-        let is_pinning = |(node, last): &(&u32, &u64)| covered.get(node).is_none_or(|covered| covered < last);
-        let nodes: Vec<u32> =
-            self.segments[0].last_of_node.iter().filter(is_pinning).map(|(node, _)| *node).collect();
+        let nodes = self.uncovered(&self.segments[0]);
         nodes.into_iter().filter(|node| self.pinning.insert(*node)).collect()
     }
 
@@ -284,7 +281,7 @@ impl<D: Disk> Writer<D> {
             }
         };
         let mut freed = Vec::new();
-        while self.segments.len() > 1 && self.is_covered(&self.segments[0]) {
+        while self.segments.len() > 1 && self.uncovered(&self.segments[0]).is_empty() {
             freed.extend(self.segments.pop_front());
             self.manifest.first_segment = self.segments[0].number;
         }
@@ -298,12 +295,11 @@ impl<D: Disk> Writer<D> {
         self.disk.sync_dir().map_err(at("sync the directory of", "the journal"))
     }
 
-    fn is_covered(&self, segment: &Segment) -> bool {
+    /// The nodes whose checkpoints do not cover all that they have in a segment.
+    fn uncovered(&self, segment: &Segment) -> Vec<u32> {
         let covered: BTreeMap<u32, u64> = self.manifest.covered.iter().copied().collect();
-        segment
-            .last_of_node
-            .iter()
-            .all(|(node, last)| covered.get(node).is_some_and(|covered| last <= covered))
+        let is_needed = |(node, last): &(&u32, &u64)| covered.get(node).is_none_or(|covered| covered < last);
+        segment.last_of_node.iter().filter(is_needed).map(|(node, _)| *node).collect()
     }
 
     /// Makes the file of a segment that nobody needs a spare, or removes it where there are enough.

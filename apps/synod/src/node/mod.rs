@@ -222,12 +222,8 @@ pub(crate) fn ended(result: Result<Result<Stopped, HostError>, tokio::task::Join
 }
 
 fn server_options(config: &Config) -> Result<server::Options, String> {
-    let mut seed = [0; 8];
-    // Seeds RANDOMKEY and the like; a clock will do where the system gives no random bytes.
-    let is_random = std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut seed))
-        .is_ok();
-    let seed = if is_random { u64::from_le_bytes(seed) } else { u64::from(std::process::id()) };
+    // Seeds RANDOMKEY and the like; the process's number will do where the system gives no random bytes.
+    let seed = synod_host::draw().map_or_else(|_| u64::from(std::process::id()), |bits| bits as u64);
     let limits = &config.limits;
     Ok(server::Options {
         settings: synod_store::Settings {

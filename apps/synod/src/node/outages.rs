@@ -1,5 +1,5 @@
-//! Groups that have no leader with a majority, as far as this node knows: said in the log once that has lasted, now and then while it lasts,
-//! and when it is over.
+//! Groups that have no leader with a majority, as far as this node knows: the log says so once that has lasted, now and then
+//! while it lasts, and when it is over.
 
 use super::backend::Gateway;
 use super::places;
