@@ -14,7 +14,7 @@ use synod_node::NodeId;
 
 mod workbench;
 
-pub use workbench::{CheckHistory, DebugCommand, Test};
+pub use workbench::{CheckHistory, DebugCommand, Prove, Test};
 
 /// A fault-tolerant key-value store that any Redis client can use.
 #[derive(Parser, Debug)]
@@ -52,6 +52,9 @@ pub enum Command {
     Bench(Bench),
     /// Shows a protocol at work on this machine, each server a process of its own.
     Demo(Demo),
+    /// Shows the guarantee on this machine: faults by a seed, clients whose histories are judged, a page that says what came of
+    /// it. Ends with 0 if it held, 1 if it was violated, 3 if it was not shown.
+    Prove(Prove),
     /// Runs one server of a demo, which starts it.
     #[command(hide = true)]
     DemoNode(DemoNode),

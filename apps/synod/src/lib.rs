@@ -9,6 +9,7 @@
 //! * [`disk`]: a node's data directory while it is down.
 //! * [`status`]: what the nodes say of themselves.
 //! * [`demo`]: a protocol at work on this machine.
+//! * [`prove`]: the guarantee, shown on this machine.
 //! * [`modules`]: the modules' scenarios and recorded histories.
 //! * [`debug`]: the visual debugger.
 //! * [`cli`]: the command line.
@@ -24,6 +25,7 @@ mod flights;
 pub mod interrupt;
 pub mod modules;
 pub mod node;
+pub mod prove;
 mod search;
 pub mod server;
 pub mod status;

@@ -3,7 +3,7 @@
 use clap::Parser as _;
 use std::process::ExitCode;
 use synod_synod::cli::{self, Change, Cli, Command, DiskCommand};
-use synod_synod::{administer, debug, demo, disk, interrupt, modules, status, up};
+use synod_synod::{administer, debug, demo, disk, interrupt, modules, prove, status, up};
 
 /// Nodes and searches allocate and free small things all the time.
 #[global_allocator]
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::DemoNode(arguments) => demo::run_node(&arguments),
+        Command::Prove(arguments) => prove::run(&arguments),
         Command::Debug(arguments) => debug::run(&arguments),
         Command::Test(arguments) => modules::run_test(&arguments),
         Command::CheckHistory(arguments) => modules::run_check_history(&arguments),

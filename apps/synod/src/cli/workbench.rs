@@ -82,6 +82,43 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "write it as 8G, 512M or a number of bytes".to_owned())
 }
 
+/// `synod prove`.
+#[derive(Args, Debug)]
+pub struct Prove {
+    /// How many minutes the clients work and faults happen.
+    #[arg(long, default_value_t = 3.0, value_parser = parse_minutes)]
+    pub minutes: f64,
+    /// Draws the faults: the same seed gives the same faults in the same order at the same times.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many nodes.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..=9))]
+    pub nodes: u16,
+    /// The kinds of faults, or families of them, separated by commas.
+    #[arg(long, default_value = "all", value_delimiter = ',')]
+    pub faults: Vec<String>,
+    /// Machine-readable output.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the page goes.
+    #[arg(long, value_name = "FILE", default_value = "synod-prove.html")]
+    pub page: PathBuf,
+    /// Where the nodes keep their data: an empty directory, which is left as it is in the end. A temporary one if not given.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data: Option<PathBuf>,
+    /// Keep the temporary directory, not only after a violation.
+    #[arg(long)]
+    pub keep: bool,
+    /// Do not let the nodes record what happens to them: the debugger then cannot open a violation.
+    #[arg(long)]
+    pub no_record: bool,
+}
+
+fn parse_minutes(text: &str) -> Result<f64, String> {
+    let minutes = text.parse::<f64>().ok().filter(|minutes| (0.1..=10_000.0).contains(minutes));
+    minutes.ok_or_else(|| "give a number of minutes, from 0.1".to_owned())
+}
+
 /// `synod check-history`.
 #[derive(Args, Debug)]
 pub struct CheckHistory {
