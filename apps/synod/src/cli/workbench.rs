@@ -109,6 +109,9 @@ pub struct Prove {
     /// Keep the temporary directory, not only after a violation.
     #[arg(long)]
     pub keep: bool,
+    /// Another build of `synod` for the nodes, to see whether it is as good.
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
     /// Do not let the nodes record what happens to them: the debugger then cannot open a violation.
     #[arg(long)]
     pub no_record: bool,

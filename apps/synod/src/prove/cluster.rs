@@ -2,6 +2,7 @@
 //! configuration of its own, in which the other nodes' addresses are those of the [`Network`].
 
 use super::clocks;
+use super::images::Images;
 use super::proxy::Network;
 use crate::node::NodeStatus;
 use crate::status::ask;
@@ -47,6 +48,10 @@ pub(super) struct Plan {
     /// The library with which the nodes' clocks can jump.
     pub(super) faketime: Option<PathBuf>,
     pub(super) records: bool,
+    /// The nodes' program; this one, if none is given.
+    pub(super) program: Option<PathBuf>,
+    /// Whether the nodes' disks shall be such that unsynced writes can be lost.
+    pub(super) loses_power: bool,
 }
 
 /// One node, and its process while it runs.
@@ -65,6 +70,8 @@ pub(super) struct Cluster {
     nodes: Vec<Node>,
     /// The links between the nodes.
     pub(super) network: Network,
+    /// Disks whose unsynced writes can be lost, or why there are none.
+    images: Result<Images, String>,
     /// The process of each node, in their order; 0 for one that does not run.
     processes: Arc<Vec<AtomicU32>>,
 }
@@ -80,6 +87,11 @@ impl Cluster {
         let mut rng = Rng::new(plan.seed).split(&format!("ports of process {}", std::process::id()));
         let ports = free_ports(plan.nodes, &mut rng)?;
         let peers: Vec<(u32, SocketAddr)> = (1..).zip(ports.iter().map(|ports| ports.peer)).collect();
+        let disks: Vec<PathBuf> = (1..=plan.nodes).map(|number| disk(plan, number)).collect();
+        let images = match plan.loses_power {
+            true => Images::mount(&plan.directory, &disks),
+            false => Err("nobody asked for it".to_owned()),
+        };
         let network = Network::start(&peers, plan.seed)
             .map_err(|error| format!("the proxies between the nodes cannot start: {error}"))?;
         let node = |(number, ports)| Node {
@@ -92,9 +104,9 @@ impl Cluster {
         };
         let nodes: Vec<Node> = (1..).zip(ports).map(node).collect();
         let processes = Arc::new((0..plan.nodes).map(|_| AtomicU32::new(0)).collect());
-        let mut cluster = Cluster { plan: plan.clone(), nodes, network, processes };
+        let mut cluster = Cluster { plan: plan.clone(), nodes, network, images, processes };
         for number in cluster.numbers() {
-            fs::create_dir_all(cluster.place(number)).map_err(trouble)?;
+            fs::create_dir_all(disk(plan, number)).map_err(trouble)?;
             clocks::set(&cluster.place(number), 0).map_err(trouble)?;
             cluster.start_node(number)?;
         }
@@ -114,7 +126,7 @@ impl Cluster {
 
     /// Where it keeps what is durable.
     pub(super) fn data(&self, number: u32) -> PathBuf {
-        self.place(number).join("data")
+        disk(&self.plan, number).join("data")
     }
 
     /// The processes of the nodes, in their order; 0 for one that does not run.
@@ -167,7 +179,8 @@ impl Cluster {
         let trouble = |error: io::Error| format!("node {number} cannot start: {error}");
         let (place, text) = (self.place(number), self.config(number));
         fs::write(place.join("synod.toml"), text).map_err(trouble)?;
-        let mut command = Command::new(std::env::current_exe().map_err(trouble)?);
+        let program = self.plan.program.clone().map_or_else(std::env::current_exe, Ok).map_err(trouble)?;
+        let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(place.join("synod.toml")).env("RUST_BACKTRACE", "0");
         if let Some(library) = &self.plan.faketime {
             command.envs(clocks::environment(library, &place));
@@ -250,6 +263,19 @@ impl Cluster {
         let data = self.data(number);
         self.node(number).incarnation += 1;
         fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))
+    }
+
+    /// The disk of a node that does not run loses whatever was not synced.
+    ///
+    /// # Errors
+    /// In words, if the disk cannot be replaced.
+    pub(super) fn lose_unsynced(&mut self, number: u32) -> Result<(), String> {
+        self.images.as_mut().map_err(|why| why.clone())?.lose_unsynced(number)
+    }
+
+    /// Why no disk can lose what was not synced, if none can.
+    pub(super) fn keeps_power(&self) -> Option<String> {
+        self.images.as_ref().err().cloned()
     }
 
     /// The last words of a node's log.
@@ -362,6 +388,11 @@ impl Drop for Cluster {
             self.kill(number);
         }
     }
+}
+
+/// Where the disk of a node is.
+fn disk(plan: &Plan, number: u32) -> PathBuf {
+    plan.directory.join(format!("node{number}/disk"))
 }
 
 /// Ports that nobody has now, three for each node.

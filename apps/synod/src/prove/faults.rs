@@ -175,6 +175,8 @@ impl<'a> Conductor<'a> {
             Kind::SlowDisk => self.slow_disk(lasts, rng, what),
             Kind::FullDisk => self.full_disk(lasts, rng, what),
             Kind::LostDisk => self.lost_disk(lasts, rng, what),
+            Kind::LostDiskBehind => self.lost_disk_behind(lasts, rng, what),
+            Kind::PowerLoss => self.lose_power(lasts, rng, what),
             Kind::ClockJump => self.clock_jump(lasts, rng, what),
             Kind::SlotMove => self.slot_move(rng, what),
             Kind::MemberReplace => self.member_replace(rng, what),

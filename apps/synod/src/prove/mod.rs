@@ -17,9 +17,11 @@ pub mod clocks;
 mod cluster;
 mod faults;
 mod findings;
+mod images;
 mod judge;
 mod lateness;
 mod meter;
+mod page;
 mod plan;
 mod probes;
 mod proxy;
@@ -47,7 +49,7 @@ use std::sync::atomic::Ordering;
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 use synod_stdx::Rng;
-use workloads::{Bank, Counters, Lists, Registers};
+use workloads::{Bank, Counters, Lists, Locks, Registers};
 
 /// The exit code of a run that found a violation.
 const VIOLATED: u8 = 1;
@@ -72,7 +74,8 @@ pub fn run(arguments: &Prove) -> ExitCode {
             return ExitCode::from(NOT_SHOWN);
         }
     };
-    match report::tell(&outcome, arguments.json) {
+    let written = std::fs::write(&arguments.page, page::page(&outcome));
+    match written.and_then(|()| report::tell(&outcome, &arguments.page, arguments.json)) {
         Err(error) => {
             eprintln!("synod: the report cannot be written: {error}");
             ExitCode::from(NOT_SHOWN)
@@ -121,6 +124,7 @@ struct Records {
     counters: Record<Counters>,
     lists: Record<Lists>,
     bank: Record<Bank>,
+    locks: Locks,
 }
 
 impl Records {
@@ -130,11 +134,12 @@ impl Records {
             counters: Record::new(began),
             lists: Record::new(began),
             bank: Record::new(began),
+            locks: Locks::default(),
         }
     }
 
-    fn judged(&self) -> [&dyn Judged; 4] {
-        [&self.registers, &self.counters, &self.lists, &self.bank]
+    fn judged(&self) -> [&dyn Judged; 5] {
+        [&self.registers, &self.counters, &self.lists, &self.bank, &self.locks]
     }
 }
 
@@ -150,6 +155,8 @@ fn prove(arguments: &Prove, kinds: &[Kind]) -> Result<Outcome, String> {
         seed: arguments.seed,
         faketime: faketime.clone(),
         records: !arguments.no_record,
+        program: arguments.program.clone(),
+        loses_power: kinds.contains(&Kind::PowerLoss),
     })?;
     let shared = Shared::new(cluster.clients(), Instant::now());
     let probes = Probes::new(GROUPS, shared.addresses[0]).ok_or("a node does not say where keys are")?;
@@ -197,10 +204,12 @@ fn start_workers<'scope, 'env>(
         workers.push(scope.spawn(move || clients::work(shared, &records.registers, rng, (10, 50))));
     }
     for client in 0..2 {
-        let [once, list, bank] = ["counters", "lists", "transactions"].map(|what| draw(what, client));
+        let whats = ["counters", "lists", "transactions", "locks"];
+        let [once, list, bank, lock] = whats.map(|what| draw(what, client));
         workers.push(scope.spawn(move || clients::count_once(shared, &records.counters, once, (20, 80))));
         workers.push(scope.spawn(move || clients::work(shared, &records.lists, list, (20, 80))));
         workers.push(scope.spawn(move || clients::work(shared, &records.bank, bank, (30, 120))));
+        workers.push(scope.spawn(move || records.locks.take(shared, lock, (40, 120))));
     }
     for part in 0..probes.parts() {
         for address in shared.addresses.clone() {

@@ -24,6 +24,8 @@ pub(super) enum Kind {
     SlowDisk,
     FullDisk,
     LostDisk,
+    LostDiskBehind,
+    PowerLoss,
     ClockJump,
     SlotMove,
     MemberReplace,
@@ -68,6 +70,8 @@ const ROWS: &[Row] = &[
     row(Kind::SlowDisk, "slow-disk", "disk", (1_500, 3_000)),
     row(Kind::FullDisk, "full-disk", "disk", (1_000, 2_000)),
     row(Kind::LostDisk, "lost-disk", "disk", (500, 1_500)),
+    row(Kind::LostDiskBehind, "lost-disk-behind", "disk", (500, 1_500)),
+    row(Kind::PowerLoss, "power-loss", "disk", (100, 1_000)),
     row(Kind::ClockJump, "clock-jump", "clock", (1_500, 3_000)),
     row(Kind::SlotMove, "slot-move", "change", (100, 300)),
     row(Kind::MemberReplace, "member-replace", "change", (100, 300)),
@@ -92,7 +96,13 @@ impl Kind {
         self.row().name
     }
 
+    /// The family of the kind with this name.
+    pub(super) fn family_of(name: &str) -> &'static str {
+        ROWS.iter().find(|row| row.name == name).map_or("client", |row| row.family)
+    }
+
     /// Every kind.
+    #[cfg(test)]
     pub(super) fn all() -> Vec<Kind> {
         ROWS.iter().map(|row| row.kind).collect()
     }

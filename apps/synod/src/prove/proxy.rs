@@ -89,7 +89,9 @@ impl Network {
 
     /// From now on all links carry everything.
     pub(super) fn heal(&self) {
-        self.weather.values().for_each(|link| drop(link.send_replace(Weather::Clear)));
+        for link in self.weather.values() {
+            link.send_replace(Weather::Clear);
+        }
     }
 
     /// The links that lead from nodes of one side to nodes of the other.

@@ -187,7 +187,7 @@ pub(super) fn tell_fault(tried: &Tried) {
 }
 
 /// Tells everything.
-pub(super) fn tell(outcome: &Outcome, is_json: bool) -> io::Result<()> {
+pub(super) fn tell(outcome: &Outcome, page: &Path, is_json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if is_json {
         return writeln!(out, "{}", serde_json::to_string(outcome)?);
@@ -228,6 +228,7 @@ pub(super) fn tell(outcome: &Outcome, is_json: bool) -> io::Result<()> {
         most.descriptors,
         bounds.descriptors
     )?;
+    writeln!(out, "the page: {}", page.display())?;
     tell_verdict(outcome, &mut out)
 }
 
@@ -244,7 +245,8 @@ fn tell_verdict(outcome: &Outcome, out: &mut impl io::Write) -> io::Result<()> {
     if let Some(debugger) = &outcome.debugger {
         writeln!(out, "\nthe nodes' recordings: {debugger}")?;
     }
-    for reason in &outcome.reasons {
+    let is_shown = outcome.verdict != Verdict::NotShown;
+    for reason in outcome.reasons.iter().filter(|_| !is_shown) {
         writeln!(out, "not shown: {reason}")?;
     }
     writeln!(out)?;

@@ -30,15 +30,17 @@ impl Conductor<'_> {
         self.cluster.numbers().into_iter().filter_map(|number| self.cluster.status(number)).collect()
     }
 
-    /// Tells the store what an operator wants, until it has it. Yields the configuration's number.
-    fn operate(&mut self, words: &[String]) -> Result<u64, Stop> {
+    /// Tells the store what an operator wants, until it has it. Yields the configuration's number; `None` if it had it already,
+    /// maybe from a try whose answer was lost.
+    fn operate(&mut self, words: &[String]) -> Result<Option<u64>, Stop> {
         let all: Vec<String> = ["SYNOD".to_owned()].into_iter().chain(words.iter().cloned()).collect();
         let deadline = Instant::now() + CHANGE_MAX;
         let mut last = String::new();
         while Instant::now() < deadline {
             for address in self.cluster.clients() {
                 match Wire::open(address, ANSWER_MAX).and_then(|mut wire| wire.ask(&all)) {
-                    Some(Reply::Integer(number)) => return Ok(number.cast_unsigned()),
+                    Some(Reply::Integer(number)) => return Ok(Some(number.cast_unsigned())),
+                    Some(Reply::Error(text)) if text.contains("already") => return Ok(None),
                     Some(other) => last = format!("{other:?}"),
                     None => "no answer".clone_into(&mut last),
                 }
@@ -46,6 +48,13 @@ impl Conductor<'_> {
             self.look()?;
         }
         Err(Stop::Broken(format!("{} is not done: {last}", words.join(" "))))
+    }
+
+    /// Makes a change, and waits until every slot is where it must be then.
+    fn change(&mut self, words: &[String]) -> Result<Option<u64>, Stop> {
+        let configuration = self.operate(words)?;
+        self.await_settled(configuration.unwrap_or(0))?;
+        Ok(configuration)
     }
 
     /// Waits until every slot is where the configuration has it.
@@ -67,17 +76,22 @@ impl Conductor<'_> {
     pub(super) fn slot_move(&mut self, rng: &mut Rng, what: &mut String) -> Result<(), Stop> {
         let mut groups: Vec<u32> = self.cluster.leaders().into_iter().map(|(group, _)| group).collect();
         groups.dedup();
-        let Some(group) = rng.pick(&groups).copied().filter(|_| groups.len() > 1) else {
+        if groups.len() < 2 {
             return Err(Stop::LeftOut("there is one group only".to_owned()));
-        };
+        }
+        rng.shuffle(&mut groups);
         let first = rng.below(16_384 - SLOTS_MOVED);
         let last = first + rng.between(1, SLOTS_MOVED) - 1;
-        *what = format!("slots {first} to {last} move to g{group}, and back to balance");
-        let words = ["SLOT", "MOVE", &first.to_string(), &last.to_string(), &format!("g{group}")];
-        let configuration = self.operate(&words.map(str::to_owned))?;
-        self.await_settled(configuration)?;
-        let configuration = self.operate(&["REBALANCE".to_owned()])?;
-        self.await_settled(configuration)
+        for group in groups {
+            *what = format!("slots {first} to {last} move to g{group}, and back to balance");
+            let words = ["SLOT", "MOVE", &first.to_string(), &last.to_string(), &format!("g{group}")];
+            // A group that has them already is no place to move to.
+            if self.change(&words.map(str::to_owned))?.is_some() {
+                break;
+            }
+        }
+        self.change(&["REBALANCE".to_owned()])?;
+        Ok(())
     }
 
     /// The small group, made if there is none that has a node to take.
@@ -95,11 +109,9 @@ impl Conductor<'_> {
         self.next_group += 1;
         let words = ["GROUP".to_owned(), "JOIN".to_owned(), name.clone()].into_iter();
         let words: Vec<String> = words.chain(numbers.iter().map(u32::to_string)).collect();
-        let configuration = self.operate(&words)?;
-        self.await_settled(configuration)?;
+        self.change(&words)?;
         if let Some(old) = self.small_group.take() {
-            let configuration = self.operate(&["GROUP".to_owned(), "LEAVE".to_owned(), old.name])?;
-            self.await_settled(configuration)?;
+            self.change(&["GROUP".to_owned(), "LEAVE".to_owned(), old.name])?;
         }
         Ok(SmallGroup { name, members: numbers, fresh })
     }

@@ -1,6 +1,7 @@
-//! Disks that are slow, full, or lost.
+//! Disks that are slow, full, or lost; power that fails.
 
-use super::{Conductor, Stop};
+use super::{Conductor, Stop, nodes};
+use crate::prove::proxy::Weather;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -114,5 +115,63 @@ impl Conductor<'_> {
         self.cluster.lose_disk(node)?;
         self.hold(lasts)?;
         Ok(self.cluster.start_node(node)?)
+    }
+
+    /// A node loses its disk while a minority lags; then only it and the minority are there. Together they are a majority, but
+    /// the node knows nothing any more: they must wait for one who does.
+    pub(super) fn lost_disk_behind(
+        &mut self,
+        lasts: Duration,
+        rng: &mut Rng,
+        what: &mut String,
+    ) -> Result<(), Stop> {
+        let mut all = self.cluster.numbers();
+        rng.shuffle(&mut all);
+        let minority = all.len() - (all.len() / 2 + 1);
+        let (lagging, rest) = all.split_at(minority);
+        let (lost, keepers) = (rest[0], &rest[1..]);
+        *what = format!(
+            "{} cut off; then node {lost} loses its disk and {} die, and those come back without these",
+            nodes(lagging),
+            nodes(keepers)
+        );
+        let network = &self.cluster.network;
+        let links = [network.between(lagging, rest), network.between(rest, lagging)].concat();
+        network.set(&links, Weather::Cut);
+        let held = self.await_service(self.shared.now_us()).and_then(|_| self.hold(lasts));
+        for node in rest {
+            self.cluster.kill(*node);
+        }
+        self.cluster.lose_disk(lost)?;
+        self.cluster.network.heal();
+        self.cluster.start_node(lost)?;
+        let held = held.and_then(|()| self.hold(lasts + Duration::from_secs(1)));
+        for node in keepers {
+            self.cluster.start_node(*node)?;
+        }
+        held
+    }
+
+    /// All nodes, or a majority, lose their power: what they wrote and did not sync is gone.
+    pub(super) fn lose_power(
+        &mut self,
+        lasts: Duration,
+        rng: &mut Rng,
+        what: &mut String,
+    ) -> Result<(), Stop> {
+        if let Some(why) = self.cluster.keeps_power() {
+            return Err(Stop::LeftOut(why));
+        }
+        let chosen = if rng.chance(600) { self.cluster.numbers() } else { self.majority(rng) };
+        *what = format!("{} lose their power, and what they did not sync", nodes(&chosen));
+        chosen.iter().for_each(|node| self.cluster.signal(*node, libc::SIGKILL));
+        for node in &chosen {
+            self.cluster.wait_end(*node);
+        }
+        for node in &chosen {
+            self.cluster.lose_unsynced(*node)?;
+        }
+        self.hold(lasts)?;
+        Ok(chosen.into_iter().try_for_each(|node| self.cluster.start_node(node))?)
     }
 }

@@ -31,7 +31,9 @@ impl Conductor<'_> {
         let chosen = self.chosen(kind, rng);
         *what = format!("kill -9 of {}", nodes(&chosen));
         chosen.iter().for_each(|node| self.cluster.signal(*node, libc::SIGKILL));
-        chosen.iter().for_each(|node| drop(self.cluster.wait_end(*node)));
+        for node in &chosen {
+            self.cluster.wait_end(*node);
+        }
         self.hold(lasts)?;
         Ok(chosen.into_iter().try_for_each(|node| self.cluster.start_node(node))?)
     }

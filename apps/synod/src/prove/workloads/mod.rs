@@ -3,11 +3,13 @@
 mod bank;
 mod counters;
 mod lists;
+mod locks;
 mod registers;
 
 pub(super) use bank::Bank;
 pub(super) use counters::Counters;
 pub(super) use lists::Lists;
+pub(super) use locks::Locks;
 pub(super) use registers::Registers;
 
 use std::sync::Arc;
