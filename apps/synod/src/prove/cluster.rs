@@ -62,6 +62,8 @@ struct Node {
     child: Option<Child>,
     is_paused: bool,
     starts: u32,
+    /// Whether it answered an operator since its start.
+    is_up: bool,
 }
 
 /// A running cluster. Its processes end when this is dropped.
@@ -101,6 +103,7 @@ impl Cluster {
             child: None,
             is_paused: false,
             starts: 0,
+            is_up: false,
         };
         let nodes: Vec<Node> = (1..).zip(ports).map(node).collect();
         let processes = Arc::new((0..plan.nodes).map(|_| AtomicU32::new(0)).collect());
@@ -132,6 +135,11 @@ impl Cluster {
     /// The processes of the nodes, in their order; 0 for one that does not run.
     pub(super) fn processes(&self) -> Arc<Vec<AtomicU32>> {
         Arc::clone(&self.processes)
+    }
+
+    /// Whether the nodes record what happens to them.
+    pub(super) fn records(&self) -> bool {
+        self.plan.records
     }
 
     /// Where clients reach the nodes.
@@ -207,6 +215,7 @@ impl Cluster {
         let node = self.node(number);
         node.child = Some(child);
         node.is_paused = false;
+        node.is_up = false;
         node.starts += 1;
         Ok(())
     }
@@ -339,6 +348,14 @@ impl Cluster {
             }
             sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether every node that runs has answered an operator since its start.
+    pub(super) fn is_up(&mut self) -> bool {
+        for node in self.nodes.iter_mut().filter(|node| node.child.is_some() && !node.is_up) {
+            node.is_up = ask(node.ports.admin).is_ok();
+        }
+        self.nodes.iter().all(|node| node.child.is_none() || node.is_up)
     }
 
     /// Whether every node runs, takes part in all that it has, and has executed what any has chosen.

@@ -18,8 +18,11 @@ mod hostile;
 mod links;
 mod processes;
 
-/// Service is there so soon after a heal. What this machine was late itself is added.
+/// Service is there so soon after a heal: when links carry again, paused processes go on, and started ones have read their
+/// disks. What this machine was late itself is added,
 pub(super) const SERVED_WITHIN: Duration = Duration::from_secs(1);
+/// so often, since an election takes several processes' turns, one after the other.
+const LATENESS_COUNTS: u64 = 4;
 /// Without service for so long after a heal, or without all nodes taking part, the run ends.
 const WELL_MAX: Duration = Duration::from_secs(30);
 /// How often the nodes are looked at.
@@ -134,13 +137,14 @@ impl<'a> Conductor<'a> {
         tried.began_us = self.shared.now_us();
         let mut rng = step.draws.clone();
         self.carry_out(step, &mut rng, tried)?;
+        self.await_up()?;
         tried.healed_us = self.shared.now_us();
         let served_us = self.await_service(tried.healed_us)?;
         tried.served_after_us = served_us - tried.healed_us;
         tried.machine_late_us = self.lateness.worst(tried.healed_us, served_us);
         tried.gap_us = self.probes.longest_gap(tried.began_us, served_us);
         tried.whole_after_us = self.await_whole(tried.healed_us)?;
-        let allowed = SERVED_WITHIN.as_micros() as u64 + 2 * tried.machine_late_us;
+        let allowed = SERVED_WITHIN.as_micros() as u64 + LATENESS_COUNTS * tried.machine_late_us;
         if tried.served_after_us > allowed {
             let text = format!(
                 "fault {}, {}: {}: service came {} ms after the heal, later than 1 s (this machine ran up to {} ms late)",
@@ -188,12 +192,16 @@ impl<'a> Conductor<'a> {
 
     /// Looks at the nodes, after a moment.
     fn look(&mut self) -> Result<(), Stop> {
+        self.glance()?;
+        Ok(self.cluster.look_after()?)
+    }
+
+    /// Lets a moment pass in which a node may end.
+    fn glance(&mut self) -> Result<(), Stop> {
         sleep(LOOK);
         (self.watch)();
-        if interrupt::is_wanted() || self.shared.findings.has_violation() {
-            return Err(Stop::Over);
-        }
-        Ok(self.cluster.look_after()?)
+        let is_over = interrupt::is_wanted() || self.shared.findings.has_violation();
+        if is_over { Err(Stop::Over) } else { Ok(()) }
     }
 
     /// Lets the clients go on until the run has this length, and all nodes take part.
@@ -211,6 +219,21 @@ impl<'a> Conductor<'a> {
     fn hold(&mut self, time: Duration) -> Result<(), Stop> {
         let end = Instant::now() + time;
         while Instant::now() < end {
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until each process that was started has read its disk and answers operators: only then it is healed.
+    fn await_up(&mut self) -> Result<(), Stop> {
+        let deadline = Instant::now() + WELL_MAX;
+        while !self.cluster.is_up() {
+            if Instant::now() > deadline {
+                return Err(Stop::Broken(format!(
+                    "a node does not answer {} s after its start",
+                    WELL_MAX.as_secs()
+                )));
+            }
             self.look()?;
         }
         Ok(())

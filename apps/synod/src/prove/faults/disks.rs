@@ -87,7 +87,7 @@ impl Conductor<'_> {
             if ended.is_some() && began.elapsed() >= lasts {
                 break;
             }
-            self.look()?;
+            self.glance()?;
         }
         let words = self.cluster.last_words(node);
         match ended {

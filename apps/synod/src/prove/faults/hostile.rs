@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 use synod_stdx::Rng;
 
 /// A hostile client waits so long.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// So many connections are opened by those that do nothing with them.
 const CONNECTIONS: usize = 250;
-/// So many keys are set at once, each with a value of so many bytes.
-const HUGE: (usize, usize) = (5_000, 1_024);
+/// So many keys are set at once;
+const HUGE_KEYS: usize = 5_000;
+/// fewer where nodes record, which takes them several bytes of text for each byte, while they do nothing else.
+const HUGE_KEYS_RECORDED: usize = 200;
+/// Each has a value of so many bytes.
+const HUGE_BYTES: usize = 1_024;
 
 impl Conductor<'_> {
     pub(super) fn hostile(
@@ -26,9 +30,10 @@ impl Conductor<'_> {
     ) -> Result<(), Stop> {
         let address = *rng.pick(&self.cluster.clients()).expect("a cluster has nodes");
         let done = AtomicU64::new(0);
+        let keys = if self.cluster.records() { HUGE_KEYS_RECORDED } else { HUGE_KEYS };
         let held = std::thread::scope(|scope| {
             let attack = scope.spawn(|| match kind {
-                Kind::HugeWrites => huge_writes(address, lasts, &done),
+                Kind::HugeWrites => huge_writes(address, keys, lasts, &done),
                 Kind::LongPatterns => long_patterns(address, lasts, &done),
                 Kind::ManyTransactions => many_transactions(address, lasts, &done),
                 _ => unfinished_values(address, lasts, &done),
@@ -39,7 +44,7 @@ impl Conductor<'_> {
         });
         let done = done.load(Ordering::Relaxed);
         *what = match kind {
-            Kind::HugeWrites => format!("{done} MSET of {} keys, {} bytes each", HUGE.0, HUGE.1),
+            Kind::HugeWrites => format!("{done} MSET of {keys} keys, {HUGE_BYTES} bytes each"),
             Kind::LongPatterns => format!("{done} KEYS with patterns of 1,000 bytes"),
             Kind::ManyTransactions => format!("{done} connections within MULTI, which never end it"),
             _ => format!("{done} connections that announce 512 MB, and send none of it"),
@@ -51,10 +56,10 @@ impl Conductor<'_> {
     }
 }
 
-fn huge_writes(address: SocketAddr, lasts: Duration, done: &AtomicU64) {
+fn huge_writes(address: SocketAddr, keys: usize, lasts: Duration, done: &AtomicU64) {
     let end = Instant::now() + lasts;
-    let value = "x".repeat(HUGE.1);
-    let keys = (0..HUGE.0).flat_map(|key| [format!("hostile:{key}"), value.clone()]);
+    let value = "x".repeat(HUGE_BYTES);
+    let keys = (0..keys).flat_map(|key| [format!("hostile:{key}"), value.clone()]);
     let words: Vec<String> = ["MSET".to_owned()].into_iter().chain(keys).collect();
     let mut wire = Wire::open(address, ANSWER_MAX);
     while Instant::now() < end {

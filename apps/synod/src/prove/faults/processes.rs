@@ -69,7 +69,7 @@ impl Conductor<'_> {
                         STOP_MAX.as_secs()
                     )));
                 }
-                std::thread::sleep(super::LOOK);
+                self.glance()?;
             };
             if !status.success() {
                 let words = self.cluster.last_words(node);
