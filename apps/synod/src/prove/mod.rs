@@ -66,8 +66,12 @@ pub fn run(arguments: &Prove) -> ExitCode {
         Ok(kinds) => kinds,
         Err(problem) => return usage_error(&problem),
     };
+    let place = match Place::new(arguments) {
+        Ok(place) => place,
+        Err(problem) => return usage_error(&problem),
+    };
     interrupt::listen();
-    let outcome = match prove(arguments, &kinds) {
+    let outcome = match prove(arguments, &kinds, place) {
         Ok(outcome) => outcome,
         Err(problem) => {
             eprintln!("synod: not shown: {problem}");
@@ -143,10 +147,9 @@ impl Records {
     }
 }
 
-fn prove(arguments: &Prove, kinds: &[Kind]) -> Result<Outcome, String> {
+fn prove(arguments: &Prove, kinds: &[Kind], mut place: Place) -> Result<Outcome, String> {
     let length = Duration::from_secs_f64(arguments.minutes * 60.0);
     let steps = plan::plan(arguments.seed, length, kinds);
-    let mut place = Place::new(arguments)?;
     let faketime = clocks::library().filter(|_| kinds.contains(&Kind::ClockJump));
     let mut cluster = Cluster::start(&Plan {
         nodes: u32::from(arguments.nodes),

@@ -180,3 +180,46 @@ impl<W: Workload> Record<W> {
         locked(&self.pages).len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Findings, Record};
+    use crate::prove::workloads::{Registers, Workload as _};
+    use std::time::Instant;
+    use synod_history::{KvOp, KvRet};
+
+    fn written() -> Record<Registers> {
+        let record = Record::new(Instant::now());
+        let KvOp::Get { key } = Registers::reads(0).remove(0) else { panic!("a register is read by GET") };
+        let write = record.invoke(0, 1, KvOp::Put { key, value: (*b"1").into() });
+        record.complete(write, KvRet::Ok);
+        record
+    }
+
+    #[test]
+    fn an_acknowledged_write_that_is_lost_is_found() {
+        let (record, findings) = (written(), Findings::default());
+        record.turn_page();
+        assert_eq!(record.due(false), (vec![0], vec![]));
+        record.judge(0, false, &findings);
+        assert!(!findings.has_violation());
+        // Later the keys are read once more, and the page is judged again.
+        (0..4).for_each(|_| record.turn_page());
+        assert_eq!(record.due(false), (vec![], vec![0]));
+        let read = record.invoke(0, 2, Registers::reads(0).remove(0));
+        record.complete(read, KvRet::Value(None));
+        record.judge(0, true, &findings);
+        assert!(findings.has_violation(), "{:?}", findings.all());
+        assert_eq!((record.left(), record.count().judged), (0, 0));
+    }
+
+    #[test]
+    fn what_is_under_way_keeps_its_page_open() {
+        let record = written();
+        let write = record.invoke(0, 1, Registers::reads(0).remove(0));
+        record.turn_page();
+        assert_eq!(record.due(true), (vec![], vec![]));
+        record.leave(write);
+        assert_eq!(record.due(true), (vec![0], vec![0]));
+    }
+}
