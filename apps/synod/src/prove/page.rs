@@ -131,20 +131,25 @@ impl Scale {
 
 fn timeline(outcome: &Outcome, html: &mut String) {
     let scale = Scale { seconds: (outcome.ran_us as f64 / 1e6).max(1.0) };
+    let mut families: Vec<&str> = outcome.faults.iter().map(|tried| Kind::family_of(tried.kind)).collect();
+    families.sort_unstable();
+    families.dedup();
+    let family = |name: &&str| format!("<span><i style=\"background:var(--{name})\"></i>{name}</span>");
+    let families: String = families.iter().map(family).collect();
     let _ = writeln!(
         html,
         "<div class=\"legend\"><span><i style=\"background:var(--rate)\"></i>operations a second</span>\
          <span><i style=\"background:var(--median)\"></i>median latency</span>\
-         <span><i style=\"background:var(--p99)\"></i>p99 latency</span></div>\n\
+         <span><i style=\"background:var(--p99)\"></i>p99 latency</span></div>\n<div class=\"legend\">faults:{families}</div>\n\
          <div class=\"wide\"><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Operations a second, latency, and faults over time\">"
     );
     // Faults are behind everything, so that each dip stands above what made it.
     fault_bands(outcome, &scale, html);
     let most = outcome.seconds.iter().map(|second| second.done).max().unwrap_or(1).max(1);
-    let rate = |second: &Second| f64::from(second.done) / f64::from(most);
+    let rate = |second: &Second| Some(f64::from(second.done) / f64::from(most));
     line(&outcome.seconds, &scale, (RATE, "--rate"), &rate, html);
     // A decade of latency each has the same height: 0.1 ms to 10 s.
-    let decades = |us: u32| (f64::from(us.max(1)).log10() - 2.0).clamp(0.0, 5.0) / 5.0;
+    let decades = |us: u32| (us > 0).then(|| (f64::from(us).log10() - 2.0).clamp(0.0, 5.0) / 5.0);
     line(&outcome.seconds, &scale, (LATENCY, "--median"), &|second| decades(second.median_us), html);
     line(&outcome.seconds, &scale, (LATENCY, "--p99"), &|second| decades(second.p99_us), html);
     frames(most, &scale, html);
@@ -183,19 +188,25 @@ fn line(
     seconds: &[Second],
     scale: &Scale,
     ((top, height), color): ((f64, f64), &str),
-    part: &dyn Fn(&Second) -> f64,
+    part: &dyn Fn(&Second) -> Option<f64>,
     html: &mut String,
 ) {
     let every = seconds.len().div_ceil(POINTS_MAX).max(1);
-    let mut points = String::new();
+    let mut path = String::new();
+    let mut is_begun = false;
     for (second, data) in seconds.iter().enumerate().step_by(every) {
-        let y = top + height * (1.0 - part(data));
-        let _ = write!(points, "{:.1},{y:.1} ", scale.x(second as f64 + 0.5));
+        // A second in which nothing was answered has no latency: the line has a gap.
+        let Some(part) = part(data) else {
+            is_begun = false;
+            continue;
+        };
+        let (x, y) = (scale.x(second as f64 + 0.5), top + height * (1.0 - part));
+        let _ = write!(path, "{}{x:.1} {y:.1}", if is_begun { "L" } else { "M" });
+        is_begun = true;
     }
     let _ = writeln!(
         html,
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"var({color})\" stroke-width=\"1.6\" stroke-linejoin=\"round\"/>",
-        points.trim_end()
+        "<path d=\"{path}\" fill=\"none\" stroke=\"var({color})\" stroke-width=\"1.6\" stroke-linejoin=\"round\" stroke-linecap=\"round\"/>"
     );
 }
 

@@ -26,6 +26,8 @@ struct Page<W: Workload> {
     judged: usize,
     /// When it was turned, once it was.
     turned: Option<Instant>,
+    /// What is wrong with it was said.
+    is_violated: bool,
 }
 
 /// An operation that is under way.
@@ -94,6 +96,7 @@ impl<W: Workload> Record<W> {
             began: now,
             judged: 0,
             turned: None,
+            is_violated: false,
         });
         page.open += 1;
         page.history.set_time_us((now - self.began).as_micros() as u64);
@@ -148,10 +151,12 @@ impl<W: Workload> Record<W> {
     /// Judges the whole history of a page. `is_final`: nothing is added to it any more, and it is forgotten.
     pub(super) fn judge(&self, number: u64, is_final: bool, findings: &Findings) {
         // Judged outside of the lock: clients go on.
-        let Some(history) = locked(&self.pages).get(&number).map(|page| page.history.clone()) else { return };
+        let found = locked(&self.pages).get(&number).map(|page| (page.history.clone(), page.is_violated));
+        let Some((history, is_violated)) = found else { return };
         let verdict = check::<W::Spec>(&history, BUDGET);
         match &verdict {
             Verdict::Linearizable { .. } => {}
+            Verdict::NotLinearizable(_) if is_violated => {}
             Verdict::NotLinearizable(contradiction) => {
                 let at_us = contradiction.window.iter().filter_map(|seen| seen.returned?.time_us).max();
                 findings.add(Finding::violation(W::NAME, at_us.unwrap_or(0), contradiction.to_string()));
@@ -161,6 +166,7 @@ impl<W: Workload> Record<W> {
         let mut pages = locked(&self.pages);
         if let Some(page) = pages.get_mut(&number) {
             page.judged = history.len();
+            page.is_violated |= matches!(verdict, Verdict::NotLinearizable(_));
         }
         if is_final {
             pages.remove(&number);

@@ -2,22 +2,15 @@
 
 use crate::cluster::{Cluster, PATIENCE, Setup, Wire, wait_for};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use synod_resp::Reply;
+use synod_synod::prove::clocks;
+pub use synod_synod::prove::clocks::library;
 
 /// A follower catches up, or a leader is elected, within this; then a command is answered.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
-
-/// Where libfaketime is; `None` if it is not installed.
-pub fn library() -> Option<PathBuf> {
-    // Debian has a directory for each architecture, others have one.
-    let places = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
-    let others = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);
-    let files = places.chain(others).map(|place| place.join("faketime/libfaketimeMT.so.1"));
-    files.into_iter().find(|file| file.exists())
-}
 
 /// The time since 1970, by the clock of this machine, which nobody changes.
 #[expect(clippy::disallowed_methods, reason = "the true time, which the nodes' is compared with")]
@@ -45,14 +38,7 @@ impl Clocked {
             let offset_s = wrong.filter(|(node, _)| *node == setup.node).map_or(0, |(_, offset_s)| offset_s);
             fs::create_dir_all(&setup.directory).unwrap();
             write_offset(setup, offset_s);
-            setup.environment = vec![
-                ("LD_PRELOAD", library.display().to_string()),
-                ("FAKETIME_TIMESTAMP_FILE", file(setup).display().to_string()),
-                // The file is read at each look at the clock.
-                ("FAKETIME_NO_CACHE", "1".to_owned()),
-                ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-                ("NO_FAKE_STAT", "1".to_owned()),
-            ];
+            setup.environment = clocks::environment(library, &setup.directory);
         });
         let clocked = Clocked { cluster };
         clocked.cluster.numbers().into_iter().for_each(|node| clocked.assert_is_faked(node));
@@ -74,7 +60,8 @@ impl Clocked {
         let process = self.cluster.nodes[node as usize - 1].process.as_ref().unwrap();
         let maps = fs::read_to_string(format!("/proc/{}/maps", process.id())).unwrap();
         assert!(maps.contains("libfaketime"), "node {node} runs without libfaketime");
-        let offset_s: i64 = fs::read_to_string(file(setup)).unwrap().trim().parse().unwrap();
+        let offset_s: i64 =
+            fs::read_to_string(clocks::file(&setup.directory)).unwrap().trim().parse().unwrap();
         let environment = setup.environment.iter().map(|(name, value)| (name, value));
         let said = Command::new("date").arg("+%s").envs(environment).output().unwrap();
         let said_s: i64 = String::from_utf8_lossy(&said.stdout).trim().parse().unwrap();
@@ -116,13 +103,6 @@ impl Clocked {
     }
 }
 
-fn file(setup: &Setup) -> PathBuf {
-    setup.directory.join("clock")
-}
-
-/// A node reads the old offset or the new one, never half of it.
 fn write_offset(setup: &Setup, offset_s: i64) {
-    let new = setup.directory.join("clock.new");
-    fs::write(&new, format!("{offset_s:+}\n")).unwrap();
-    fs::rename(new, file(setup)).unwrap();
+    clocks::set(&setup.directory, offset_s).unwrap();
 }

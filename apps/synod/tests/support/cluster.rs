@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use synod_resp::{Reply, ReplyParser, write_request};
+use synod_resp::Reply;
 use synod_synod::node::NodeStatus;
+pub use synod_synod::prove::wire::Wire;
 use synod_synod::status::ask;
 use tempfile::TempDir;
 
@@ -176,10 +177,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // What libfaketime keeps in shared memory outlives a process that is killed.
-        for name in ["faketime_shm_", "sem.faketime_sem_"] {
-            let _ = fs::remove_file(format!("/dev/shm/{name}{}", self.id()));
-        }
+        synod_synod::prove::clocks::forget(self.id());
     }
 }
 
@@ -412,49 +410,6 @@ impl Drop for Cluster {
                 let lines: Vec<&str> = log.lines().collect();
                 let shown = lines[lines.len().saturating_sub(30)..].join("\n");
                 eprintln!("--- the end of node {}'s log\n{shown}", node.setup.node);
-            }
-        }
-    }
-}
-
-/// A connection that fails without a panic.
-pub struct Wire {
-    stream: TcpStream,
-    parser: ReplyParser,
-    input: Vec<u8>,
-}
-
-impl Wire {
-    /// A connection that waits so long for an answer.
-    pub fn open(address: SocketAddr, patience: Duration) -> Option<Wire> {
-        let stream = TcpStream::connect_timeout(&address, patience).ok()?;
-        stream.set_nodelay(true).ok()?;
-        stream.set_read_timeout(Some(patience)).ok()?;
-        Some(Wire { stream, parser: ReplyParser::default(), input: Vec::new() })
-    }
-
-    /// The answer, or `None` if it is lost; then the connection is of no more use.
-    pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Option<Reply> {
-        self.send(words)?;
-        self.receive()
-    }
-
-    pub fn send<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Option<()> {
-        let mut request = Vec::new();
-        write_request(&mut request, words);
-        self.stream.write_all(&request).ok()
-    }
-
-    pub fn receive(&mut self) -> Option<Reply> {
-        let mut piece = [0; 16 << 10];
-        loop {
-            if let Some(reply) = self.parser.advance(&self.input).ok()? {
-                self.parser.release_from(&mut self.input);
-                return Some(reply);
-            }
-            match self.stream.read(&mut piece) {
-                Ok(0) | Err(_) => return None,
-                Ok(read) => self.input.extend_from_slice(&piece[..read]),
             }
         }
     }
