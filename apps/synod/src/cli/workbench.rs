@@ -112,6 +112,9 @@ pub struct Prove {
     /// Another build of `synod` for the nodes, to see whether it is as good.
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
+    /// Then play the same faults on a stock Redis Cluster of six with `appendfsync always`, where redis-server is installed.
+    #[arg(long)]
+    pub redis: bool,
     /// Do not let the nodes record what happens to them: the debugger then cannot open a violation.
     #[arg(long)]
     pub no_record: bool,

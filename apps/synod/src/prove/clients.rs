@@ -77,8 +77,22 @@ pub(super) enum Answer {
     Unknown,
 }
 
-/// Sends commands in one piece, and waits for the answers.
+/// Where an answer says that the key is, if it does: nodes of a Redis Cluster do not ask each other.
+fn moved_to(answer: &Answer) -> Option<SocketAddr> {
+    let Answer::Reply(Reply::Error(words)) = answer else { return None };
+    words.strip_prefix("MOVED ")?.split(' ').nth(1)?.parse().ok()
+}
+
+/// Sends commands in one piece, and waits for the answers; at another node, if the first one says so.
 pub(super) fn attempt(wire: &mut Option<Wire>, commands: &[Vec<String>]) -> Answer {
+    let answer = attempt_here(wire, commands);
+    let Some(address) = moved_to(&answer) else { return answer };
+    *wire = Wire::open(address, ANSWER_MAX);
+    let answer = attempt_here(wire, commands);
+    if moved_to(&answer).is_some() { Answer::DidNotHappen } else { answer }
+}
+
+fn attempt_here(wire: &mut Option<Wire>, commands: &[Vec<String>]) -> Answer {
     let Some(open) = wire else { return Answer::DidNotHappen };
     let mut request = Vec::new();
     commands.iter().for_each(|words| write_request(&mut request, words));
@@ -91,6 +105,8 @@ pub(super) fn attempt(wire: &mut Option<Wire>, commands: &[Vec<String>]) -> Answ
     let Reply::Error(words) = &last else { return Answer::Reply(last) };
     match words.split(' ').next().unwrap_or_default() {
         "TRYAGAIN" | "CLUSTERDOWN" | "EXECABORT" => Answer::DidNotHappen,
+        // Redis says so of commands that it does not run.
+        "LOADING" | "READONLY" | "MASTERDOWN" | "ASK" => Answer::DidNotHappen,
         "MAYBE" => Answer::Unknown,
         // What a full node says in the place of an answer.
         _ if words.starts_with("ERR max number of clients") => {

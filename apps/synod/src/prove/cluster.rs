@@ -412,21 +412,25 @@ fn disk(plan: &Plan, number: u32) -> PathBuf {
     plan.directory.join(format!("node{number}/disk"))
 }
 
-/// Ports that nobody has now, three for each node.
+/// Addresses that nobody has now, three for each node.
 fn free_ports(nodes: u32, rng: &mut Rng) -> Result<Vec<Ports>, String> {
+    let free = free_addresses(3 * nodes as usize, rng)?;
+    Ok(free.chunks(3).map(|three| Ports { client: three[0], peer: three[1], admin: three[2] }).collect())
+}
+
+/// So many addresses that nobody has now.
+pub(super) fn free_addresses(count: usize, rng: &mut Rng) -> Result<Vec<SocketAddr>, String> {
+    // All are held until the last is found, so that none is found twice.
     let mut held: Vec<TcpListener> = Vec::new();
     for _ in 0..1_000 {
-        if held.len() == 3 * nodes as usize {
+        if held.len() == count {
             break;
         }
         let port = rng.between(PORTS.0, PORTS.1) as u16;
         held.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
     }
-    let ports: Vec<SocketAddr> = held.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    if ports.len() < 3 * nodes as usize {
-        return Err("no ports are free on 127.0.0.1".to_owned());
-    }
-    Ok(ports.chunks(3).map(|three| Ports { client: three[0], peer: three[1], admin: three[2] }).collect())
+    let free: Vec<SocketAddr> = held.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    if free.len() < count { Err("no ports are free on 127.0.0.1".to_owned()) } else { Ok(free) }
 }
 
 /// Writes what a process says to the end of its log. Not the process itself, so that a disk that takes nothing more from the

@@ -26,6 +26,7 @@ mod plan;
 mod probes;
 mod proxy;
 mod record;
+mod redis;
 mod report;
 pub mod wire;
 mod workloads;
@@ -183,11 +184,14 @@ fn prove(arguments: &Prove, kinds: &[Kind], mut place: Place) -> Result<Outcome,
         tried
     });
     judge::judge_the_rest(&shared, &records.judged(), Rng::new(arguments.seed).split("last judge"));
-    let outcome =
+    let mut outcome =
         Outcome::of(arguments, (kinds, &steps), tried, (&shared, &records.judged(), &bounds), &place.path);
     drop(cluster);
     if outcome.verdict == Verdict::Violated || arguments.keep {
         place.keep();
+    }
+    if arguments.redis && !interrupt::is_wanted() {
+        outcome.redis = Some(redis::run(arguments.seed, &steps, length)?);
     }
     Ok(outcome)
 }

@@ -3,6 +3,7 @@
 
 use super::meter::Second;
 use super::plan::Kind;
+use super::redis::OfRedis;
 use super::report::{Outcome, Verdict};
 use std::fmt::Write as _;
 
@@ -42,6 +43,9 @@ pub(super) fn page(outcome: &Outcome) -> String {
     kinds(outcome, &mut html);
     histories(outcome, &mut html);
     faults(outcome, &mut html);
+    if let Some(redis) = &outcome.redis {
+        of_redis(redis, &mut html);
+    }
     html.push_str("</main>\n</body>\n</html>\n");
     html
 }
@@ -303,4 +307,26 @@ fn faults(outcome: &Outcome, html: &mut String) {
         );
     }
     html.push_str("</table></div>\n");
+}
+
+fn of_redis(redis: &OfRedis, html: &mut String) {
+    let says = match (redis.held, redis.violated) {
+        (true, _) => format!("{} operations are linearizable.", redis.operations),
+        (false, 0) => "Nothing is shown: not all histories could be judged.".to_owned(),
+        (false, violated) => format!("{violated} histories are not linearizable, {} are.", redis.histories),
+    };
+    let _ = writeln!(
+        html,
+        "<h2>The same seed on Redis</h2>\n<p>{}, a cluster of six with <code>appendfsync always</code>: {says}</p>",
+        escaped(&redis.version)
+    );
+    if let Some(first) = &redis.first {
+        let _ = writeln!(html, "<pre>{}</pre>", escaped(first));
+    }
+    let _ = writeln!(
+        html,
+        "<p class=\"soft\">Carried out: {}. Left out: {}.</p>",
+        escaped(&redis.faults.join("; ")),
+        redis.left_out.join(", ")
+    );
 }

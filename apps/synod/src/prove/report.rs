@@ -7,6 +7,7 @@ use super::findings::Finding;
 use super::judge::Judged;
 use super::meter::Second;
 use super::plan::{Kind, Step};
+use super::redis::OfRedis;
 use crate::cli::Prove;
 use crate::interrupt;
 use serde::Serialize;
@@ -71,6 +72,8 @@ pub(super) struct Outcome {
     pub(super) seconds: Vec<Second>,
     /// Opens the recordings of the nodes in the debugger, after a violation.
     pub(super) debugger: Option<String>,
+    /// What came of the same faults on a Redis Cluster, if somebody asked.
+    pub(super) redis: Option<OfRedis>,
 }
 
 impl Outcome {
@@ -141,6 +144,7 @@ impl Outcome {
             bounds: BOUNDS,
             seconds: shared.meter.seconds(),
             debugger: (is_violated && !arguments.no_record).then_some(recordings),
+            redis: None,
         }
     }
 }
@@ -228,8 +232,27 @@ pub(super) fn tell(outcome: &Outcome, page: &Path, is_json: bool) -> io::Result<
         most.descriptors,
         bounds.descriptors
     )?;
+    if let Some(redis) = &outcome.redis {
+        tell_redis(redis, &mut out)?;
+    }
     writeln!(out, "the page: {}", page.display())?;
     tell_verdict(outcome, &mut out)
+}
+
+fn tell_redis(redis: &OfRedis, out: &mut impl io::Write) -> io::Result<()> {
+    let OfRedis { version, operations, histories, violated, .. } = redis;
+    writeln!(out, "\n{version}, a cluster of six with appendfsync always, under the same seed:")?;
+    writeln!(out, "  {}", redis.faults.join("\n  "))?;
+    writeln!(out, "  left out: {}", redis.left_out.join(", "))?;
+    match &redis.first {
+        None if redis.held => writeln!(out, "  {operations} operations are linearizable")?,
+        None => writeln!(out, "  nothing is shown: not all histories could be judged")?,
+        Some(first) => writeln!(
+            out,
+            "  {violated} histories are not linearizable, {histories} are; the first of them:\n{first}"
+        )?,
+    }
+    writeln!(out)
 }
 
 fn tell_verdict(outcome: &Outcome, out: &mut impl io::Write) -> io::Result<()> {
