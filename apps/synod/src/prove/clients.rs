@@ -62,7 +62,7 @@ impl Shared {
     }
 
     /// The number of a client in the histories.
-    pub(super) fn process(&self) -> u64 {
+    pub(super) fn next_process(&self) -> u64 {
         self.processes.fetch_add(1, Ordering::Relaxed)
     }
 }
@@ -123,9 +123,9 @@ fn run_operation<W: Workload>(
     record: &Record<W>,
     wire: &mut Option<Wire>,
     (page, process): (u64, u64),
-    op: <W::Spec as Specification>::Op,
+    op: &<W::Spec as Specification>::Op,
 ) -> bool {
-    let commands = W::commands(&op);
+    let commands = W::commands(op);
     let ticket = record.invoke(page, process, op.clone());
     let answer = attempt(wire, &commands);
     let end = match answer {
@@ -137,7 +137,7 @@ fn run_operation<W: Workload>(
             record.leave(ticket);
             End::Unknown
         }
-        Answer::Reply(reply) => match W::understand(&op, &reply) {
+        Answer::Reply(reply) => match W::understand(op, &reply) {
             Some(ret) => {
                 record.complete(ticket, ret);
                 End::Done
@@ -157,7 +157,7 @@ fn run_operation<W: Workload>(
 /// A client of `W` that begins an operation every so many ms, until the run is done.
 pub(super) fn work<W: Workload>(shared: &Shared, record: &Record<W>, mut rng: Rng, pause_ms: (u64, u64)) {
     let mut wire: Option<Wire> = None;
-    let mut process = shared.process();
+    let mut process = shared.next_process();
     while !shared.is_done() {
         sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
         if wire.is_none() || rng.chance(MOVES_PERMILLE) {
@@ -168,9 +168,9 @@ pub(super) fn work<W: Workload>(shared: &Shared, record: &Record<W>, mut rng: Rn
         }
         let page = record.page();
         let op = W::draw(&mut rng, page, shared.unique());
-        if !run_operation(shared, record, &mut wire, (page, process), op) {
+        if !run_operation(shared, record, &mut wire, (page, process), &op) {
             // Its last command may still run: it goes on as another client, on another connection.
-            process = shared.process();
+            process = shared.next_process();
             wire = None;
         }
     }
@@ -178,7 +178,7 @@ pub(super) fn work<W: Workload>(shared: &Shared, record: &Record<W>, mut rng: Rn
 
 /// Reads everything that is on a page, through nodes that are drawn. False if something could not be read now.
 pub(super) fn read_page<W: Workload>(shared: &Shared, record: &Record<W>, page: u64, rng: &mut Rng) -> bool {
-    let process = shared.process();
+    let process = shared.next_process();
     W::reads(page).into_iter().all(|op| {
         let address = rng.pick(&shared.addresses);
         let mut wire = address.and_then(|address| Wire::open(*address, Duration::from_secs(1)));
@@ -203,7 +203,7 @@ pub(super) fn read_page<W: Workload>(shared: &Shared, record: &Record<W>, page: 
 pub(super) fn count_once(shared: &Shared, record: &Record<Counters>, mut rng: Rng, pause_ms: (u64, u64)) {
     let options = Options { patience: ONCE_PATIENCE, attempt_max: ONCE_ATTEMPT_MAX, ..Options::default() };
     let Ok(mut client) = Client::connect(&shared.addresses, options) else { return };
-    let process = shared.process();
+    let process = shared.next_process();
     while !shared.is_done() {
         sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
         let page = record.page();

@@ -18,7 +18,7 @@ const WRITE_BYTES: usize = 4 << 20;
 const NOTICE_MAX: Duration = Duration::from_secs(5);
 
 /// Writes and syncs until it is told to end. The file is gone then.
-fn keep_disk_busy(path: PathBuf, is_over: Arc<AtomicBool>) -> std::io::Result<()> {
+fn keep_disk_busy(path: PathBuf, is_over: &AtomicBool) -> std::io::Result<()> {
     let mut file = fs::File::create(&path)?;
     let piece = vec![0x5a; WRITE_BYTES];
     let mut written = 0;
@@ -49,7 +49,7 @@ impl Conductor<'_> {
             .map(|writer| {
                 let path = self.cluster.place(node).join(format!("busy-{writer}"));
                 let is_over = Arc::clone(&is_over);
-                std::thread::spawn(move || keep_disk_busy(path, is_over))
+                std::thread::spawn(move || keep_disk_busy(path, &is_over))
             })
             .collect();
         let held = self.hold(lasts);
@@ -72,7 +72,7 @@ impl Conductor<'_> {
     ) -> Result<(), Stop> {
         let node = if rng.chance(500) { self.leader(rng) } else { self.any(rng) };
         *what = format!("the disk of node {node} takes nothing more");
-        let process = self.cluster.process(node);
+        let process = self.cluster.process_id(node);
         let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: a plain system call that reads one structure and writes none.
         let limited =
