@@ -53,6 +53,8 @@ pub(super) struct Tried {
     pub(super) machine_late_us: u64,
     /// Why it could not be done, if it could not.
     pub(super) left_out: Option<String>,
+    /// Whether it was carried out to its end; otherwise the run ended meanwhile.
+    pub(super) is_done: bool,
 }
 
 /// Why a fault was not carried out to its end.
@@ -62,13 +64,16 @@ pub(super) enum Stop {
     LeftOut(String),
     /// The product did what it must not.
     Broken(String),
+    /// This machine failed; what comes after would say nothing of the product.
+    Trouble(String),
     /// The run is over.
     Over,
 }
 
 impl From<String> for Stop {
+    /// What goes wrong with starting processes and changing disks is not the product's.
     fn from(problem: String) -> Stop {
-        Stop::Broken(problem)
+        Stop::Trouble(problem)
     }
 }
 
@@ -98,14 +103,14 @@ impl<'a> Conductor<'a> {
         Conductor { cluster, probes, shared, lateness, has_clocks, small_group: None, next_group, watch }
     }
 
-    /// Waits for the moment that the plan has, carries the fault out, and waits until all is well. `None` if the run is over.
+    /// Waits for the moment that the plan has, carries the fault out, and waits until all is well. `None` if the run is over
+    /// before.
     pub(super) fn try_one(&mut self, step: &Step) -> Option<Tried> {
-        let planned_us = step.at.as_micros() as u64;
         let mut tried = Tried {
             number: step.number,
             kind: step.kind.name(),
             what: String::new(),
-            planned_us,
+            planned_us: step.at.as_micros() as u64,
             began_us: 0,
             healed_us: 0,
             served_after_us: 0,
@@ -113,20 +118,28 @@ impl<'a> Conductor<'a> {
             gap_us: 0,
             machine_late_us: 0,
             left_out: None,
+            is_done: false,
         };
         match self.play(step, &mut tried) {
-            Ok(()) => Some(tried),
-            Err(Stop::LeftOut(why)) => {
-                tried.left_out = Some(why);
-                Some(tried)
+            Ok(()) => tried.is_done = true,
+            Err(Stop::LeftOut(why)) => tried.left_out = Some(why),
+            Err(Stop::Over) => {}
+            Err(Stop::Trouble(problem)) => {
+                let text = format!("fault {}, {}: {problem}", step.number, step.kind.name());
+                self.shared.findings.add(Finding::gave_up("this machine", text));
             }
-            Err(Stop::Over) => None,
             Err(Stop::Broken(problem)) => {
                 let text = format!("fault {}, {}: {}: {problem}", step.number, step.kind.name(), tried.what);
                 self.shared.findings.add(Finding::violation("liveness", self.shared.now_us(), text));
-                None
             }
         }
+        if tried.began_us == 0 {
+            return None;
+        }
+        if tried.healed_us == 0 {
+            tried.healed_us = self.shared.now_us();
+        }
+        Some(tried)
     }
 
     fn play(&mut self, step: &Step, tried: &mut Tried) -> Result<(), Stop> {
@@ -193,7 +206,7 @@ impl<'a> Conductor<'a> {
     /// Looks at the nodes, after a moment.
     fn look(&mut self) -> Result<(), Stop> {
         self.glance()?;
-        Ok(self.cluster.look_after()?)
+        self.cluster.look_after().map_err(Stop::Broken)
     }
 
     /// Lets a moment pass in which a node may end.
@@ -208,7 +221,7 @@ impl<'a> Conductor<'a> {
     pub(super) fn rest(&mut self, length: Duration) {
         while self.shared.began.elapsed() < length && self.look().is_ok() {}
         match self.await_whole(self.shared.now_us()) {
-            Ok(_) | Err(Stop::Over | Stop::LeftOut(_)) => {}
+            Ok(_) | Err(Stop::Over | Stop::LeftOut(_) | Stop::Trouble(_)) => {}
             Err(Stop::Broken(problem)) => {
                 self.shared.findings.add(Finding::violation("liveness", self.shared.now_us(), problem));
             }

@@ -238,7 +238,11 @@ fn conduct(conductor: &mut Conductor, steps: &[Step], length: Duration, argument
         if !arguments.json {
             report::tell_fault(&one);
         }
+        let goes_on = one.is_done || one.left_out.is_some();
         tried.push(one);
+        if !goes_on {
+            break;
+        }
     }
     conductor.rest(length);
     tried

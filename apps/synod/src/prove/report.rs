@@ -154,7 +154,7 @@ const LEFT_OUT: &str = "left out: ";
 
 fn of_kind(kind: Kind, steps: &[Step], faults: &[Tried]) -> OfKind {
     let all = faults.iter().filter(|tried| tried.kind == kind.name());
-    let done: Vec<&Tried> = all.clone().filter(|tried| tried.left_out.is_none()).collect();
+    let done: Vec<&Tried> = all.clone().filter(|tried| tried.is_done).collect();
     let left_out = all.clone().find_map(|tried| tried.left_out.as_ref());
     let is_planned = steps.iter().any(|step| step.kind == kind);
     let not_done = match (done.is_empty(), left_out) {
@@ -177,6 +177,9 @@ pub(super) fn tell_fault(tried: &Tried) {
     let seconds = |us: u64| us as f64 / 1e6;
     let told = match &tried.left_out {
         Some(why) => format!("{:>7.2} s  {:<18} left out: {why}", seconds(tried.planned_us), tried.kind),
+        None if !tried.is_done => {
+            format!("{:>7.2} s  {:<18} {}; the run ends", seconds(tried.began_us), tried.kind, tried.what)
+        }
         None => format!(
             "{:>7.2} s  {:<18} {}; longest gap {} ms, service {} ms after the heal",
             seconds(tried.began_us),
@@ -276,7 +279,7 @@ fn tell_verdict(outcome: &Outcome, out: &mut impl io::Write) -> io::Result<()> {
     match outcome.verdict {
         Verdict::Held => {
             let operations: usize = outcome.judgements.iter().map(|judgement| judgement.operations).sum();
-            let faults = outcome.faults.iter().filter(|tried| tried.left_out.is_none()).count();
+            let faults = outcome.faults.iter().filter(|tried| tried.is_done).count();
             writeln!(
                 out,
                 "HELD: {operations} operations in {:.0} s under {faults} faults, seed {}",

@@ -101,7 +101,7 @@ impl Conductor<'_> {
         let place = self.cluster.place(node);
         let set = |offset_s| {
             clocks::set(&place, offset_s)
-                .map_err(|error| Stop::Broken(format!("{}: {error}", place.display())))
+                .map_err(|error| Stop::Trouble(format!("{}: {error}", place.display())))
         };
         for jump in jumps {
             set(jump)?;
