@@ -16,6 +16,8 @@ use synod_stdx::Rng;
 
 /// A client waits so long for an answer. Then it goes on as another, and the command may still run.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// A client that only reads waits so long.
+const WATCH_MAX: Duration = Duration::from_secs(1);
 /// An exactly-once client repeats a command for so long.
 const ONCE_PATIENCE: Duration = Duration::from_secs(12);
 /// How long it waits for one node.
@@ -170,6 +172,30 @@ pub(super) fn work<W: Workload>(shared: &Shared, record: &Record<W>, mut rng: Rn
         let op = W::draw(&mut rng, page, shared.unique());
         if !run_operation(shared, record, &mut wire, (page, process), &op) {
             // Its last command may still run: it goes on as another client, on another connection.
+            process = shared.next_process();
+            wire = None;
+        }
+    }
+}
+
+/// A client that only reads, and only through one node: it sees a node that does not know that it is cut off, and is not held
+/// up by writes that wait there.
+pub(super) fn watch<W: Workload>(
+    shared: &Shared,
+    record: &Record<W>,
+    address: SocketAddr,
+    mut rng: Rng,
+    pause_ms: (u64, u64),
+) {
+    let mut wire: Option<Wire> = None;
+    let mut process = shared.next_process();
+    while !shared.is_done() {
+        sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
+        wire = wire.or_else(|| Wire::open(address, WATCH_MAX));
+        let page = record.page();
+        let reads = W::reads(page);
+        let (Some(op), Some(_)) = (rng.pick(&reads), &wire) else { continue };
+        if !run_operation(shared, record, &mut wire, (page, process), op) {
             process = shared.next_process();
             wire = None;
         }

@@ -218,6 +218,10 @@ fn start_workers<'scope, 'env>(
         workers.push(scope.spawn(move || clients::work(shared, &records.bank, bank, (30, 120))));
         workers.push(scope.spawn(move || records.locks.take(shared, lock, (40, 120))));
     }
+    for address in shared.addresses.clone() {
+        let rng = draw("watcher", u32::from(address.port()));
+        workers.push(scope.spawn(move || clients::watch(shared, &records.registers, address, rng, (30, 80))));
+    }
     for part in 0..probes.parts() {
         for address in shared.addresses.clone() {
             workers.push(scope.spawn(move || probes.ask(shared, part, address)));
