@@ -64,7 +64,7 @@ impl Shared {
     }
 
     /// The number of a client in the histories.
-    pub(super) fn next_process(&self) -> u64 {
+    pub(super) fn next_number(&self) -> u64 {
         self.processes.fetch_add(1, Ordering::Relaxed)
     }
 }
@@ -159,7 +159,7 @@ fn run_operation<W: Workload>(
 /// A client of `W` that begins an operation every so many ms, until the run is done.
 pub(super) fn work<W: Workload>(shared: &Shared, record: &Record<W>, mut rng: Rng, pause_ms: (u64, u64)) {
     let mut wire: Option<Wire> = None;
-    let mut process = shared.next_process();
+    let mut process = shared.next_number();
     while !shared.is_done() {
         sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
         if wire.is_none() || rng.chance(MOVES_PERMILLE) {
@@ -172,7 +172,7 @@ pub(super) fn work<W: Workload>(shared: &Shared, record: &Record<W>, mut rng: Rn
         let op = W::draw(&mut rng, page, shared.unique());
         if !run_operation(shared, record, &mut wire, (page, process), &op) {
             // Its last command may still run: it goes on as another client, on another connection.
-            process = shared.next_process();
+            process = shared.next_number();
             wire = None;
         }
     }
@@ -188,7 +188,7 @@ pub(super) fn watch<W: Workload>(
     pause_ms: (u64, u64),
 ) {
     let mut wire: Option<Wire> = None;
-    let mut process = shared.next_process();
+    let mut process = shared.next_number();
     while !shared.is_done() {
         sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
         wire = wire.or_else(|| Wire::open(address, WATCH_MAX));
@@ -196,7 +196,7 @@ pub(super) fn watch<W: Workload>(
         let reads = W::reads(page);
         let (Some(op), Some(_)) = (rng.pick(&reads), &wire) else { continue };
         if !run_operation(shared, record, &mut wire, (page, process), op) {
-            process = shared.next_process();
+            process = shared.next_number();
             wire = None;
         }
     }
@@ -204,7 +204,7 @@ pub(super) fn watch<W: Workload>(
 
 /// Reads everything that is on a page, through nodes that are drawn. False if something could not be read now.
 pub(super) fn read_page<W: Workload>(shared: &Shared, record: &Record<W>, page: u64, rng: &mut Rng) -> bool {
-    let process = shared.next_process();
+    let process = shared.next_number();
     W::reads(page).into_iter().all(|op| {
         let address = rng.pick(&shared.addresses);
         let mut wire = address.and_then(|address| Wire::open(*address, Duration::from_secs(1)));
@@ -229,7 +229,7 @@ pub(super) fn read_page<W: Workload>(shared: &Shared, record: &Record<W>, page: 
 pub(super) fn count_once(shared: &Shared, record: &Record<Counters>, mut rng: Rng, pause_ms: (u64, u64)) {
     let options = Options { patience: ONCE_PATIENCE, attempt_max: ONCE_ATTEMPT_MAX, ..Options::default() };
     let Ok(mut client) = Client::connect(&shared.addresses, options) else { return };
-    let process = shared.next_process();
+    let process = shared.next_number();
     while !shared.is_done() {
         sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
         let page = record.page();

@@ -221,7 +221,7 @@ impl Cluster {
     }
 
     /// The process of a node; 0 if none runs.
-    pub(super) fn process_id(&self, number: u32) -> libc::pid_t {
+    pub(super) fn pid(&self, number: u32) -> libc::pid_t {
         let process = self.processes[number as usize - 1].load(Ordering::Relaxed);
         libc::pid_t::try_from(process).unwrap_or(0)
     }

@@ -17,7 +17,7 @@ const RATE: (f64, f64) = (24.0, 120.0);
 const LATENCY: (f64, f64) = (178.0, 120.0);
 const FAULTS: (f64, f64) = (332.0, 22.0);
 /// Faults stand in so many rows, so that their names have room.
-const FAULT_ROWS: usize = 3;
+const FAULT_ROWS: usize = 5;
 const HEIGHT: f64 = FAULTS.0 + FAULTS.1 * FAULT_ROWS as f64 + 30.0;
 /// More points than this make no better line.
 const POINTS_MAX: usize = 1_000;
@@ -237,7 +237,8 @@ fn frames(most: u32, scale: &Scale, html: &mut String) {
     let mut second = 0.0;
     while second <= scale.seconds {
         let (x, y) = (scale.x(second), HEIGHT - 8.0);
-        let _ = writeln!(html, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{second:.0} s</text>");
+        let anchor = if x > WIDTH - 24.0 { "end" } else { "middle" };
+        let _ = writeln!(html, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{second:.0} s</text>");
         second += step;
     }
 }

@@ -11,6 +11,7 @@ use super::redis::OfRedis;
 use crate::cli::Prove;
 use crate::interrupt;
 use serde::Serialize;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -123,19 +124,17 @@ impl Outcome {
             (false, true) => Verdict::Held,
             (false, false) => Verdict::NotShown,
         };
-        let names = arguments.faults.join(",");
-        let command = format!(
-            "synod prove --minutes {} --seed {} --nodes {} --faults {names}",
-            arguments.minutes, arguments.seed, arguments.nodes
-        );
-        let recordings = format!("synod debug {}/node*/flight.rec", data.display());
+        // What a build did is gone through by the same build.
+        let program =
+            arguments.program.as_ref().map_or("synod".to_owned(), |path| path.display().to_string());
+        let recordings = format!("{program} debug {}/node*/flight.rec", data.display());
         Outcome {
             verdict,
             reasons,
             seed: arguments.seed,
             nodes: arguments.nodes,
             ran_us: shared.now_us(),
-            command,
+            command: command(arguments),
             judgements: judged.iter().map(judgement).collect(),
             kinds,
             faults,
@@ -147,6 +146,19 @@ impl Outcome {
             redis: None,
         }
     }
+}
+
+/// The command that draws the same faults again.
+fn command(arguments: &Prove) -> String {
+    let names = arguments.faults.join(",");
+    let mut command = format!(
+        "synod prove --minutes {} --seed {} --nodes {} --faults {names}",
+        arguments.minutes, arguments.seed, arguments.nodes
+    );
+    if let Some(program) = &arguments.program {
+        let _ = write!(command, " --program {}", program.display());
+    }
+    command
 }
 
 /// How the reason begins of what this machine does not have.

@@ -72,7 +72,7 @@ impl Conductor<'_> {
     ) -> Result<(), Stop> {
         let node = if rng.chance(500) { self.leader(rng) } else { self.any(rng) };
         *what = format!("the disk of node {node} takes nothing more");
-        let process = self.cluster.process_id(node);
+        let process = self.cluster.pid(node);
         let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: a plain system call that reads one structure and writes none.
         let limited =
