@@ -31,8 +31,8 @@ fi
 mkdir -p "$work/tree"
 missed=0
 for mutant in "$@"; do
-    # The copy is the tree as git has it, changed files included, with the times that files have here, so that cargo builds only what differs.
-    git ls-files -z | tar --null --files-from=- --create --file=- | tar --extract --directory="$work/tree" --file=-
+    # The copy is the tree as it is, without what git ignores, with the times that files have here, so that cargo builds only what differs.
+    git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create --file=- | tar --extract --directory="$work/tree" --file=-
     # Restored files have their old times, and cargo must build them again.
     (cd "$work/tree" && sed -n 's,^+++ b/,,p' "$patches"/*.patch | xargs touch)
     patch --quiet --strip=1 --directory="$work/tree" <"$patches/$mutant.patch"
