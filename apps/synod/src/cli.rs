@@ -1,6 +1,6 @@
 //! The command line: what it takes, and the two commands that need no cluster.
 
-use crate::bench::{self, Extent, Options, Workload};
+use crate::bench::{self, Extent, Options, Step, Workload};
 use crate::config::{Config, Limits, PASSWORD_VARIABLE, Peer};
 use crate::demo::{Place, Protocol};
 use crate::node;
@@ -321,6 +321,10 @@ pub struct Bench {
     /// How long each test runs, instead of a number of requests.
     #[arg(short, long)]
     pub seconds: Option<f64>,
+    /// Ask at a rate, whatever the answers: requests a second and seconds, as in 8000:10; several steps, separated by
+    /// commas, follow each other. Prints each second.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["seconds", "requests", "pipeline"])]
+    pub rate: Vec<Step>,
     /// How many requests each connection keeps under way.
     #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub pipeline: u32,
@@ -422,6 +426,9 @@ pub fn run_bench(arguments: &Bench) -> ExitCode {
         Ok(options) => options,
         Err(problem) => return usage_error(&problem),
     };
+    if !arguments.rate.is_empty() {
+        return run_steps(arguments, &options);
+    }
     let mut reports = Vec::new();
     for workload in &arguments.tests {
         match bench::run(&options, *workload) {
@@ -439,6 +446,26 @@ pub fn run_bench(arguments: &Bench) -> ExitCode {
     };
     let is_good = printed.is_ok() && reports.iter().all(|report| report.errors == 0);
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_steps(arguments: &Bench, options: &Options) -> ExitCode {
+    let [workload] = arguments.tests[..] else {
+        return usage_error("--rate: name one test, as in --tests set");
+    };
+    let mut out = std::io::stdout().lock();
+    match bench::run_steps(options, workload, &arguments.rate) {
+        Err(error) => {
+            eprintln!("synod: {error}");
+            ExitCode::FAILURE
+        }
+        Ok(course) => {
+            let printed = match arguments.json {
+                true => course.print_json(&mut out),
+                false => course.print_table(&mut out),
+            };
+            if printed.is_ok() && course.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
 }
 
 fn bench_options(arguments: &Bench) -> Result<Options, String> {

@@ -9,11 +9,13 @@
 //! `places.rs` has the names of all these, `groups.rs` which groups have members here.
 
 mod admin;
+mod admission;
 mod backend;
 pub(crate) mod blueprint;
 mod groups;
 mod outages;
 pub(crate) mod places;
+mod requests;
 
 use crate::config::Config;
 use crate::server::{self, Server};
@@ -98,7 +100,7 @@ fn settings() -> Settings {
 async fn run(config: &Config) -> Result<(), String> {
     let nodes = places::Nodes::of(config);
     let front = Server::new(server_options(config)?);
-    let requests = Rc::new(backend::Requests::new(front.completions()));
+    let requests = Rc::new(requests::Requests::new(front.completions()));
     let answered = Rc::clone(&requests);
     let on_reply = move |_: NodeId, id, response| answered.settle(id, response);
     let opened =

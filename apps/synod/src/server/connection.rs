@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_resp::{Limits as RequestLimits, Parsed, ProtocolError, Reply, RequestParser};
 use synod_store::{Action, Awaiting, Environment};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -124,7 +124,7 @@ impl<B: Backend> Connection<B> {
                 continue;
             }
             let reads = self.needs_bytes && !self.is_eof && self.takes_commands();
-            if !reads || self.read(cx)?.is_pending() {
+            if !reads || !self.registry().turns.take(&self.shared) || self.read(cx)?.is_pending() {
                 return Ok(Poll::Pending);
             }
         }
@@ -414,7 +414,9 @@ impl<B: Backend> Future for Connection<B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.shared.is_awake.set(true);
+        let begun = Instant::now();
         let advanced = this.advance(cx);
+        this.registry().turns.note_work(begun);
         match advanced {
             Err(Ended) => return Poll::Ready(()),
             Ok(Poll::Ready(())) => cx.waker().wake_by_ref(),

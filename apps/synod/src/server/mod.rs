@@ -23,6 +23,7 @@ mod door;
 mod facts;
 mod registry;
 mod replies;
+mod turns;
 
 pub use door::{Server, check_address, reserve_descriptors};
 pub use registry::{Completions, Counts};

@@ -1,6 +1,7 @@
 //! All connections of a server: where outcomes find their places, and where the counters stand.
 
 use super::replies::Replies;
+use super::turns::Turns;
 use super::{Options, Token};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) begun_ms: Cell<u64>,
     /// Since when the client has taken nothing of what waits for it; 0: nothing waits.
     pub(super) stalled_ms: Cell<u64>,
+    /// It waits for its turn to work.
+    pub(super) awaits_turn: Cell<bool>,
     /// When the last bytes came.
     pub(super) active_ms: Cell<u64>,
     /// Why the connection must end, if it must.
@@ -88,6 +91,7 @@ pub(super) struct Registry {
     pub(super) output_bytes: Cell<usize>,
     pub(super) input_bytes: Cell<usize>,
     failures: RefCell<BTreeMap<IpAddr, (u32, u64)>>,
+    pub(super) turns: Turns,
     /// Bytes are read into this before they are known to be worth keeping.
     pub(super) scratch: RefCell<Box<[u8]>>,
 }
@@ -108,6 +112,7 @@ impl Registry {
             output_bytes: Cell::new(0),
             input_bytes: Cell::new(0),
             failures: RefCell::default(),
+            turns: Turns::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
         }
     }
@@ -131,6 +136,7 @@ impl Registry {
             waker: RefCell::new(None),
             begun_ms: Cell::new(0),
             stalled_ms: Cell::new(0),
+            awaits_turn: Cell::new(false),
             active_ms: Cell::new(now_ms),
             doom: Cell::new(None),
             output_bytes: Cell::new(0),
