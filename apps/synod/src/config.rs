@@ -104,8 +104,14 @@ pub struct Limits {
     pub key_bytes_max: usize,
     /// The longest value, in bytes.
     pub value_bytes_max: u64,
-    /// The most bytes of replies that may wait for one client.
+    /// The most bytes of replies that may wait for one client behind the one that is being written.
     pub output_bytes_max: usize,
+    /// The most bytes that the process holds for all clients together; an eighth of the memory, if it is not said, and at
+    /// most 512 MiB.
+    pub client_bytes_max: usize,
+    /// The most memory that the process may take before commands are refused that may take more: what Redis calls
+    /// `maxmemory`. Three quarters of the memory, if it is not said; 0: no bound.
+    pub memory_bytes_max: u64,
     /// How long a connection may be idle, in ms; 0: for ever.
     pub idle_ms_max: u64,
 }
@@ -118,9 +124,33 @@ impl Default for Limits {
             key_bytes_max: settings.key_bytes_max,
             value_bytes_max: settings.value_bytes_max,
             output_bytes_max: server.output_bytes_max,
+            client_bytes_max: client_bytes_max(memory_bytes()),
+            memory_bytes_max: memory_bytes() / 4 * 3,
             idle_ms_max: 0,
         }
     }
+}
+
+/// How much memory this process may have, as far as the system tells: the machine's, or what its control group allows. 0
+/// if it does not tell.
+fn memory_bytes() -> u64 {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let machine = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    let own = read("/proc/self/cgroup").and_then(|text| Some(text.trim().strip_prefix("0::")?.to_owned()));
+    let own = own.and_then(|group| read(&format!("/sys/fs/cgroup{group}/memory.max")));
+    let group = own.and_then(|text| text.trim().parse::<u64>().ok());
+    let machine = machine.map(|kib| kib << 10);
+    machine.into_iter().chain(group).min().unwrap_or(0)
+}
+
+/// The budget for clients where nobody says it.
+fn client_bytes_max(memory_bytes: u64) -> usize {
+    let most = server::Limits::default().client_bytes_max;
+    let part = usize::try_from(memory_bytes / 8).unwrap_or(most);
+    if part == 0 { most } else { part.clamp(32 << 20, most) }
 }
 
 impl Config {

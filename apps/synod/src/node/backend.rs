@@ -60,6 +60,7 @@ impl Gateway {
         loop {
             tokio::time::sleep(ROUND).await;
             self.inner.requests.give_up();
+            self.inner.requests.report_refusals();
             outages.report(&self);
             is_off = self.report_clock(is_off);
             for group in self.groups_here() {

@@ -234,6 +234,7 @@ fn server_options(config: &Config) -> Result<server::Options, String> {
             value_bytes_max: limits.value_bytes_max,
             told: vec![
                 ("maxclients".to_owned(), limits.clients_max.to_string()),
+                ("maxmemory".to_owned(), limits.memory_bytes_max.to_string()),
                 // Nothing is acknowledged before it is on disks: what a stock server calls its append-only file.
                 ("appendonly".to_owned(), "yes".to_owned()),
             ],
@@ -242,6 +243,8 @@ fn server_options(config: &Config) -> Result<server::Options, String> {
         limits: server::Limits {
             clients_max: limits.clients_max,
             output_bytes_max: limits.output_bytes_max,
+            client_bytes_max: limits.client_bytes_max,
+            memory_bytes_max: limits.memory_bytes_max,
             idle_ms_max: (limits.idle_ms_max > 0).then_some(limits.idle_ms_max),
             ..Default::default()
         },

@@ -17,10 +17,12 @@ use tokio::sync::Notify;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many commands may wait for room; beyond it they are refused.
 const WAITING_MAX: usize = 262_144;
-/// How many bytes of commands may be under way in all; beyond it they are refused.
-const BYTES_MAX: usize = 512 << 20;
 /// The most commands that go to the gateway in one step: others have their turn in between.
 const STEP_MAX: usize = 1_024;
+
+/// While commands are refused that is said so often; and that it is over, once so much time has passed without.
+const SAID_PAUSE: Duration = Duration::from_secs(10);
+const OVER_AFTER: Duration = Duration::from_secs(2);
 
 /// Why a command was refused before it began.
 pub(super) const TOO_MUCH: &str = "this node is asked for more than it can do; send it again later";
@@ -85,6 +87,18 @@ pub(crate) struct Requests {
     pub(super) wake: Notify,
     timed_out: Cell<u64>,
     refused: Cell<u64>,
+    /// How many were refused when that was last looked at.
+    refused_before: Cell<u64>,
+    overload: RefCell<Option<Overload>>,
+}
+
+/// Commands are being refused.
+struct Overload {
+    /// When that was said last, and how many were refused since.
+    said: Instant,
+    unsaid: u64,
+    /// When one was refused last.
+    last: Instant,
 }
 
 impl Requests {
@@ -101,6 +115,8 @@ impl Requests {
             wake: Notify::new(),
             timed_out: Cell::new(0),
             refused: Cell::new(0),
+            refused_before: Cell::new(0),
+            overload: RefCell::default(),
         }
     }
 
@@ -163,8 +179,8 @@ impl Requests {
     }
 
     fn has_space(&self, command: &Command) -> bool {
-        let bytes = self.open_bytes.get() + self.waiting_bytes.get() + command.size();
-        self.waiting.borrow().len() < WAITING_MAX && bytes <= BYTES_MAX
+        self.completions.note_under_way(self.open_bytes.get() + self.waiting_bytes.get());
+        self.waiting.borrow().len() < WAITING_MAX && self.completions.has_space(command.size())
     }
 
     fn push_waiting(&self, waiting: Waiting) {
@@ -251,6 +267,36 @@ impl Requests {
             },
             (Ticket::Walk(token, _), outcome) => self.completions.complete(token, outcome),
             (Ticket::Own, _) => {}
+        }
+    }
+
+    /// Says in the log that commands are refused: when it begins, now and then while it lasts, and when it is over.
+    pub(super) fn report_refusals(&self) {
+        let (refused, now) = (self.refused.get(), Instant::now());
+        let fresh = refused - self.refused_before.replace(refused);
+        let mut overload = self.overload.borrow_mut();
+        match &mut *overload {
+            None if fresh > 0 => {
+                tracing::warn!(
+                    refused = fresh,
+                    "more is asked of this node than it can do: what would wait is refused"
+                );
+                *overload = Some(Overload { said: now, last: now, unsaid: 0 });
+            }
+            Some(known) if fresh > 0 => {
+                known.last = now;
+                known.unsaid += fresh;
+                if now.duration_since(known.said) >= SAID_PAUSE {
+                    known.said = now;
+                    let refused = std::mem::take(&mut known.unsaid);
+                    tracing::warn!(refused, "more is still asked of this node than it can do");
+                }
+            }
+            Some(known) if now.duration_since(known.last) >= OVER_AFTER => {
+                tracing::info!(refused = known.unsaid, "this node does all that it is asked again");
+                *overload = None;
+            }
+            Some(_) | None => {}
         }
     }
 
