@@ -23,6 +23,7 @@ use crate::server;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use synod_host::Key;
 use synod_store::Password;
 
 /// The environment variable that may hold the password.
@@ -42,6 +43,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where other nodes are heard.
     pub peer_listen: SocketAddr,
+    /// The file whose first line is the key that all nodes have and nobody else: with it they know each other, and nobody
+    /// reads what they say. Needed where others reach `peer_listen`.
+    pub peer_key_file: Option<PathBuf>,
     /// Where metrics are served.
     pub admin_listen: Option<SocketAddr>,
     /// The file whose first line is the clients' password.
@@ -230,7 +234,30 @@ impl Config {
             return Err("limits.value_bytes_max: clients cannot send more than 536870912 bytes".to_owned());
         }
         let has_password = self.password_file.is_some() || std::env::var_os(PASSWORD_VARIABLE).is_some();
-        server::check_address(self.listen, has_password).map_err(|problem| format!("listen: {problem}"))
+        server::check_address(self.listen, has_password).map_err(|problem| format!("listen: {problem}"))?;
+        if self.peer_key_file.is_none() && !self.peer_listen.ip().is_loopback() {
+            return Err(format!(
+                "peer_listen: {} can be reached from other machines, and whoever reaches it could be a node; set \
+                 `peer_key_file`, the same for all nodes (`synod key FILE` makes one), or listen on 127.0.0.1",
+                self.peer_listen
+            ));
+        }
+        Ok(())
+    }
+
+    /// The key that the nodes have in common, if there is one.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds none; says what to do.
+    pub fn peer_key(&self) -> Result<Option<Key>, String> {
+        let Some(path) = &self.peer_key_file else { return Ok(None) };
+        let place = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("peer_key_file: {place}: {error}; make it readable for this user"))?;
+        let key = text.lines().next().unwrap_or_default().trim().parse();
+        key.map(Some).map_err(|problem| {
+            format!("peer_key_file: {place}: {problem}; copy the file of another node, or make one: synod key FILE")
+        })
     }
 
     /// No two doors are at one address.

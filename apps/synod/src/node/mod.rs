@@ -29,7 +29,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use synod_host::{DataError, Host, HostConfig, HostError, Peer, Stopped};
+use synod_host::{DataError, Host, HostConfig, HostError, Key, Peer, Stopped};
 use synod_node::{NodeId, RequestId};
 use synod_paxos::Settings;
 use synod_shardedstore::{ConfigurationService, Process, Record, Request};
@@ -104,7 +104,7 @@ async fn run(config: &Config) -> Result<(), String> {
     let answered = Rc::clone(&requests);
     let on_reply = move |_: NodeId, id, response| answered.settle(id, response);
     let opened =
-        Host::<Store>::open(host_config(config), on_reply, describe).map_err(|error| refused(&error))?;
+        Host::<Store>::open(host_config(config, config.peer_key()?), on_reply, describe).map_err(|error| refused(&error))?;
     let (session, incarnation, host) = (opened.start().nonce, opened.incarnation(), opened.host());
     let groups = Groups::open(&host, nodes.clone(), incarnation)?;
     groups.introduce(&host);
@@ -202,13 +202,14 @@ async fn await_heirs(gateway: &Gateway) {
     }
 }
 
-fn host_config(config: &Config) -> HostConfig {
+fn host_config(config: &Config, key: Option<Key>) -> HostConfig {
     HostConfig {
         cluster: Digest::of(config.cluster.as_bytes()),
         number: config.node,
         incarnation: config.incarnation,
         data: config.data.clone(),
         peers: peers(config),
+        key,
         segment_bytes: SEGMENT_BYTES,
         recording: config.recording.clone().map(|path| (path, config.recording_bytes)),
     }
