@@ -82,6 +82,15 @@ pub trait Facts {
     fn statistics(&self) -> Statistics;
     /// The lines of `CLIENT LIST` for the other connections: those numbered `ids`, or all.
     fn clients(&self, ids: Option<&[u64]>) -> String;
+    /// Whether the process takes all the memory that it may: then nothing is run that may take more.
+    fn is_out_of_memory(&self) -> bool {
+        false
+    }
+    /// Whether a connection may make the process hold so many bytes for it, beside what it holds for the others.
+    fn may_hold(&self, bytes: usize) -> bool {
+        let _ = bytes;
+        true
+    }
 }
 
 /// Nothing to tell: for who needs a session's commands and no server around it.
@@ -190,6 +199,8 @@ pub struct Statistics {
     pub output_bytes: u64,
     /// The memory that the process takes.
     pub memory_bytes: u64,
+    /// The most that it may take; 0: nobody has said.
+    pub memory_bytes_max: u64,
     /// Keys, as far as this node has learned.
     pub keys: u64,
     /// Keys with an expiry.

@@ -1,19 +1,19 @@
 //! The command line: what it takes, and the two commands that need no cluster.
 
-use crate::bench::{self, Extent, Options, Workload};
-use crate::config::{Config, Limits, PASSWORD_VARIABLE, Peer};
+use crate::config::{Config, Limits, Peer};
 use crate::demo::{Place, Protocol};
 use crate::node;
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::io::IsTerminal as _;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 use synod_node::NodeId;
 
+mod load;
 mod workbench;
 
+pub use load::{Bench, run_bench};
 pub use workbench::{CheckHistory, DebugCommand, Prove, Test};
 
 /// A fault-tolerant key-value store that any Redis client can use.
@@ -69,6 +69,15 @@ pub enum Command {
     Disk(DiskCommand),
     /// Checks a configuration file.
     CheckConfig(CheckConfig),
+    /// Makes a key that all nodes of a cluster have in common: `peer_key_file`.
+    Key(Key),
+}
+
+/// `synod key`.
+#[derive(Args, Debug)]
+pub struct Key {
+    /// The file to write; it must not be there yet. Copy it to every node.
+    pub file: PathBuf,
 }
 
 /// `synod up`.
@@ -125,6 +134,9 @@ pub struct Serve {
     /// The file whose first line is the clients' password.
     #[arg(long)]
     pub password_file: Option<PathBuf>,
+    /// The file whose first line is the key that all nodes have in common.
+    #[arg(long)]
+    pub peer_key_file: Option<PathBuf>,
     /// Which life of this node's disk it is: one more each time that the disk was lost.
     #[arg(long, default_value_t = 0)]
     pub incarnation: u64,
@@ -175,6 +187,7 @@ impl Serve {
             peer_listen,
             admin_listen: self.admin_listen,
             password_file: self.password_file.clone(),
+            peer_key_file: self.peer_key_file.clone(),
             incarnation: self.incarnation,
             recording: self.recording.clone(),
             recording_bytes: self.recording_bytes,
@@ -305,48 +318,6 @@ pub enum Change<'a> {
     Config(&'a ConfigCommand),
 }
 
-/// `synod bench`.
-#[derive(Args, Debug)]
-#[command(disable_help_flag = true)]
-pub struct Bench {
-    /// The server's host.
-    #[arg(short = 'h', long, default_value = "127.0.0.1")]
-    pub host: String,
-    /// The server's port; several, separated by commas, share the connections.
-    #[arg(short, long, default_value = "7001", value_delimiter = ',')]
-    pub port: Vec<u16>,
-    /// How many connections.
-    #[arg(short, long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=60_000))]
-    pub clients: u32,
-    /// How many requests in each test.
-    #[arg(short = 'n', long, default_value_t = 100_000, conflicts_with = "seconds")]
-    pub requests: u64,
-    /// How long each test runs, instead of a number of requests.
-    #[arg(short, long)]
-    pub seconds: Option<f64>,
-    /// How many requests each connection keeps under way.
-    #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub pipeline: u32,
-    /// The tests, separated by commas: ping, set, get, incr, mixed.
-    #[arg(short, long, default_value = "set,get,incr", value_delimiter = ',')]
-    pub tests: Vec<Workload>,
-    /// How long values are, in bytes.
-    #[arg(short = 'd', long, default_value_t = 128)]
-    pub value_size: usize,
-    /// How many different keys there are.
-    #[arg(short, long, default_value_t = 10_000)]
-    pub keys: u64,
-    /// Do not set the keys before a test that reads them.
-    #[arg(long)]
-    pub no_fill: bool,
-    /// Machine-readable output.
-    #[arg(long)]
-    pub json: bool,
-    /// Print help.
-    #[arg(long, action = ArgAction::Help)]
-    pub help: Option<bool>,
-}
-
 /// `synod demo`.
 #[derive(Args, Debug)]
 pub struct Demo {
@@ -419,57 +390,12 @@ pub struct CheckConfig {
 /// The exit code for what the user must change: arguments, configuration.
 pub const USAGE: u8 = 2;
 
-/// Runs `synod bench`.
-pub fn run_bench(arguments: &Bench) -> ExitCode {
-    let options = match bench_options(arguments) {
-        Ok(options) => options,
-        Err(problem) => return usage_error(&problem),
-    };
-    let mut reports = Vec::new();
-    for workload in &arguments.tests {
-        match bench::run(&options, *workload) {
-            Ok(report) => reports.push(report),
-            Err(error) => {
-                eprintln!("synod: {error}");
-                return ExitCode::FAILURE;
-            }
-        }
+/// Runs `synod key`.
+pub fn run_key(arguments: &Key) -> ExitCode {
+    match crate::key::make(&arguments.file) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => usage_error(&format!("{}: {error}", arguments.file.display())),
     }
-    let mut out = std::io::stdout().lock();
-    let printed = match arguments.json {
-        true => bench::print_json(&reports, &mut out),
-        false => bench::print_table(&reports, &mut out),
-    };
-    let is_good = printed.is_ok() && reports.iter().all(|report| report.errors == 0);
-    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn bench_options(arguments: &Bench) -> Result<Options, String> {
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for port in &arguments.port {
-        let host = arguments.host.as_str();
-        let found = (host, *port).to_socket_addrs().ok().and_then(|mut found| found.next());
-        addresses.push(found.ok_or_else(|| format!("--host {host}: no such host"))?);
-    }
-    let extent = match arguments.seconds {
-        None if arguments.requests == 0 => return Err("--requests: measure at least one".to_owned()),
-        None => Extent::Requests(arguments.requests),
-        Some(seconds) => match Duration::try_from_secs_f64(seconds) {
-            Ok(time) if !time.is_zero() => Extent::Time(time),
-            Ok(_) | Err(_) => return Err("--seconds: give a time above zero".to_owned()),
-        },
-    };
-    Ok(Options {
-        addresses,
-        clients: arguments.clients as usize,
-        pipeline: arguments.pipeline as usize,
-        extent,
-        value_bytes: arguments.value_size,
-        keys: arguments.keys,
-        fills: !arguments.no_fill,
-        password: std::env::var_os(PASSWORD_VARIABLE).map(std::ffi::OsString::into_encoded_bytes),
-        shows_progress: std::io::stderr().is_terminal() && !arguments.json,
-    })
 }
 
 /// Runs `synod serve`.

@@ -23,6 +23,7 @@ use crate::server;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use synod_host::Key;
 use synod_store::Password;
 
 /// The environment variable that may hold the password.
@@ -42,6 +43,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where other nodes are heard.
     pub peer_listen: SocketAddr,
+    /// The file whose first line is the key that all nodes have and nobody else: with it they know each other, and nobody
+    /// reads what they say. Needed where others reach `peer_listen`.
+    pub peer_key_file: Option<PathBuf>,
     /// Where metrics are served.
     pub admin_listen: Option<SocketAddr>,
     /// The file whose first line is the clients' password.
@@ -104,8 +108,14 @@ pub struct Limits {
     pub key_bytes_max: usize,
     /// The longest value, in bytes.
     pub value_bytes_max: u64,
-    /// The most bytes of replies that may wait for one client.
+    /// The most bytes of replies that may wait for one client behind the one that is being written.
     pub output_bytes_max: usize,
+    /// The most bytes that the process holds for all clients together; an eighth of the memory, if it is not said, and at
+    /// most 512 MiB.
+    pub client_bytes_max: usize,
+    /// The most memory that the process may take before commands are refused that may take more: what Redis calls
+    /// `maxmemory`. Three quarters of the memory, if it is not said; 0: no bound.
+    pub memory_bytes_max: u64,
     /// How long a connection may be idle, in ms; 0: for ever.
     pub idle_ms_max: u64,
 }
@@ -118,9 +128,33 @@ impl Default for Limits {
             key_bytes_max: settings.key_bytes_max,
             value_bytes_max: settings.value_bytes_max,
             output_bytes_max: server.output_bytes_max,
+            client_bytes_max: client_bytes_max(memory_bytes()),
+            memory_bytes_max: memory_bytes() / 4 * 3,
             idle_ms_max: 0,
         }
     }
+}
+
+/// How much memory this process may have, as far as the system tells: the machine's, or what its control group allows. 0
+/// if it does not tell.
+fn memory_bytes() -> u64 {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let machine = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    let own = read("/proc/self/cgroup").and_then(|text| Some(text.trim().strip_prefix("0::")?.to_owned()));
+    let own = own.and_then(|group| read(&format!("/sys/fs/cgroup{group}/memory.max")));
+    let group = own.and_then(|text| text.trim().parse::<u64>().ok());
+    let machine = machine.map(|kib| kib << 10);
+    machine.into_iter().chain(group).min().unwrap_or(0)
+}
+
+/// The budget for clients where nobody says it.
+fn client_bytes_max(memory_bytes: u64) -> usize {
+    let most = server::Limits::default().client_bytes_max;
+    let part = usize::try_from(memory_bytes / 8).unwrap_or(most);
+    if part == 0 { most } else { part.clamp(32 << 20, most) }
 }
 
 impl Config {
@@ -200,7 +234,30 @@ impl Config {
             return Err("limits.value_bytes_max: clients cannot send more than 536870912 bytes".to_owned());
         }
         let has_password = self.password_file.is_some() || std::env::var_os(PASSWORD_VARIABLE).is_some();
-        server::check_address(self.listen, has_password).map_err(|problem| format!("listen: {problem}"))
+        server::check_address(self.listen, has_password).map_err(|problem| format!("listen: {problem}"))?;
+        if self.peer_key_file.is_none() && !self.peer_listen.ip().is_loopback() {
+            return Err(format!(
+                "peer_listen: {} can be reached from other machines, and whoever reaches it could be a node; set \
+                 `peer_key_file`, the same for all nodes (`synod key FILE` makes one), or listen on 127.0.0.1",
+                self.peer_listen
+            ));
+        }
+        Ok(())
+    }
+
+    /// The key that the nodes have in common, if there is one.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds none; says what to do.
+    pub fn peer_key(&self) -> Result<Option<Key>, String> {
+        let Some(path) = &self.peer_key_file else { return Ok(None) };
+        let place = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("peer_key_file: {place}: {error}; make it readable for this user"))?;
+        let key = text.lines().next().unwrap_or_default().trim().parse();
+        key.map(Some).map_err(|problem| {
+            format!("peer_key_file: {place}: {problem}; copy the file of another node, or make one: synod key FILE")
+        })
     }
 
     /// No two doors are at one address.

@@ -6,6 +6,7 @@
 //! * [`node`]: one node: members of groups, gateway, doors.
 //! * [`administer`]: groups that join and leave, slots that move.
 //! * [`up`]: a whole cluster on this machine.
+//! * [`key`]: a key that the nodes have in common.
 //! * [`disk`]: a node's data directory while it is down.
 //! * [`status`]: what the nodes say of themselves.
 //! * [`demo`]: a protocol at work on this machine.
@@ -23,6 +24,7 @@ pub mod demo;
 pub mod disk;
 mod flights;
 pub mod interrupt;
+pub mod key;
 pub mod modules;
 pub mod node;
 pub mod prove;

@@ -6,7 +6,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 use synod_history::Verdict as OfHistory;
 use synod_scenarios::MODULES;
 use synod_testkit::{Played, Scenario, Verdict, play_all, play_one};
@@ -176,7 +177,9 @@ pub fn run_check_history(arguments: &CheckHistory) -> ExitCode {
         Ok(text) => text,
         Err(error) => return usage_error(&format!("{place}: {error}; give a readable history file")),
     };
-    match synod_history::check_history_text(&text) {
+    let say = |seconds| eprintln!("{place}: no verdict yet, after {seconds} s");
+    let verdict = with_signs_of_life(SIGN_OF_LIFE, say, || synod_history::check_history_text(&text));
+    match verdict {
         Err(error) => usage_error(&format!("{place}: {error}")),
         Ok(verdict) => {
             println!("{verdict}");
@@ -186,5 +189,45 @@ pub fn run_check_history(arguments: &CheckHistory) -> ExitCode {
                 _ => ExitCode::FAILURE,
             }
         }
+    }
+}
+
+/// Who waits for a verdict hears so often that it is being looked for.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// Does what takes long, and meanwhile, once in so long, says how many seconds it took so far.
+fn with_signs_of_life<T>(every: Duration, say: impl Fn(u64) + Send, work: impl FnOnce() -> T) -> T {
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        let (is_done, done) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while done.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
+                say(begin.elapsed().as_secs());
+            }
+        });
+        let result = work();
+        drop(is_done);
+        result
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_signs_of_life;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn what_takes_long_gives_signs_of_life() {
+        let (sign, signs) = mpsc::channel();
+        let say = move |seconds| _ = sign.send(seconds);
+        let heard = with_signs_of_life(Duration::from_millis(1), say, || signs.recv().and(signs.recv()));
+        assert!(heard.is_ok(), "it says so again and again");
+    }
+
+    #[test]
+    fn what_is_done_at_once_gives_none() {
+        let say = |_| panic!("nobody had to wait");
+        assert_eq!(with_signs_of_life(Duration::from_secs(3600), say, || 7), 7);
     }
 }

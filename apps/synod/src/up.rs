@@ -28,6 +28,8 @@ const QUICK_END: Duration = Duration::from_secs(10);
 const QUICK_ENDS_MAX: u32 = 3;
 /// A file of this name marks a directory as one that `up` made and may throw away.
 const MARKER: &str = "synod-cluster";
+/// The file of the key that the nodes have in common.
+const KEY: &str = "peer-key";
 /// How many groups a new store has where nobody says it.
 const GROUPS: u32 = 2;
 
@@ -171,6 +173,10 @@ fn prepare(arguments: &Up) -> Result<(), String> {
         }
     }
     fs::write(data.join(MARKER), "a cluster made by `synod up`\n").map_err(trouble)?;
+    let key = data.join(KEY);
+    if !key.exists() {
+        crate::key::make(&key).map_err(trouble)?;
+    }
     for number in 1..=arguments.nodes {
         let directory = data.join(format!("node{number}"));
         fs::create_dir_all(&directory).map_err(trouble)?;
@@ -189,8 +195,11 @@ fn recording(directory: &Path) -> PathBuf {
 fn config_text(arguments: &Up, (number, groups): (u16, u32), directory: &Path) -> String {
     let (client, peer, admin) = ports(arguments, number);
     let data = toml::Value::String(directory.display().to_string());
+    // Beside the nodes' directories.
+    let key = directory.with_file_name(KEY);
+    let key = toml::Value::String(key.display().to_string());
     let mut text = format!(
-        "cluster = \"local\"\nnode = {number}\ngroups = {groups}\ndata = {data}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
+        "cluster = \"local\"\nnode = {number}\ngroups = {groups}\ndata = {data}\npeer_key_file = {key}\nlisten = \"{}\"\npeer_listen = \"{}\"\nadmin_listen = \"{}\"\n",
         address(client),
         address(peer),
         address(admin)

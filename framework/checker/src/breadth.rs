@@ -240,7 +240,13 @@ impl<N: Checkable> Breadth<'_, N> {
             seat.parents.clear();
             for mut page in seat.next.drain(..) {
                 page.first = *numbered;
-                *numbered += page.count;
+                match numbered.checked_add(page.count) {
+                    Some(end) if end <= self.shared.numbers.states => *numbered = end,
+                    Some(_) | None => {
+                        self.end(Spent::Numbers);
+                        return Vec::new();
+                    }
+                }
                 level.push(page);
             }
         }
@@ -281,6 +287,9 @@ impl<N: Checkable> Breadth<'_, N> {
             let unique = self.unique.fetch_add(new, Ordering::Relaxed) + new;
             let more = seat.worker.counts.generated - generated;
             let generated = self.generated.fetch_add(more, Ordering::Relaxed) + more;
+            if seat.worker.is_full() {
+                self.end(Spent::Numbers);
+            }
             self.poll(&Progress { unique, generated, depth, frontier });
         }
     }

@@ -6,6 +6,7 @@ use crate::crew::Crew;
 use crate::extras::Extras;
 use crate::moment::Moment;
 use crate::observer::{Observer, Witness};
+use crate::path::anything;
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -14,7 +15,7 @@ use crate::stim::{Act, Stim};
 use crate::system::{Network, System};
 use crate::walks::Walks;
 use crate::worker::{NONE, Worker};
-use crate::{breadth, dead, depth, walks};
+use crate::{breadth, clash, dead, depth, walks};
 use synod_node::NodeId;
 
 /// What `--checks` adds to every local step.
@@ -86,7 +87,7 @@ impl<N: Checkable> Checker<N> {
         let mut vector = places;
         vector.extend([observer, extras]);
         vector.extend(flight);
-        let settings = Settings::default();
+        let settings = anything();
         let mut worker = Worker::new(&shared, &settings);
         for Opening { place, act, before } in opening.iter().copied() {
             let stim = Stim::act(place, act);
@@ -136,17 +137,22 @@ impl<N: Checkable> Checker<N> {
 
     /// Searches breadth-first: each counterexample is a shortest one.
     pub fn breadth_first(&self, from: &State, settings: &Settings<N>, crew: &dyn Crew) -> Report {
-        dead::proven(&self.shared, settings, from, breadth::search(&self.shared, settings, from, crew))
+        self.vouched(from, settings, breadth::search(&self.shared, settings, from, crew))
     }
 
     /// Searches depth-first: with the memory of one path. Counterexamples are not the shortest.
     pub fn depth_first(&self, from: &State, settings: &Settings<N>, crew: &dyn Crew) -> Report {
-        dead::proven(&self.shared, settings, from, depth::search(&self.shared, settings, from, crew))
+        self.vouched(from, settings, depth::search(&self.shared, settings, from, crew))
     }
 
     /// Walks at random. Never shows that there is nothing else.
     pub fn walk(&self, from: &State, settings: &Settings<N>, walks: Walks, crew: &dyn Crew) -> Report {
-        let report = walks::search(&self.shared, settings, (from, walks), crew);
-        dead::proven(&self.shared, settings, from, report)
+        self.vouched(from, settings, walks::search(&self.shared, settings, (from, walks), crew))
+    }
+
+    /// A report, with what is wrong about what the search relied on.
+    fn vouched(&self, from: &State, settings: &Settings<N>, report: Report) -> Report {
+        let report = dead::proven(&self.shared, settings, from, report);
+        clash::told(&self.shared, settings, from, report)
     }
 }

@@ -11,7 +11,8 @@
 //! could have had an effect on any way that was searched; and since these ways are all there are up to dead messages,
 //! nothing was lost. A declaration that fails is a violation.
 //!
-//! Where a property reads everything, messages in flight among it, the rule is off.
+//! Where a property reads everything, messages in flight among it, the rule is off. It is off on ordered links too: there
+//! a dead message has an effect after all, since what stands behind it arrives only after it.
 
 use crate::Checkable;
 use crate::hash::{Salt, content_hash};
@@ -39,15 +40,20 @@ pub(crate) struct Mortuary<N: Checkable> {
 }
 
 /// The declaration that a search uses.
-fn declared<N: Checkable>(settings: &Settings<N>) -> Option<&Dead<N>> {
+fn declared<'a, N: Checkable>(shared: &Shared<N>, settings: &'a Settings<N>) -> Option<&'a Dead<N>> {
+    match shared.system.network {
+        Network::Set | Network::Bag => {}
+        Network::Ordered => return None,
+    }
     let mut properties = settings.invariants.iter().chain(&settings.goals).chain(&settings.prunes);
     let dead = settings.reductions.dead.as_ref()?;
     (!properties.any(|property| property.reads == Reads::Everything)).then_some(dead)
 }
 
 impl<N: Checkable> Mortuary<N> {
-    pub(crate) fn new(settings: &Settings<N>) -> Option<Self> {
-        declared(settings).map(|dead| Mortuary { dead: Arc::clone(dead), known: LookupMap::default() })
+    pub(crate) fn new(shared: &Shared<N>, settings: &Settings<N>) -> Option<Self> {
+        declared(shared, settings)
+            .map(|dead| Mortuary { dead: Arc::clone(dead), known: LookupMap::default() })
     }
 
     fn is_dead(&mut self, shared: &Shared<N>, place: u32, envelope: u32) -> bool {
@@ -96,12 +102,6 @@ impl<N: Checkable> Worker<'_, N> {
         if living.len() == state.len() {
             return (Cow::Borrowed(state), fingerprint);
         }
-        let is_sum = match self.shared.system.network {
-            Network::Set | Network::Bag => true,
-            // What stands behind a dead message moves up.
-            Network::Ordered => false,
-        };
-        let left = if is_sum { left } else { self.fingerprint(&living) };
         (Cow::Owned(living), left)
     }
 }
@@ -113,7 +113,7 @@ pub(crate) fn proven<N: Checkable>(
     from: &State,
     mut report: Report,
 ) -> Report {
-    if let Some(words) = declared(settings).and_then(|dead| wrong(shared, dead)) {
+    if let Some(words) = declared(shared, settings).and_then(|dead| wrong(shared, dead)) {
         report.findings.push(Finding { subject: Subject::Step, words, state: from.clone() });
         report.verdict = Verdict::Violated;
     }

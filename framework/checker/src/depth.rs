@@ -179,6 +179,9 @@ impl<N: Checkable> Depth<'_, N> {
         if self.settings.states_max.is_some_and(|max| progress.unique >= max) {
             self.spent = Some(Spent::States);
         }
+        if self.worker.is_full() {
+            self.spent = Some(Spent::Numbers);
+        }
     }
 
     /// Tries the next thing.

@@ -57,8 +57,12 @@ impl<N: Checkable> Checker<N> {
         (goal, fairness): (&Property<N>, Fairness),
         crew: &dyn Crew,
     ) -> Report {
-        let settings =
-            Settings { goals: vec![goal.clone()], reductions: Reductions::none(), ..settings.clone() };
+        let settings = Settings {
+            goals: vec![goal.clone()],
+            reductions: Reductions::none(),
+            is_exact: true,
+            ..settings.clone()
+        };
         let mut graph = build(&self.shared, &settings, from, crew);
         let mut findings = std::mem::take(&mut graph.findings);
         let name = goal.name().to_owned();

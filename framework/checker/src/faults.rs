@@ -40,16 +40,24 @@ impl<N: Checkable> Worker<'_, N> {
         }
     }
 
+    /// Whether a message may be lost before its turn comes, in a network that keeps messages in order: only who looks at what
+    /// is in flight can tell the two apart.
+    fn loses_early(&self) -> bool {
+        self.shows_flight || !self.settings.reductions.no_ops
+    }
+
     fn add_drops(&mut self, state: &[u32], fingerprint: u64, now: &Extras, out: &mut Vec<Successor>) {
         let mut after = now.clone();
         after.left.drops -= 1;
+        let loses_early = self.loses_early();
+        let first = self.places + 2;
         let (mut before, mut link) = (NONE, (NONE, NONE));
-        for at in self.places + 2..state.len() {
+        for at in first..state.len() {
             let envelope = state[at];
             let this = self.link(envelope);
             let is_again = match self.shared.system.network {
                 Network::Set | Network::Bag => envelope == before,
-                // Whether a message in the middle is lost now or when its turn comes, nobody can tell.
+                Network::Ordered if loses_early => state[first..at].contains(&envelope),
                 Network::Ordered => this == link,
             };
             (before, link) = (envelope, this);

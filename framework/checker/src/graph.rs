@@ -182,7 +182,11 @@ impl<N: Checkable> Builder<'_, N> {
             frontier: (unique - left) as u64,
         };
         let is_full = self.settings.states_max.is_some_and(|max| progress.unique >= max);
-        let spent = if is_full { Some(Spent::States) } else { crew.poll(&progress) };
+        let spent = match is_full {
+            true => Some(Spent::States),
+            false if self.worker.is_full() => Some(Spent::Numbers),
+            false => crew.poll(&progress),
+        };
         self.graph.spent = self.graph.spent.or(spent);
     }
 
@@ -217,6 +221,12 @@ impl<N: Checkable> Builder<'_, N> {
         }
         self.graph.kinds[at] = Kind::Left;
         self.worker.successors(&state, self.graph.fingerprints[at], successors);
+        let states_max = self.worker.shared.numbers.states as usize;
+        if self.graph.len() + successors.len() > states_max {
+            self.graph.kinds[at] = Kind::Unknown;
+            self.graph.spent = Some(Spent::Numbers);
+            return;
+        }
         for next in &*successors {
             let mut built = Vec::with_capacity(state.len() + 4);
             self.worker.build(&state, next, &mut built);

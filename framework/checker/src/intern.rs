@@ -35,6 +35,8 @@ pub(crate) struct Interner<T> {
     salt: Salt,
     chunks: [OnceLock<Chunk<T>>; CHUNKS],
     index: RwLock<Index>,
+    /// The first two values, if there are two, that differ and have one hash.
+    clash: OnceLock<(u32, u32)>,
 }
 
 /// The chunk of an id, and its place there.
@@ -70,6 +72,12 @@ impl<T> Interner<T> {
         self.read().len as usize
     }
 
+    /// Two values that differ and have one hash, if there are such: 64 bits make that unlikely, so it is `Hash` that leaves
+    /// out what `Eq` compares.
+    pub(crate) fn clash(&self) -> Option<(&T, &T)> {
+        self.clash.get().map(|(one, other)| (self.value(*one), self.value(*other)))
+    }
+
     /// Every value, in the order of ids.
     pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
         (0..self.read().len).map(|id| self.value(id))
@@ -78,7 +86,8 @@ impl<T> Interner<T> {
 
 impl<T: Hash + Eq> Interner<T> {
     pub(crate) fn new(salt: Salt) -> Self {
-        Interner { salt, chunks: [const { OnceLock::new() }; CHUNKS], index: RwLock::default() }
+        let chunks = [const { OnceLock::new() }; CHUNKS];
+        Interner { salt, chunks, index: RwLock::default(), clash: OnceLock::new() }
     }
 
     /// The id of `value`, and the hash of its content. Equality decides, never the hash alone.
@@ -94,6 +103,9 @@ impl<T: Hash + Eq> Interner<T> {
         let id = index.len;
         assert!(id < 1 << 31, "a search has fewer than 2^31 distinct values of a kind");
         let next = index.newest.insert(hash, id).unwrap_or(END);
+        if next != END {
+            self.clash.get_or_init(|| (next, id));
+        }
         let (chunk, at) = seat(id);
         let len = 1usize << (chunk as u32 + FIRST_BITS);
         let chunk = self.chunks[chunk].get_or_init(|| (0..len).map(|_| OnceLock::new()).collect());

@@ -1,6 +1,7 @@
 //! Asks the properties of each new state, and each only once about what it reads.
 
 use crate::Checkable;
+use crate::impartial::{is_due, partial};
 use crate::property::{Answer, Property, Reads, View};
 use crate::report::Subject;
 use crate::settings::Until;
@@ -13,6 +14,8 @@ pub(crate) struct Docket {
     /// Whether each invariant, then each goal, and last the steps themselves, has its verdict.
     settled: Vec<AtomicBool>,
     until: Until,
+    /// What the search relied on is wrong: it ends.
+    is_refused: AtomicBool,
     /// Nothing more is to be learnt.
     pub(crate) is_over: AtomicBool,
     /// In searches level by level, for each property the least rank that was found in this level.
@@ -22,7 +25,13 @@ pub(crate) struct Docket {
 impl Docket {
     pub(crate) fn new(properties: usize, until: Until) -> Self {
         let settled = (0..=properties).map(|_| AtomicBool::new(false)).collect();
-        Docket { settled, until, is_over: AtomicBool::new(false), least: None }
+        Docket {
+            settled,
+            until,
+            is_refused: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            least: None,
+        }
     }
 
     /// One for a search level by level: nothing is settled before a level is over. Of what is found in it, that of the
@@ -62,7 +71,7 @@ impl Docket {
             // Without a property a search goes on for what it was begun: to see every step.
             Until::Settled => self.settled.len() > 1 && settled.all(|settled| settled),
         };
-        if is_over {
+        if is_over || self.is_refused.load(Ordering::Relaxed) {
             self.is_over.store(true, Ordering::Relaxed);
         }
     }
@@ -138,6 +147,10 @@ pub(crate) struct Judge {
     known: Vec<Memory>,
     /// For each property, the places that it reads; `None` for everything.
     reads: Vec<Option<Vec<usize>>>,
+    /// How often each property itself was asked, in a search up to a symmetry.
+    tests: Vec<u32>,
+    /// A property that tells nodes apart which the symmetry says are alike, in words.
+    partial: Option<String>,
 }
 
 impl Judge {
@@ -149,7 +162,8 @@ impl Judge {
             Reads::Everything => None,
         };
         let reads: Vec<_> = all.map(places).collect();
-        Judge { known: reads.iter().map(|_| Memory::default()).collect(), reads }
+        let known = reads.iter().map(|_| Memory::default()).collect();
+        Judge { known, tests: vec![0; reads.len()], reads, partial: None }
     }
 
     /// What a property says.
@@ -159,14 +173,24 @@ impl Judge {
         (number, property): (usize, &Property<N>),
         state: &[u32],
     ) -> Verdict {
-        let test =
-            |worker: &Worker<'_, N>| match property.ask(&View::new(worker.shared, state, &property.reads)) {
+        let Judge { known, reads, tests, partial: words } = self;
+        let (memory, tests) = (&mut known[number], &mut tests[number]);
+        let mut test = |worker: &Worker<'_, N>| {
+            let verdict = match property.ask(&View::new(worker.shared, state, &property.reads)) {
                 Answer::Holds => Verdict::Holds,
                 Answer::Not(_) => Verdict::Not,
                 Answer::Panicked(_) => Verdict::Panicked,
             };
-        let memory = &mut self.known[number];
-        let Some(places) = self.reads[number].as_ref().filter(|_| !memory.is_useless) else {
+            if let Some(orbit) = worker.orbit.as_ref().filter(|_| words.is_none()) {
+                if is_due(*tests) {
+                    let said = (property, verdict == Verdict::Holds);
+                    *words = partial(worker.shared, orbit, said, state, *tests);
+                }
+                *tests = tests.wrapping_add(1);
+            }
+            verdict
+        };
+        let Some(places) = reads[number].as_ref().filter(|_| !memory.is_useless) else {
             return test(worker);
         };
         let mut key = 0u64;
@@ -210,6 +234,28 @@ impl Judge {
                     }
                 });
             }
+        }
+        if worker.orbit.is_some() {
+            self.object_to_symmetry(worker, (docket, rank), state, found);
+        }
+    }
+
+    /// Says what property tells nodes apart that the symmetry says are alike, if one does: then the search ends.
+    fn object_to_symmetry<N: Checkable>(
+        &mut self,
+        worker: &mut Worker<'_, N>,
+        (docket, rank): (&Docket, u64),
+        state: &[u32],
+        found: &mut Vec<Found>,
+    ) {
+        let settings = worker.settings;
+        let first = settings.invariants.len() + settings.goals.len();
+        for (at, prune) in settings.prunes.iter().enumerate() {
+            self.verdict(worker, (first + at, prune), state);
+        }
+        if let Some(words) = &self.partial {
+            docket.is_refused.store(true, Ordering::Relaxed);
+            self.object((docket, rank), words, found);
         }
     }
 

@@ -49,6 +49,7 @@ trait Watching<N: Checkable>: Send + Sync {
     fn equals(&self, other: &dyn Watching<N>) -> bool;
     fn hash_into(&self, state: &mut dyn Hasher);
     fn told(&self) -> &dyn fmt::Debug;
+    fn type_name(&self) -> &'static str;
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -77,6 +78,9 @@ impl<N: Checkable, O: Observer<N>> Watching<N> for O {
     fn told(&self) -> &dyn fmt::Debug {
         self
     }
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<O>()
+    }
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -86,6 +90,11 @@ impl<N: Checkable> Witness<N> {
     /// An observer as a witness.
     pub fn new(observer: impl Observer<N>) -> Self {
         Witness(Box::new(observer))
+    }
+
+    /// The observer's type.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.0.type_name()
     }
 }
 

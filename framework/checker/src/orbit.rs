@@ -20,7 +20,9 @@ use crate::settings::Settings;
 use crate::shared::{Shared, Step};
 use crate::stim::{Choice, Stim};
 use crate::symmetry::{Renaming, Symmetry};
-use crate::worker::NONE;
+use crate::worker::{NONE, Worker};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use synod_node::NodeId;
@@ -248,6 +250,71 @@ impl<N: Checkable> Orbit<N> {
         least
     }
 
+    /// How many renamings the search uses.
+    pub(crate) fn renamings(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The new names under renaming `number`.
+    pub(crate) fn names_under(&self, number: usize) -> &BTreeMap<NodeId, NodeId> {
+        &self.kept[number].renaming.0
+    }
+
+    /// The place that a place becomes.
+    pub(crate) fn place_under(&self, number: usize, place: usize) -> usize {
+        self.kept[number].to[place] as usize
+    }
+
+    /// A node under its new name.
+    pub(crate) fn node_under(&self, number: usize, node: &N) -> N {
+        renamed_node(&self.symmetry, &self.kept[number], node)
+    }
+
+    /// What the world keeps around a node, under new names; `to` is its new place.
+    pub(crate) fn side_under(&self, number: usize, side: &Side<N>, to: usize) -> Side<N> {
+        renamed_side(&self.symmetry, &self.kept[number], side, to as u32)
+    }
+
+    /// A message under new names.
+    pub(crate) fn envelope_under(&self, number: usize, envelope: &Envelope<N>) -> Envelope<N> {
+        renamed_envelope(&self.symmetry, &self.kept[number], envelope)
+    }
+
+    /// Shows an observer the same again under other names: what differs, in words.
+    pub(crate) fn observes_otherwise(
+        &self,
+        shared: &Shared<N>,
+        (observer, seen): (u32, u32),
+        (after, objects): (u32, bool),
+    ) -> Option<String> {
+        self.few().find_map(|kept| {
+            let name = |id| kept.renaming.name(id);
+            let (mut again, mut right) =
+                (shared.observers.value(observer).clone(), shared.observers.value(after).clone());
+            again.rename(&name);
+            right.rename(&name);
+            let mut objects_again = false;
+            for one in renamed_seen(&self.symmetry, kept, shared.seen.value(seen)) {
+                objects_again |= one.show(&mut again).is_err();
+            }
+            (again != right || objects_again != objects).then(|| {
+                let names = &kept.renaming.0;
+                format!(
+                    "the observer is not what the symmetry says: renamed by {names:?} and then shown an answer it is \
+                     {again:?}, shown it and then renamed {right:?}"
+                )
+            })
+        })
+    }
+
+    /// The renamings that steps are taken under again. Two nodes that change names are enough where there is such a renaming:
+    /// these make all others.
+    fn few(&self) -> impl Iterator<Item = &Kept> {
+        let swaps = self.kept.iter().filter(|kept| kept.renaming.0.len() == 2);
+        let others = self.kept.iter().filter(|kept| kept.renaming.0.len() != 2);
+        swaps.chain(others).take(CHECKED)
+    }
+
     /// Takes a step again under other names: what differs, in words.
     pub(crate) fn difference(
         &self,
@@ -255,10 +322,7 @@ impl<N: Checkable> Orbit<N> {
         (place, stim): (u32, Stim),
         step: &Step,
     ) -> Option<String> {
-        // Two nodes that change names are enough where there is such a renaming: these make all others.
-        let swaps = self.kept.iter().filter(|kept| kept.renaming.0.len() == 2);
-        let others = self.kept.iter().filter(|kept| kept.renaming.0.len() != 2);
-        swaps.chain(others).take(CHECKED).find_map(|kept| self.differs(shared, kept, (place, stim), step))
+        self.few().find_map(|kept| self.differs(shared, kept, (place, stim), step))
     }
 
     fn differs(
@@ -293,6 +357,11 @@ impl<N: Checkable> Orbit<N> {
         let after = shared.places.value(step.after);
         let node = after.node.map(|(node, _)| renamed_node(symmetry, kept, shared.nodes.value(node)));
         let side = renamed_side(symmetry, kept, shared.sides.value(after.side.0), index);
+        if self.kind == As::Hash {
+            // What is only hashed from now on is kept once, so that a `Hash` that leaves something out is found (`clash.rs`).
+            node.iter().for_each(|node| _ = shared.nodes.intern(node.clone()));
+            shared.sides.intern(side.clone());
+        }
         let position = after.user.map(|(user, _)| (*shared.users.value(user)).clone());
         let sends = step.sends.iter().map(|(id, _)| shared.envelopes.value(*id));
         let sends = sends.map(|envelope| renamed_envelope(symmetry, kept, envelope)).collect();
@@ -313,6 +382,29 @@ impl<N: Checkable> Orbit<N> {
                 local.node
             )
         })
+    }
+}
+
+impl<N: Checkable> Worker<'_, N> {
+    /// What a state is known by: its fingerprint, or that of the first of all states that are symmetric to it.
+    pub(crate) fn identity(&mut self, state: &[u32], fingerprint: u64) -> u64 {
+        let (state, fingerprint) = self.living(state, fingerprint);
+        match &mut self.orbit {
+            None => fingerprint,
+            Some(orbit) => orbit.fingerprint(self.shared, &state, fingerprint),
+        }
+    }
+
+    /// What a state is known by where whole states are kept: as [`identity`](Worker::identity).
+    pub(crate) fn whole_identity<'s>(&mut self, state: &'s [u32]) -> Cow<'s, [u32]> {
+        if !self.settings.is_exact {
+            return Cow::Borrowed(state);
+        }
+        let (state, _) = self.living(state, 0);
+        match &mut self.orbit {
+            None => state,
+            Some(orbit) => Cow::Owned(orbit.least(self.shared, &state)),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Taken {
 
 /// Everything may happen: what a stage forbids, a path from several stages may hold.
 pub(crate) fn anything<N: Checkable>() -> Settings<N> {
-    Settings { reductions: Reductions::none(), ..Settings::default() }
+    Settings { reductions: Reductions::none(), is_exact: true, ..Settings::default() }
 }
 
 impl<N: Checkable> Checker<N> {

@@ -103,8 +103,8 @@ impl Hash for Place {
 }
 
 impl Place {
-    /// The hash of what a property can see of it: node and user.
+    /// A number for what a property can see of it, node and user: different for different ones, whatever their hashes are.
     pub(crate) fn visible(&self) -> u64 {
-        content_hash(Salt::Visible, &(self.index, self.node.map(|(_, hash)| hash), self.user.map(|(_, h)| h)))
+        content_hash(Salt::Visible, &(self.index, self.node.map(|(id, _)| id), self.user.map(|(id, _)| id)))
     }
 }

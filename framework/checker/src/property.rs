@@ -43,7 +43,8 @@ impl<N: Checkable> Clone for Property<N> {
 }
 
 impl<N: Checkable> Property<N> {
-    /// A property that holds where `test` returns no objection. It may read only what it declares.
+    /// A property that holds where `test` returns no objection. It may read only what it declares. A search up to a
+    /// symmetry asks it of states under other names too, and is violated where it says something else of them.
     pub fn new(
         name: impl Into<String>,
         reads: Reads,
@@ -188,7 +189,7 @@ impl<'a, N: Checkable> View<'a, N> {
         View { source: Source::State(shared, state), reads, nodes }
     }
 
-    fn plain(plain: &'a dyn Plain<N>, reads: &'a Reads) -> Self {
+    pub(crate) fn plain(plain: &'a dyn Plain<N>, reads: &'a Reads) -> Self {
         let ids = match reads {
             Reads::Nodes(ids) => ids.clone(),
             Reads::Everything => plain.ids(),

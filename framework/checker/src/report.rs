@@ -43,6 +43,9 @@ pub enum Spent {
     Time,
     /// Somebody interrupted it.
     Interrupted,
+    /// It has more states, local states, messages, timers or local steps than it can number: about 2^32 states, 2^31 local
+    /// states or steps, 2^28 messages or timers.
+    Numbers,
     /// All its walks are over: walks never show that there is nothing else.
     Walks,
 }
@@ -193,6 +196,7 @@ impl fmt::Display for Spent {
             Spent::Memory => "memory",
             Spent::Time => "time",
             Spent::Interrupted => "interrupted",
+            Spent::Numbers => "more than a search can number",
             Spent::Walks => "walks",
         })
     }

@@ -20,10 +20,11 @@ pub enum Until {
 
 /// What spares work and keeps every verdict. Each can be switched off.
 pub struct Reductions<N: Checkable> {
-    /// A stimulus that changes nothing and sends nothing does not happen: a message stays in flight where it is delivered once,
-    /// a timer stays set. On an ordered link the message does arrive, since it makes way for the next one; and where it is
-    /// delivered once and an invariant or a goal reads everything, since what is in flight is part of that. An invariant about
-    /// timers that are set must be searched without this.
+    /// A stimulus that changes nothing and sends nothing does not happen: a message stays in flight where it is delivered
+    /// once. On an ordered link the message does arrive, since it makes way for the next one, and is lost only when its turn
+    /// comes. Where a property reads everything, what is in flight is part of that: then a message that is delivered once
+    /// arrives whatever it does, and may be lost at any time. A timer that fires is set no more, so it changes something,
+    /// unless it is set again at once.
     pub no_ops: bool,
     /// Of two deliveries or timers at different nodes that commute, only one order is taken. The states and their
     /// depths are the same; only transitions are spared. See `commute.rs` for where it applies.
@@ -81,7 +82,8 @@ pub struct Settings<N: Checkable> {
     /// No fault happens, whatever the budgets, and nothing that is broken is repaired. For stages that begin where nobody is
     /// paused and no partition holds.
     pub is_calm: bool,
-    /// Whole states are kept and compared, instead of fingerprints: slow, and beyond doubt.
+    /// Whole states are kept and compared, instead of fingerprints: slow, and beyond doubt. It alone bears a `Hash` that leaves
+    /// out what `Eq` compares; other searches are violated where two such values come.
     pub is_exact: bool,
 }
 
@@ -122,9 +124,10 @@ impl<N: Checkable> Default for Settings<N> {
 }
 
 impl<N: Checkable> Settings<N> {
-    /// Whether an invariant or a goal may look at what is in flight.
+    /// Whether a property may look at what is in flight.
     pub(crate) fn looks_at_flight(&self) -> bool {
-        self.invariants.iter().chain(&self.goals).any(|property| property.reads == Reads::Everything)
+        let mut properties = self.invariants.iter().chain(&self.goals).chain(&self.prunes);
+        properties.any(|property| property.reads == Reads::Everything)
     }
 
     /// Adds an invariant.

@@ -6,6 +6,7 @@ use crate::extras::Extras;
 use crate::hash::Salt;
 use crate::intern::Interner;
 use crate::local::{Detail, Done, Event, Local};
+use crate::numbers::Numbers;
 use crate::observer::{Seen, Witness};
 use crate::place::{Place, Side, Waiting};
 use crate::stim::{Choice, Stim};
@@ -67,6 +68,8 @@ pub(crate) struct Shared<N: Checkable> {
     /// How many local steps there are of each envelope, and of each timer.
     pub(crate) taken: [Mutex<Vec<u32>>; 2],
     pub(crate) checks: Option<Checks<N>>,
+    /// How many things can be numbered.
+    pub(crate) numbers: Numbers,
     /// Messages that were taken for dead, with the place.
     pub(crate) dead: Mutex<BTreeSet<(u32, u32)>>,
 }
@@ -96,6 +99,7 @@ impl<N: Checkable> Shared<N> {
             handled: AtomicU64::new(0),
             taken: Default::default(),
             checks,
+            numbers: Numbers::default(),
             dead: Mutex::default(),
         }
     }
@@ -161,9 +165,15 @@ impl<N: Checkable> Shared<N> {
             seen => self.seen.intern(seen).0,
         };
         let objection = local.done.objection.take().map(Arc::from);
+        // What is written as it was before, and late, holds back what is sent after it.
+        let may_be_late = local.done.wrote && self.system.budgets.late_writes > 0;
         Step {
             delta: self.places.hash(after).wrapping_sub(self.places.hash(place)),
-            is_noop: after == place && sends.is_empty() && seen == NOTHING_SEEN && objection.is_none(),
+            is_noop: after == place
+                && sends.is_empty()
+                && seen == NOTHING_SEEN
+                && objection.is_none()
+                && !may_be_late,
             after,
             sends,
             seen,

@@ -44,6 +44,8 @@ const ACTS: [Act; 7] =
     [Act::Start, Act::Durable, Act::Crash, Act::Restart, Act::GiveUp, Act::Pause, Act::Resume];
 const BITS: u32 = 28;
 const LOW: u32 = (1 << BITS) - 1;
+/// A stimulus can name so many messages, and as many timers.
+pub(crate) const CHOICES: u32 = 1 << BITS;
 
 impl Stim {
     /// No step at all.

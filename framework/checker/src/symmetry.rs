@@ -3,9 +3,10 @@
 //! That the protocol treats them alike is the stater's claim. What of it can be seen is checked. When it is stated:
 //! renamed, each node as built must be the node that stands where it is renamed to, and their users must ask the same.
 //! During a search: each new local step is taken again under other names, and must come to the same under these names
-//! (see `orbit.rs`). A search uses those renamings alone that keep the system's partitions, what its settings cut and
-//! stop, and the nodes that each property reads: these form a group again, so nothing is lost but some sparing. That a
-//! property tells none of the nodes that it reads apart, nobody checks.
+//! (see `orbit.rs`); so is what the observer makes of what it is shown. Each property is asked of states under other names too,
+//! and must say the same (`impartial.rs`): of all states in a small search, of a sample in a large one. A search uses those
+//! renamings alone that keep the system's partitions, what its settings cut and stop, and the nodes that each property reads:
+//! these form a group again, so nothing is lost but some sparing.
 
 use crate::place::Side;
 use crate::system::System;
@@ -19,8 +20,8 @@ type Name<'a> = &'a dyn Fn(NodeId) -> NodeId;
 
 /// A search looks at each state under so many names at most.
 const RENAMINGS_MAX: usize = 5040;
-/// So many requests of two users are compared.
-const ASKS_COMPARED: u64 = 64;
+/// So many requests of a user are compared at most.
+const ASKS_MAX: u64 = 1 << 14;
 
 /// See the module's page.
 pub struct Symmetry<N: Checkable> {
@@ -132,7 +133,7 @@ impl<N: Checkable> Symmetry<N> {
         Ok(())
     }
 
-    /// Whether two users ask the same, as far as is looked.
+    /// Whether two users ask the same, from the first request to the last.
     fn compare_users(&self, system: &System<N>, a: NodeId, b: NodeId) -> Result<(), String> {
         let user = |id| system.places.iter().find(|seat| seat.id == id).and_then(|seat| seat.user.as_ref());
         let (one, two): (&User<N>, &User<N>) = match (user(a), user(b)) {
@@ -146,20 +147,21 @@ impl<N: Checkable> Symmetry<N> {
             return Err(format!("{a} and {b} are not interchangeable: their users' windows differ"));
         }
         let swap = Renaming(BTreeMap::from([(a, b), (b, a)]));
-        for index in 0..ASKS_COMPARED {
+        for index in 0..ASKS_MAX {
             let (mut ask, other) = (one.ask(index), two.ask(index));
             if let Some(expected) = ask.as_mut().and_then(|ask| ask.expected.as_mut()) {
                 (self.rename.response)(expected, &|id| swap.name(id));
             }
+            let is_over = ask.is_none();
             let (ask, other) = (format!("{ask:?}"), format!("{other:?}"));
             if ask != other {
                 return Err(format!("{a} and {b} are not interchangeable: {a} asks {ask}, {b} {other}"));
             }
-            if ask == "None" {
-                break;
+            if is_over {
+                return Ok(());
             }
         }
-        Ok(())
+        Err(format!("{a} and {b} ask more than {ASKS_MAX} requests: too many to be compared"))
     }
 
     /// Whether a search in this network keeps messages in the order of sending.

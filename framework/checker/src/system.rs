@@ -30,11 +30,12 @@ pub struct Budgets {
     pub crashes: u8,
     /// A step's writes are not durable at once: what waits for them waits, and a crash loses them.
     pub late_writes: u8,
-    /// A message is lost. Only where the network is no [`Network::Set`]: there losing is never delivering.
+    /// A message is lost. Only where the network is no [`Network::Set`]: there losing is never delivering. Of equal messages
+    /// on an ordered link it is the first.
     pub drops: u16,
     /// A user waits no longer for its oldest request, and goes on with the next. Its client must bear it.
     pub give_ups: u8,
-    /// A server takes no step until it goes on. Every ordering is searched anyway, so this finds nothing new; it
+    /// A node takes no step until it goes on. Every ordering is searched anyway, so this finds nothing new; it
     /// names the pause in the trace.
     pub pauses: u8,
     /// The partition changes to any other of [`System::partitions`].

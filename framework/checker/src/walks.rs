@@ -91,7 +91,7 @@ pub(crate) fn search<N: Checkable>(
                 break;
             }
             walker.walk(number);
-            outing.poll();
+            outing.poll(walker.worker.is_full());
         }
         outing.counts.lock().unwrap_or_else(PoisonError::into_inner).add(&walker.worker.counts);
     });
@@ -138,7 +138,7 @@ impl<N: Checkable> Outing<'_, N> {
         self.enough.store(enough.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn poll(&self) {
+    fn poll(&self, is_out_of_numbers: bool) {
         let progress = Progress {
             unique: self.unique.load(Ordering::Relaxed),
             generated: self.generated.load(Ordering::Relaxed),
@@ -146,7 +146,12 @@ impl<N: Checkable> Outing<'_, N> {
             frontier: self.walks.count.saturating_sub(self.next.load(Ordering::Relaxed)),
         };
         let is_full = self.settings.states_max.is_some_and(|max| progress.unique >= max);
-        if let Some(spent) = if is_full { Some(Spent::States) } else { self.crew.poll(&progress) } {
+        let spent = match is_full {
+            true => Some(Spent::States),
+            false if is_out_of_numbers => Some(Spent::Numbers),
+            false => self.crew.poll(&progress),
+        };
+        if let Some(spent) = spent {
             self.spent.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(spent);
         }
     }
@@ -192,7 +197,7 @@ impl<N: Checkable> Walker<'_, '_, N> {
             }
             (state, fingerprint) = (built, next.fingerprint);
             if walk.path.len().is_multiple_of(POLL_STEPS) {
-                outing.poll();
+                outing.poll(self.worker.is_full());
             }
         }
         outing.deepest.fetch_max(walk.path.len() as u64, Ordering::Relaxed);

@@ -17,7 +17,6 @@ use crate::shared::{NOTHING_SEEN, Shared};
 use crate::stim::{Choice, Stim};
 use crate::system::{Budgets, Network};
 use crate::tally::Counts;
-use std::borrow::Cow;
 use std::sync::Arc;
 use synod_stdx::LookupMap;
 
@@ -116,9 +115,9 @@ pub(crate) struct Worker<'a, N: Checkable> {
     pub(crate) fresh: Vec<u32>,
     observed: LookupMap<u64, (u32, u64, u32)>,
     pub(crate) objections: Vec<Arc<str>>,
-    /// A message that has no effect is delivered too: where it is delivered once, it is in flight no more, and something that
-    /// is asked of states looks at what is.
-    takes_all_messages: bool,
+    /// Something that is asked of states looks at what is in flight. So a message that has no effect is delivered too, where
+    /// it is delivered once: it is in flight no more.
+    pub(crate) shows_flight: bool,
     /// Some known step, taken again, came to something else: then one that changes nothing may object too.
     is_doubtful: bool,
     pub(crate) counts: Counts,
@@ -151,12 +150,12 @@ impl<'a, N: Checkable> Worker<'a, N> {
             fresh: Vec::new(),
             observed: LookupMap::default(),
             objections: Vec::new(),
-            takes_all_messages: shared.system.network == Network::Bag && settings.looks_at_flight(),
+            shows_flight: settings.looks_at_flight(),
             is_doubtful: false,
             counts: Counts::default(),
             scratch: Vec::new(),
             orbit: Orbit::new(shared, settings),
-            mortuary: Mortuary::new(settings),
+            mortuary: Mortuary::new(shared, settings),
         }
     }
 
@@ -169,27 +168,6 @@ impl<'a, N: Checkable> Worker<'a, N> {
             sum = sum.wrapping_add(shared.places.hash(*place));
         }
         sum.wrapping_add(self.flight_hash(&state[self.places + 2..]))
-    }
-
-    /// What a state is known by: its fingerprint, or that of the first of all states that are symmetric to it.
-    pub(crate) fn identity(&mut self, state: &[u32], fingerprint: u64) -> u64 {
-        let (state, fingerprint) = self.living(state, fingerprint);
-        match &mut self.orbit {
-            None => fingerprint,
-            Some(orbit) => orbit.fingerprint(self.shared, &state, fingerprint),
-        }
-    }
-
-    /// What a state is known by where whole states are kept: as [`identity`](Worker::identity).
-    pub(crate) fn whole_identity<'s>(&mut self, state: &'s [u32]) -> Cow<'s, [u32]> {
-        if !self.settings.is_exact {
-            return Cow::Borrowed(state);
-        }
-        let (state, _) = self.living(state, 0);
-        match &mut self.orbit {
-            None => state,
-            Some(orbit) => Cow::Owned(orbit.least(self.shared, &state)),
-        }
     }
 
     /// What of a place matters for what may happen there.
@@ -284,7 +262,9 @@ impl<'a, N: Checkable> Worker<'a, N> {
         }
         let sent = self.sends[first..].iter().fold(0u64, |sum, (_, hash)| sum.wrapping_add(*hash));
         let differs = || self.orbit.as_ref()?.difference(self.shared, (place, stim), &step).map(Arc::from);
-        let objection = step.objection.clone().or_else(differs).map_or(NONE, |words| self.object(words));
+        let clash = || if self.settings.is_exact { None } else { self.shared.clash().map(Arc::from) };
+        let objection = step.objection.clone().or_else(differs).or_else(clash);
+        let objection = objection.map_or(NONE, |words| self.object(words));
         let number = self.known.len() as u32;
         assert!(number < NOTHING, "a search knows fewer than 2^31 local steps");
         self.known.push(Known {
@@ -320,6 +300,10 @@ impl<'a, N: Checkable> Worker<'a, N> {
             return *observed;
         }
         let (after, words) = self.shared.observe(observer, seen);
+        let shown = ((observer, seen), (after, words.is_some()));
+        let otherwise =
+            || self.orbit.as_ref()?.observes_otherwise(self.shared, shown.0, shown.1).map(Arc::from);
+        let words = words.clone().or_else(otherwise);
         let hash = |id| self.shared.observers.hash(id);
         let delta = hash(after).wrapping_sub(hash(observer));
         let objection = words.map_or(NONE, |words| self.object(words));
@@ -469,8 +453,12 @@ impl<'a, N: Checkable> Worker<'a, N> {
             return false;
         }
         self.counts.no_ops += 1;
-        // On an ordered link, what has no effect stands before what may have one.
-        let makes_way = envelope != NONE && (self.network == Network::Ordered || self.takes_all_messages);
+        let makes_way = match self.network {
+            Network::Set => false,
+            Network::Bag => envelope != NONE && self.shows_flight,
+            // On an ordered link, what has no effect stands before what may have one.
+            Network::Ordered => envelope != NONE,
+        };
         let objects = self.is_doubtful && self.known[number as usize].objection != NONE;
         self.settings.reductions.no_ops && !makes_way && !objects
     }

@@ -16,19 +16,29 @@ type Part<'a, S> = Vec<Call<'a, <S as Specification>::Op, <S as Specification>::
 /// Whether `history` is linearizable with respect to `S`: key by key where every operation has one, each key by
 /// the check of registers if its values are unique, else by search within `budget`.
 pub fn check<S: Specification>(history: &History<S::Op, S::Ret>, budget: Budget) -> Verdict {
+    check_explained::<S>(history, budget, EXPLANATION)
+}
+
+/// The same, with so much for saying why.
+pub(crate) fn check_explained<S: Specification>(
+    history: &History<S::Op, S::Ret>,
+    budget: Budget,
+    explanation: Budget,
+) -> Verdict {
     let calls = calls(history);
     let mut keys: BTreeMap<Option<&[u8]>, Part<'_, S>> = BTreeMap::new();
     let split = calls.iter().all(|call| S::key(call.op).is_some());
     for call in calls {
         keys.entry(if split { S::key(call.op) } else { None }).or_default().push(call);
     }
-    Check::<S> { history, budget, zones: true }.run(&keys)
+    Check::<S> { history, budget, explanation, zones: true }.run(&keys)
 }
 
 /// The same in one piece and by search alone: what the faster ways are compared with.
 #[cfg(test)]
 pub(crate) fn check_whole<S: Specification>(history: &History<S::Op, S::Ret>, budget: Budget) -> Verdict {
-    Check::<S> { history, budget, zones: false }.run(&BTreeMap::from([(None, calls(history))]))
+    Check::<S> { history, budget, explanation: EXPLANATION, zones: false }
+        .run(&BTreeMap::from([(None, calls(history))]))
 }
 
 /// A key that contradicts the specification.
@@ -36,6 +46,8 @@ struct Failing {
     /// The call with the first answer that cannot be explained.
     culprit: usize,
     evidence: Evidence,
+    /// It may be a later one too: it was too hard to say.
+    is_cut: bool,
 }
 
 enum Evidence {
@@ -47,8 +59,13 @@ enum Evidence {
 struct Check<'a, S: Specification> {
     history: &'a History<S::Op, S::Ret>,
     budget: Budget,
+    /// What is left for saying why.
+    explanation: Budget,
     zones: bool,
 }
+
+/// What the explanation of a verdict may spend beside the verdict: well below a second, in little memory.
+pub(crate) const EXPLANATION: Budget = Budget { steps_max: 300_000, memo_bytes_max: 64 << 20 };
 
 impl<S: Specification> Check<'_, S> {
     fn run(mut self, keys: &BTreeMap<Option<&[u8]>, Part<'_, S>>) -> Verdict {
@@ -78,7 +95,7 @@ impl<S: Specification> Check<'_, S> {
         if let Some(decided) = by_zones {
             return Ok(decided.err().map(|clash| {
                 let culprit = first_bad_answer_by_zones::<S>(calls);
-                Failing { culprit, evidence: Evidence::Zones(clash) }
+                Failing { culprit, evidence: Evidence::Zones(clash), is_cut: false }
             }));
         }
         match search::<S>(calls, &mut self.budget) {
@@ -89,32 +106,40 @@ impl<S: Specification> Check<'_, S> {
     }
 
     /// The first answer that cannot be explained when it is told, from that of `culprit` on, which is the first that
-    /// cannot be explained together with later ones.
+    /// cannot be explained together with later ones. Looked for by halves, since what cannot be explained cannot be later
+    /// either; each attempt may be as hard as the verdict was, so all together have a budget of their own.
     fn first_bad_answer(
         &mut self,
         calls: &[Call<'_, S::Op, S::Ret>],
         culprit: usize,
         order: Vec<usize>,
     ) -> Failing {
-        let mut fits = (culprit, order);
-        for (end, call) in
-            answers(calls).into_iter().filter(|(end, _)| Some(*end) >= calls[culprit].returned())
-        {
-            match search::<S>(&known_at(calls, end), &mut self.budget) {
-                Found::Order(order) => fits = (call, order),
-                Found::Stuck { .. } => {
-                    let evidence = match search::<S>(&known_at(calls, end - 1), &mut self.budget) {
-                        Found::Order(order) => Evidence::Search(order),
-                        Found::Stuck { .. } | Found::GaveUp(_) => Evidence::Search(fits.1),
-                    };
-                    return Failing { culprit: call, evidence };
+        let mut answers = answers(calls);
+        answers.retain(|(end, _)| Some(*end) >= calls[culprit].returned());
+        // Before `good` all fit, `bad` does not. It is most often near, and what lies far behind it is the hardest.
+        let (mut good, mut bad, mut stride) = (0, answers.len() - 1, 1);
+        let (mut fits, mut is_cut) = (order, false);
+        while good < bad {
+            let at = (good + stride - 1).min(good + (bad - good) / 2);
+            match search::<S>(&known_at(calls, answers[at].0), &mut self.explanation) {
+                Found::Order(order) => (fits, good, stride) = (order, at + 1, stride * 2),
+                Found::Stuck { .. } => bad = at,
+                Found::GaveUp(_) => {
+                    is_cut = true;
+                    break;
                 }
-                Found::GaveUp(_) => break,
             }
         }
-        // Too hard to say: the last answer is bad in any case.
-        let last = answers(calls).last().map_or(culprit, |(_, call)| *call);
-        Failing { culprit: last, evidence: Evidence::Search(fits.1) }
+        let (end, culprit) = answers[good];
+        let before = if is_cut {
+            None
+        } else {
+            match search::<S>(&known_at(calls, end - 1), &mut self.explanation) {
+                Found::Order(order) => Some(order),
+                Found::Stuck { .. } | Found::GaveUp(_) => None,
+            }
+        };
+        Failing { culprit, evidence: Evidence::Search(before.unwrap_or(fits)), is_cut }
     }
 
     fn contradiction(
@@ -129,8 +154,11 @@ impl<S: Specification> Check<'_, S> {
             Evidence::Zones(clash) => (clash.calls, clash.why, None),
             Evidence::Search(order) => {
                 let known = known_at(calls, end);
-                let smallest = smallest_window::<S>(&known);
-                let (window, why) = if smallest.len() <= WINDOW_MAX {
+                let smallest = if failing.is_cut { Vec::new() } else { smallest_window::<S>(&known) };
+                let (window, why) = if failing.is_cut {
+                    let why = "the search for the first answer that is wrong was cut short".to_owned();
+                    (window_around::<S>(&known, failing.culprit), why)
+                } else if smallest.len() <= WINDOW_MAX {
                     (smallest, "no order of these gives each the answer that it got".to_owned())
                 } else {
                     let why = format!(
@@ -148,6 +176,7 @@ impl<S: Specification> Check<'_, S> {
             window: window.into_iter().map(|call| self.seen(id(call))).collect(),
             why,
             culprit: id(failing.culprit),
+            is_cut: failing.is_cut,
             answered_before: answers(calls).partition_point(|(at, _)| *at < end),
             order,
         }

@@ -29,7 +29,8 @@
 //! * [`Monitor`]: judges a history while it happens, and remembers only what can still matter: a value by which a
 //!   search over a system's states tells whether its clients can still be told something wrong.
 //! * [`Verdict`]: linearizable, not, or given up. If not, it shows a few operations that contradict each other
-//!   whatever the others did, and how far the history can be explained.
+//!   whatever the others did, and how far the history can be explained. That may be harder than the verdict, so it has a
+//!   budget of its own (300,000 steps and 64 MiB), and says where it was cut short.
 //! * [`parse`] and [`check_history_text`]: the same for logs of Jepsen and Porcupine.
 //!
 //! # What holds

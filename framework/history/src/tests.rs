@@ -1,6 +1,7 @@
 //! Tests: random histories, and the dumb twin that every faster way is compared with.
 
 mod differential;
+mod explain;
 mod monitor;
 mod sizes;
 mod text;

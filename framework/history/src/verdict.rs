@@ -49,6 +49,9 @@ pub struct Contradiction {
     pub why: String,
     /// The operation whose answer cannot be explained, while those before it can.
     pub culprit: OpId,
+    /// Whether the search for `culprit` was cut short: then an operation that answered later may be the one. The verdict is
+    /// certain all the same.
+    pub is_cut: bool,
     /// How many operations of the key answered before `culprit` did: the longest linearizable prefix.
     pub answered_before: usize,
     /// An order of that prefix, with what else had to happen in it. `None` where the check of registers decided,
@@ -139,7 +142,11 @@ impl fmt::Display for Contradiction {
             write!(f, "key {key}: ")?;
         }
         let (shown, all) = (self.window.len(), self.operations);
-        writeln!(f, "{shown} of {all} operations contradict each other: {}", self.why)?;
+        if self.is_cut {
+            writeln!(f, "{all} operations contradict each other: {}; {shown} of them:", self.why)?;
+        } else {
+            writeln!(f, "{shown} of {all} operations contradict each other: {}", self.why)?;
+        }
         let rows = rows(&self.window);
         let columns = rows[0].len();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -155,9 +162,10 @@ impl fmt::Display for Contradiction {
             }
             writeln!(f, "{}", line.trim_end())?;
         }
+        let wrong = if self.is_cut { "that one or a later one cannot" } else { "that one cannot" };
         write!(
             f,
-            "the {} answers before that of {} can be explained, that one cannot",
+            "the {} answers before that of {} can be explained, {wrong}",
             self.answered_before, self.culprit
         )?;
         let Some(order) = &self.order else { return Ok(()) };

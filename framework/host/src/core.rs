@@ -59,6 +59,8 @@ const HEARD_PAUSE: Duration = Duration::from_millis(100);
 
 /// A timer that fires so late is worth a word: elections are near.
 const LATE_MIN: Duration = Duration::from_millis(100);
+/// A step that takes so long is worth one too: all others wait for it.
+const LONG_STEP_MIN: Duration = Duration::from_millis(20);
 /// So is a disk that takes so long for a batch, in microseconds.
 const SLOW_US_MIN: u64 = 1_000_000;
 
@@ -411,7 +413,9 @@ impl<N: Hosted> Core<N> {
             recorder.begin(self.places[place].id, &stimulus, built);
         }
         let mut ctx = Context::new(self.places[place].id);
+        let begun = Instant::now();
         step(&mut self.places[place].node, stimulus, &mut ctx);
+        self.note_step(self.places[place].id, begun.elapsed());
         if let Some(recorder) = &mut self.recorder {
             recorder.did(digest_of(ctx.effects()));
         }
@@ -420,6 +424,19 @@ impl<N: Hosted> Core<N> {
         self.places[place].outbox = outbox;
         // A compaction holds nothing back, also where the disk has nothing to say for a while.
         self.release(place);
+    }
+
+    /// A step of a node took so long, in which nothing else was done.
+    fn note_step(&mut self, node: NodeId, took: Duration) {
+        let us = took.as_micros() as u64;
+        self.counters.step_us_max = self.counters.step_us_max.max(us);
+        if took < LONG_STEP_MIN {
+            return;
+        }
+        self.counters.long_steps += 1;
+        if let Some(times) = self.said.note("step", Instant::now()) {
+            tracing::warn!(%node, took_ms = us / 1_000, times, "a step took long: a large command, or a large answer");
+        }
     }
 
     /// Takes every step that can be taken now, then hands the disk and the peers what came of it.

@@ -31,6 +31,10 @@ pub struct Counters {
     pub stalls: u64,
     /// Steps that nodes took.
     pub steps: u64,
+    /// How many of them took more than 20 ms, in which this process did nothing else.
+    pub long_steps: u64,
+    /// The longest that one took, in microseconds.
+    pub step_us_max: u64,
     /// Connections refused or dropped, by reason.
     pub refused: BTreeMap<&'static str, u64>,
 }

@@ -78,10 +78,14 @@ pub enum Refusal {
     Superseded,
     /// The sender's disk is not the one that its life had: what it promised is lost.
     OtherDisk,
+    /// The sender shows no key, and this process has one.
+    NoKey,
+    /// The sender has another key than this process, or only one of them has one.
+    OtherKey,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 8] = [
+    const ALL: [Refusal; 10] = [
         Refusal::NotAPeer,
         Refusal::NewerVersion,
         Refusal::OtherCluster,
@@ -90,6 +94,8 @@ impl Refusal {
         Refusal::Myself,
         Refusal::Superseded,
         Refusal::OtherDisk,
+        Refusal::NoKey,
+        Refusal::OtherKey,
     ];
 
     fn code(self) -> u8 {
@@ -107,6 +113,8 @@ impl Refusal {
             Refusal::Myself => "myself",
             Refusal::Superseded => "superseded",
             Refusal::OtherDisk => "other_disk",
+            Refusal::NoKey => "no_key",
+            Refusal::OtherKey => "other_key",
         }
     }
 }
@@ -132,6 +140,8 @@ impl fmt::Display for Refusal {
                 "the peer has another disk than before: if it lost its data, set its incarnation one higher; if two \
                  processes have one number, give each its own"
             }
+            Refusal::NoKey => "one process has a key for its peers and the other has none: give all the same",
+            Refusal::OtherKey => "the two processes have not the same key for their peers: give all the same",
         })
     }
 }
@@ -259,6 +269,8 @@ pub enum BadFrame {
     Malformed,
     /// It is for a node that is not here, or from one that is not there.
     Misdirected,
+    /// It was not sealed with the key by whoever shook hands.
+    NotSealed,
 }
 
 impl BadFrame {
@@ -270,6 +282,7 @@ impl BadFrame {
             BadFrame::Checksum => "frame_checksum",
             BadFrame::Malformed => "frame_malformed",
             BadFrame::Misdirected => "frame_misdirected",
+            BadFrame::NotSealed => "frame_not_sealed",
         }
     }
 }

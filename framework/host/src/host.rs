@@ -8,6 +8,7 @@ use crate::disk::FileDisk;
 use crate::disk_thread::{DiskNews, DiskThreads};
 use crate::peers::{self, Us};
 use crate::recorder::Recorder;
+use crate::seal::Key;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,6 +48,8 @@ pub struct HostConfig {
     pub data: PathBuf,
     /// The other processes.
     pub peers: Vec<Peer>,
+    /// What all processes of the cluster know and nobody else: without it whoever reaches the port for peers is one.
+    pub key: Option<Key>,
     /// The size of a segment of the journal, in bytes.
     pub segment_bytes: u64,
     /// Where to record every stimulus, and how many bytes at least are kept: see [`synod_world::Recording`].
@@ -204,6 +207,7 @@ impl<N: Hosted> Host<N> {
             refused: RefCell::default(),
             connections: RefCell::new(vec![0; config.peers.len()]),
             peers: config.peers,
+            key: config.key,
         };
         let host = Host { core: Rc::new(RefCell::new(core)), us: Rc::new(us) };
         let is_new = recovered.is_new;

@@ -17,6 +17,10 @@
 //! sender, receiver, message. A frame that does not check out ends the connection, never the process. A peer that is
 //! away or slow loses messages once its buffer is full: the protocols expect that of a network.
 //!
+//! # Who may come
+//! With a [`Key`], peers shake hands by it and all that they say is sealed (`seal.rs`): whoever has not the key is refused, and
+//! reads nothing. Without one, whoever reaches the port and knows the cluster's name is a peer.
+//!
 //! # On disk
 //! One journal for all nodes of the process, a superblock beside it (see `synod-journal`), and a file lock. A disk that
 //! fails ends the process: nobody knows any more what is durable.
@@ -33,7 +37,7 @@
 //! [`Resident::built`] says how it was built: with that, what happened can be let happen again elsewhere.
 //!
 //! # What is left out
-//! Encryption between processes. Chunked snapshots: a snapshot is one frame, bounded by
+//! Chunked snapshots: a snapshot is one frame, bounded by
 //! [`FRAME_BYTES_MAX`](frame::FRAME_BYTES_MAX).
 
 mod boot;
@@ -48,6 +52,7 @@ mod host;
 mod peers;
 mod recorder;
 mod repeats;
+mod seal;
 #[cfg(test)]
 mod tests;
 
@@ -59,4 +64,5 @@ pub use disk::{FileDisk, LOCK};
 pub use frame::Refusal;
 pub use host::{Host, HostConfig, HostError, Opened, Peer, Stopped};
 pub use recorder::part_before;
+pub use seal::Key;
 pub use synod_journal::{Error as DataError, Identity, Inspection};

@@ -3,14 +3,13 @@
 
 use crate::boot::{KnownPeers, PEERS, REFUSED, contradiction};
 use crate::core::{Core, Hosted};
-use crate::frame::{
-    ANSWER_BYTES, BadFrame, GO, HELLO_BYTES, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes,
-    first_frame,
-};
+use crate::frame::{BadFrame, GO, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes, first_frame};
 use crate::host::{HostError, Peer};
 use crate::repeats::Repeats;
+use crate::seal::{self, Channel, Key};
 use socket2::{SockRef, TcpKeepalive};
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -43,6 +42,7 @@ pub(crate) struct Us {
     pub(crate) disk: u128,
     pub(crate) known: RefCell<KnownPeers>,
     pub(crate) peers: Vec<Peer>,
+    pub(crate) key: Option<Key>,
     /// Who was refused, and for what.
     pub(crate) refused: RefCell<Repeats<(IpAddr, &'static str)>>,
     /// How often each peer was let in.
@@ -104,16 +104,16 @@ pub(crate) async fn accept<N: Hosted>(listener: TcpListener, us: Rc<Us>, core: R
     }
 }
 
-async fn serve<N: Hosted>(mut stream: TcpStream, us: Rc<Us>, core: Rc<RefCell<Core<N>>>) {
+async fn serve<N: Hosted>(stream: TcpStream, us: Rc<Us>, core: Rc<RefCell<Core<N>>>) {
     // A peer that is gone already has no address any more.
     let Ok(from) = stream.peer_addr() else { return };
-    match timeout(HANDSHAKE_MAX, shake_hands(&mut stream, &us)).await {
+    match timeout(HANDSHAKE_MAX, shake_hands(stream, &us)).await {
         // A peer that hangs up once it has its answer knows why.
         Ok(Ok(None)) | Err(_) => {}
-        Ok(Ok(Some(hello))) => {
+        Ok(Ok(Some((hello, mut channel)))) => {
             let admitted = us.admit(&hello, &core.borrow());
             match admitted {
-                Ok(admitted) => listen(&mut stream, admitted, (&us, &core), from).await,
+                Ok(admitted) => listen(&mut channel, admitted, (&us, &core), from).await,
                 Err(refusal) => us.refuse(refusal, from, &core),
             }
         }
@@ -121,40 +121,44 @@ async fn serve<N: Hosted>(mut stream: TcpStream, us: Rc<Us>, core: Rc<RefCell<Co
     }
 }
 
-/// Hears a hello, answers, and waits for the word that the peer's disk agrees with what was seen of it. Yields the hello if
-/// it came.
-async fn shake_hands(stream: &mut TcpStream, us: &Us) -> Result<Option<Hello>, Refusal> {
-    let mut bytes = [0; HELLO_BYTES];
-    let hello = match stream.read_exact(&mut bytes).await {
-        Ok(_) => Hello::from_bytes(&bytes),
-        Err(_) => Err(Refusal::NotAPeer),
+/// Hears a hello, answers, and waits for the word that the peer's disk agrees with what was seen of it. Yields the hello and
+/// the connection if it came.
+async fn shake_hands(stream: TcpStream, us: &Us) -> Result<Option<(Hello, Channel)>, Refusal> {
+    let greeted = seal::hear(stream, us.key.as_ref()).await?;
+    let hello = match greeted.refusal {
+        Some(refusal) => Err(refusal),
+        None => Hello::from_bytes(&greeted.hello),
     };
     let checked = hello.and_then(|hello| us.check(&hello).map(|_| hello));
     let seen = hello
         .ok()
         .filter(|hello| hello.cluster == us.cluster)
         .and_then(|hello| us.known.borrow().seen_of(&hello));
-    let answered = stream.write_all(&answer_to_bytes(checked.map(|_| ()), seen)).await;
+    let answered = greeted.answer(&answer_to_bytes(checked.map(|_| ()), seen)).await;
     let hello = checked?;
-    let mut go = [0; 1];
-    let is_agreed = answered.is_ok() && stream.read_exact(&mut go).await.is_ok();
-    match go {
-        [GO] if is_agreed => Ok(Some(hello)),
-        _ if is_agreed => Err(Refusal::NotAPeer),
-        _ => Ok(None),
+    let Ok(mut channel) = answered else { return Ok(None) };
+    let mut read = Vec::new();
+    match channel.read(&mut read).await {
+        Ok(true) if read.first() == Some(&GO) => {
+            channel.unread(read.split_off(1));
+            Ok(Some((hello, channel)))
+        }
+        Ok(true) => Err(Refusal::NotAPeer),
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(Refusal::OtherKey),
+        Ok(false) | Err(_) => Ok(None),
     }
 }
 
 async fn listen<N: Hosted>(
-    stream: &mut TcpStream,
+    channel: &mut Channel,
     (peer, connection): (usize, u64),
     (us, core): (&Us, &RefCell<Core<N>>),
     from: SocketAddr,
 ) {
-    let _ = tune(stream);
+    let _ = tune(channel.stream());
     let number = us.peers[peer].number;
     tracing::info!(peer = number, %from, "a peer is connected");
-    match read_frames(stream, (peer, connection), us, core).await {
+    match read_frames(channel, (peer, connection), us, core).await {
         Ok(()) => tracing::info!(peer = number, "a peer is gone"),
         Err(bad) => {
             core.borrow_mut().counters.refuse(bad.name());
@@ -164,7 +168,7 @@ async fn listen<N: Hosted>(
 }
 
 async fn read_frames<N: Hosted>(
-    stream: &mut TcpStream,
+    channel: &mut Channel,
     (peer, connection): (usize, u64),
     us: &Us,
     core: &RefCell<Core<N>>,
@@ -172,9 +176,10 @@ async fn read_frames<N: Hosted>(
     let mut buffer: Vec<u8> = Vec::with_capacity(64 << 10);
     loop {
         // What a frame announces is allocated only as it arrives.
-        match stream.read_buf(&mut buffer).await {
-            Ok(0) | Err(_) => return Ok(()),
-            Ok(_) => {}
+        match channel.read(&mut buffer).await {
+            Ok(true) => {}
+            Err(error) if error.kind() == ErrorKind::InvalidData => return Err(BadFrame::NotSealed),
+            Ok(false) | Err(_) => return Ok(()),
         }
         if us.connections.borrow()[peer] != connection {
             // The peer has a newer connection: what is left in this one is old.
@@ -252,15 +257,15 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
     let mut last_refusal = None;
     loop {
         match connect_soon(&us, peer).await {
-            Ok((mut stream, seen)) => {
+            Ok((mut channel, seen)) => {
                 if is_contradicted(&us, peer, seen, &core) {
                     return;
                 }
-                if stream.write_all(&[GO]).await.is_ok() {
+                if channel.write(&[GO]).await.is_ok() {
                     pause = REDIAL.0;
                     last_refusal = None;
                     core.borrow_mut().outs[peer].is_connected = true;
-                    write_frames(&mut stream, peer, &wake, &core).await;
+                    write_frames(&mut channel, peer, &wake, &core).await;
                     let out = &mut core.borrow_mut().outs[peer];
                     out.is_connected = false;
                     out.bytes = Vec::new();
@@ -311,7 +316,7 @@ fn is_contradicted<N: Hosted>(us: &Us, peer: usize, seen: Option<Seen>, core: &R
     true
 }
 
-type Welcomed = (TcpStream, Option<Seen>);
+type Welcomed = (Channel, Option<Seen>);
 
 /// Why there is no connection.
 enum Missed {
@@ -326,8 +331,8 @@ enum Missed {
 /// Dials a peer. Yields the connection and what the peer saw of this disk.
 async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
     let handshake = async {
-        let mut stream = TcpStream::connect(us.peers[peer].address).await.ok()?;
-        tune(&stream).ok()?;
+        let stream = TcpStream::connect(us.peers[peer].address).await.map_err(|_| None)?;
+        tune(&stream).map_err(|_| None)?;
         let hello = Hello {
             cluster: us.cluster,
             from: us.number,
@@ -337,15 +342,15 @@ async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
             nonce: us.nonce,
             disk: us.disk,
         };
-        stream.write_all(&hello.to_bytes()).await.ok()?;
-        let mut answer = [0; ANSWER_BYTES];
-        stream.read_exact(&mut answer).await.ok()?;
-        Some((stream, answer_from_bytes(&answer)))
+        seal::greet(stream, us.key.as_ref(), &hello.to_bytes()).await
     };
     match timeout(HANDSHAKE_MAX, handshake).await {
-        Ok(Some((stream, (Ok(()), seen)))) => Ok((stream, seen)),
-        Ok(Some((_, (Err(refusal), seen)))) => Err(Missed::Refused(refusal, seen)),
-        Ok(None) => Err(Missed::Nobody),
+        Ok(Ok((channel, answer))) => match answer_from_bytes(&answer) {
+            (Ok(()), seen) => Ok((channel, seen)),
+            (Err(refusal), seen) => Err(Missed::Refused(refusal, seen)),
+        },
+        Ok(Err(Some(refusal))) => Err(Missed::Refused(refusal, None)),
+        Ok(Err(None)) => Err(Missed::Nobody),
         Err(_) => Err(Missed::Silence),
     }
 }
@@ -361,13 +366,14 @@ fn tune(stream: &TcpStream) -> std::io::Result<()> {
 }
 
 async fn write_frames<N: Hosted>(
-    stream: &mut TcpStream,
+    channel: &mut Channel,
     peer: usize,
     wake: &tokio::sync::Notify,
     core: &RefCell<Core<N>>,
 ) {
+    let (stream, mut sealer) = channel.halves();
     let (mut reader, mut writer) = stream.split();
-    let mut writing = Vec::new();
+    let (mut writing, mut sealed) = (Vec::new(), Vec::new());
     let mut byte = [0; 1];
     loop {
         tokio::select! {
@@ -380,12 +386,15 @@ async fn write_frames<N: Hosted>(
             if writing.is_empty() {
                 break;
             }
-            if writer.write_all(&writing).await.is_err() {
+            let Ok(bytes) = sealer.seal(&writing, &mut sealed) else { return };
+            if writer.write_all(bytes).await.is_err() {
                 return;
             }
-            writing.clear();
-            if writing.capacity() > BUFFER_KEPT_BYTES {
-                writing = Vec::new();
+            for buffer in [&mut writing, &mut sealed] {
+                buffer.clear();
+                if buffer.capacity() > BUFFER_KEPT_BYTES {
+                    *buffer = Vec::new();
+                }
             }
         }
     }

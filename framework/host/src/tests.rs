@@ -4,6 +4,7 @@
 mod data;
 mod frames;
 mod handshakes;
+mod keys;
 mod older_disks;
 mod processes;
 mod recording;
@@ -249,6 +250,7 @@ fn alone(number: u32, directory: &Path) -> HostConfig {
         incarnation: 0,
         data: directory.join(number.to_string()),
         peers: Vec::new(),
+        key: None,
         segment_bytes: 4096,
         recording: None,
     }

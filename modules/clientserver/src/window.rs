@@ -80,6 +80,11 @@ impl<C: Clone> Window<C> {
         Some((first, commands))
     }
 
+    /// What the commands weigh together that were sent and are not answered.
+    pub fn sent_bytes(&self, weigh: impl Fn(&C) -> usize) -> usize {
+        self.waiting.range(..self.sent).map(|(_, command)| weigh(command)).sum()
+    }
+
     /// From now on nothing counts as sent: everything will be sent again.
     pub fn rewind(&mut self) {
         self.sent = 0;

@@ -19,6 +19,10 @@ const RETRY_CAP_MS: u64 = 100;
 const COMMANDS_MAX: usize = 1024;
 /// About how many bytes of commands of one slot travel in one message at most.
 const COMMANDS_BYTES_MAX: usize = 1 << 20;
+/// About how many bytes of commands are sent again in one round: who is late is not helped by all of it once more.
+pub(crate) const AGAIN_BYTES_MAX: usize = 256 << 10;
+/// How many reads are asked again in one round.
+const AGAIN_READS_MAX: usize = 1024;
 /// How often in a row a request goes where it is sent to before it waits.
 const HOPS_MAX: u32 = 4;
 
@@ -55,6 +59,8 @@ struct Lane<C> {
     life: u128,
     /// The lowest number that waited when the timer was set.
     lowest_before: Seq,
+    /// How many rounds a large command has waited for its answer: it is sent again the later the larger it is.
+    rounds: usize,
 }
 
 /// Where a slot is, where that is known better than by the configuration.
@@ -79,6 +85,8 @@ pub struct Client<S: Sharded> {
     routes: BTreeMap<SlotId, Route>,
     /// Whom it takes for the leader of each group.
     leaders: BTreeMap<GroupId, NodeId>,
+    /// Groups whose leader has been silent for a round: all of their members are asked.
+    doubted: BTreeSet<GroupId>,
     /// The members of every group that it ever heard of: one that left may still have slots that are on their way.
     addresses: BTreeMap<GroupId, Vec<NodeId>>,
     lanes: SlotTable<Lane<S::Command>>,
@@ -90,6 +98,8 @@ pub struct Client<S: Sharded> {
     /// The lowest read that waited when the timer was set.
     reads_before: Seq,
     is_retry_set: bool,
+    /// Where the next round goes on, if the last one had to leave some out.
+    again_from: SlotId,
     backoff: Backoff,
 }
 
@@ -107,6 +117,7 @@ impl<S: Sharded> Client<S> {
             configuration: None,
             routes: BTreeMap::new(),
             leaders: BTreeMap::new(),
+            doubted: BTreeSet::new(),
             addresses: BTreeMap::new(),
             lanes: SlotTable::new(slot_count),
             busy: BTreeSet::new(),
@@ -114,6 +125,7 @@ impl<S: Sharded> Client<S> {
             reads_from: 1,
             reads_before: 0,
             is_retry_set: false,
+            again_from: SlotId::FIRST,
             backoff: Backoff::new(RETRY_FIRST_MS, RETRY_CAP_MS),
         }
     }
@@ -153,7 +165,7 @@ impl<S: Sharded> Client<S> {
                 // What goes to one group gets numbers that follow each other, and so travels together.
                 reads.sort_by_cached_key(|(_, query)| self.route(S::slots(query, self.slot_count).home()));
                 self.reads.extend(reads.into_iter().map(Some));
-                self.ask(first, |_| true, ctx);
+                self.ask((first, usize::MAX), |_| true, ctx);
             }
             Request::Configure(_) | Request::HandOver | Request::Clock(_) => {
                 unreachable!("no client is asked that")
@@ -172,6 +184,7 @@ impl<S: Sharded> Client<S> {
             window: Window::default(),
             life,
             lowest_before: 0,
+            rounds: 0,
         });
         lane.window.push(id, command);
         self.busy.insert(home);
@@ -189,7 +202,7 @@ impl<S: Sharded> Client<S> {
 
     /// Whom to send to: a group's leader, or all of it.
     fn members(&self, group: GroupId) -> Vec<NodeId> {
-        if let Some(leader) = self.leaders.get(&group) {
+        if let Some(leader) = self.leaders.get(&group).filter(|_| !self.doubted.contains(&group)) {
             return vec![*leader];
         }
         self.addresses.get(&group).cloned().unwrap_or_default()
@@ -215,12 +228,12 @@ impl<S: Sharded> Client<S> {
         }
     }
 
-    /// Asks the reads from number `first` on that are wanted and not answered.
-    fn ask(&self, first: Seq, is_wanted: impl Fn(SlotId) -> bool, ctx: &mut Ctx<S>) {
+    /// Asks the reads from number `first` on, at most `count_max` of them, that are wanted and not answered.
+    fn ask(&self, (first, count_max): (Seq, usize), is_wanted: impl Fn(SlotId) -> bool, ctx: &mut Ctx<S>) {
         // A message names a first number and has no gaps.
         let mut open: BTreeMap<(GroupId, bool), Asked<S::Command>> = BTreeMap::new();
         let from = (first - self.reads_from) as usize;
-        for (seq, read) in (first..).zip(self.reads.iter().skip(from)) {
+        for (seq, read) in (first..).zip(self.reads.iter().skip(from).take(count_max)) {
             let Some((_, query)) = read else { continue };
             let home = S::slots(query, self.slot_count).home();
             let Some(route) = self.route(home).filter(|_| is_wanted(home)) else { continue };
@@ -290,11 +303,25 @@ impl<S: Sharded> Client<S> {
             }
         }
         self.submit(slots.clone(), ctx);
-        self.ask(self.reads_from, |_| true, ctx);
+        self.ask((self.reads_from, usize::MAX), |_| true, ctx);
+    }
+
+    /// Sends everything again that goes to a group: another member leads it now.
+    fn send_again_to(&mut self, group: GroupId, ctx: &mut Ctx<S>) {
+        let is_there = |slot| self.route(slot).is_some_and(|(to, _)| to == group);
+        let slots: BTreeSet<SlotId> = self.busy.iter().copied().filter(|slot| is_there(*slot)).collect();
+        for slot in &slots {
+            if let Some(lane) = self.lanes.find_mut(*slot) {
+                lane.window.rewind();
+            }
+        }
+        self.submit(slots, ctx);
+        let is_there = |slot| self.route(slot).is_some_and(|(to, _)| to == group);
+        self.ask((self.reads_from, usize::MAX), is_there, ctx);
     }
 
     fn on_results(&mut self, from: NodeId, lots: Vec<Results<S::Output>>, ctx: &mut Ctx<S>) {
-        let mut slots = BTreeSet::new();
+        let (mut slots, mut overtaken) = (BTreeSet::new(), BTreeSet::new());
         for Results { slot, client, first, outputs } in lots {
             let Some(lane) = self.lanes.find_mut(slot) else { continue };
             if client != ClientId::new(self.me, lane.life) {
@@ -311,10 +338,11 @@ impl<S: Sharded> Client<S> {
                 slots.insert(slot);
             }
             if is_news {
-                self.note_answered(from, slot);
+                overtaken.extend(self.note_answered(from, slot));
             }
         }
         self.submit(slots, ctx);
+        overtaken.into_iter().for_each(|group| self.send_again_to(group, ctx));
     }
 
     fn on_answers(
@@ -324,6 +352,7 @@ impl<S: Sharded> Client<S> {
         ctx: &mut Ctx<S>,
     ) {
         let (mut homes, mut again) = (BTreeSet::new(), BTreeSet::new());
+        let mut overtaken = BTreeSet::new();
         for (seq, output) in (first..).zip(outputs) {
             let index = seq.checked_sub(self.reads_from).map(|index| index as usize);
             let Some(read) = index.and_then(|index| self.reads.get_mut(index)) else { continue };
@@ -333,7 +362,7 @@ impl<S: Sharded> Client<S> {
             match output {
                 Some(Stepped::Read(output)) => {
                     ctx.reply(id, Response::Store(Outcome::Done(output)));
-                    self.note_answered(from, home);
+                    overtaken.extend(self.note_answered(from, home));
                 }
                 // Between the question and the answer the slot was locked, or went.
                 Some(_) => {
@@ -353,27 +382,28 @@ impl<S: Sharded> Client<S> {
         }
         self.submit(homes, ctx);
         if !again.is_empty() {
-            self.ask(self.reads_from, |home| again.contains(&home), ctx);
+            self.ask((self.reads_from, usize::MAX), |home| again.contains(&home), ctx);
         }
+        overtaken.into_iter().for_each(|group| self.send_again_to(group, ctx));
     }
 
-    /// A slot answered: its group is led by `from`.
-    fn note_answered(&mut self, from: NodeId, slot: SlotId) {
+    /// A slot answered: its group is led by `from`. Yields the group, if another one was taken for its leader: what is on
+    /// its way there is lost perhaps.
+    fn note_answered(&mut self, from: NodeId, slot: SlotId) -> Option<GroupId> {
         if let Some(route) = self.routes.get_mut(&slot) {
             route.is_on_its_way = false;
             route.hops = 0;
         }
-        if let Some((group, _)) = self.route(slot)
-            && self.leaders.get(&group) != Some(&from)
-            && self
-                .configuration
-                .as_ref()
-                .and_then(|known| known.groups.get(&group))
-                .is_some_and(|ids| ids.contains(&from))
-        {
-            self.leaders.insert(group, from);
-        }
         self.backoff.reset();
+        let (group, _) = self.route(slot)?;
+        let configuration = self.configuration.as_ref();
+        let members = configuration.and_then(|known| known.groups.get(&group));
+        if !members.is_some_and(|ids| ids.contains(&from)) {
+            return None;
+        }
+        self.doubted.remove(&group);
+        let before = self.leaders.insert(group, from);
+        before.filter(|before| *before != from).map(|_| group)
     }
 
     fn on_elsewhere(&mut self, slot: SlotId, group: GroupId, is_on_its_way: bool, ctx: &mut Ctx<S>) {
@@ -394,7 +424,7 @@ impl<S: Sharded> Client<S> {
             lane.window.rewind();
             self.submit(BTreeSet::from([slot]), ctx);
         }
-        self.ask(self.reads_from, |home| home == slot, ctx);
+        self.ask((self.reads_from, usize::MAX), |home| home == slot, ctx);
     }
 
     fn on_not_leader(&mut self, from: NodeId, group: GroupId, leader: Option<NodeId>, ctx: &mut Ctx<S>) {
@@ -408,16 +438,16 @@ impl<S: Sharded> Client<S> {
             known.push(leader);
             is_news = true;
         }
-        if !is_news && self.leaders.get(&group) != Some(&from) {
+        let known = self.leaders.get(&group).copied();
+        let is_doubted = self.doubted.contains(&group) && leader.is_some() && leader != known;
+        if !is_news && !is_doubted && known != Some(from) {
             return;
         }
         match leader {
             Some(leader) => {
                 self.leaders.insert(group, leader);
-                let lanes =
-                    self.busy.iter().filter(|slot| self.route(**slot).is_some_and(|(to, _)| to == group));
-                let slots: BTreeSet<SlotId> = lanes.copied().collect();
-                self.send_again(&slots, ctx);
+                self.doubted.remove(&group);
+                self.send_again_to(group, ctx);
             }
             None => {
                 self.leaders.remove(&group);
@@ -450,12 +480,45 @@ impl<S: Sharded> Client<S> {
         if !stuck.is_empty() || are_reads_stuck {
             self.backoff.grow();
             // Whoever did not answer is not asked alone again; and where it was sent is perhaps out of date.
-            self.leaders.clear();
+            self.doubted.extend(self.leaders.keys());
             self.routes.clear();
             self.masters.ask(None, ctx);
-            self.send_again(&stuck, ctx);
+            self.send_some_again(stuck, ctx);
+            self.ask((self.reads_from, AGAIN_READS_MAX), |_| true, ctx);
         }
         self.set_retry(ctx);
+    }
+
+    /// Sends again what has its home in one of these slots and was not answered for a round: not much at a time. If it is
+    /// lost, an answer to the first of it brings more; if another member leads, that one gets everything.
+    fn send_some_again(&mut self, stuck: BTreeSet<SlotId>, ctx: &mut Ctx<S>) {
+        let from = std::mem::replace(&mut self.again_from, SlotId::FIRST);
+        let (mut bytes, mut again, mut late) = (0, BTreeSet::new(), BTreeSet::new());
+        for slot in stuck.range(from..).chain(stuck.range(..from)).copied() {
+            if bytes >= AGAIN_BYTES_MAX {
+                mark!("shardedstore.sends_less_again");
+                self.again_from = slot;
+                break;
+            }
+            let group = self.route(slot).map(|(group, _)| group);
+            let Some(lane) = self.lanes.find_mut(slot) else { continue };
+            let lane_bytes = lane.window.sent_bytes(S::bytes);
+            if lane.rounds < lane_bytes / AGAIN_BYTES_MAX {
+                mark!("shardedstore.waits_longer_for_much");
+                lane.rounds += 1;
+                late.extend(group);
+                continue;
+            }
+            lane.rounds = 0;
+            lane.window.rewind();
+            bytes += lane_bytes;
+            again.insert(slot);
+        }
+        self.submit(again, ctx);
+        // Whoever leads says nothing to this, but the others say who does.
+        for group in late {
+            ctx.broadcast(&self.members(group), &Message::Submit { lots: Vec::new() });
+        }
     }
 
     /// One timer watches everything that is outstanding.
@@ -467,7 +530,10 @@ impl<S: Sharded> Client<S> {
         self.reads_before = self.reads_from;
         for slot in &self.busy {
             if let Some(lane) = self.lanes.find_mut(*slot) {
-                lane.lowest_before = lane.window.lowest();
+                if lane.lowest_before != lane.window.lowest() {
+                    lane.lowest_before = lane.window.lowest();
+                    lane.rounds = 0;
+                }
             }
         }
         ctx.set_timer(Timer::Retry, self.backoff.range());

@@ -5,10 +5,14 @@ use crate::group_state::Whereabouts;
 use crate::leading::{Asked, Vote, Votes};
 use crate::queue::Wanted;
 use crate::server::{Ctx, state_of};
+use crate::sharded::is_among;
 use crate::{Attempt, GroupId, Lock, LockNumber, Message, RequestName, Server, Sharded, SlotId, Step};
 use std::collections::BTreeMap;
 use synod_node::NodeId;
 use synod_stdx::mark;
+
+/// About how many bytes are sent again to a group in a tick: what is more waits for so many ticks more.
+const AGAIN_BYTES_MAX: usize = 256 << 10;
 
 /// What a try waits for.
 enum Next {
@@ -30,6 +34,10 @@ impl<S: Sharded> Server<S> {
             }
         }
         let names: Vec<RequestName> = self.state().transactions.keys().copied().collect();
+        if let Some(leading) = &mut self.leading {
+            let open = &state_of(&self.inner).transactions;
+            leading.told.retain(|(name, _), _| open.contains_key(name));
+        }
         for name in names {
             self.advance_transaction(name, ctx);
             self.tell_outcome(name, ctx);
@@ -44,7 +52,7 @@ impl<S: Sharded> Server<S> {
         };
         let (attempt, command) = (open.attempt, open.command.clone());
         let Some(leading) = &mut self.leading else { return };
-        let fresh = || Votes { attempt, by_group: BTreeMap::new(), is_ending: false, waits_for_tick: false };
+        let fresh = || Votes::new(attempt);
         let votes = leading.votes.entry(name).or_insert_with(fresh);
         if votes.attempt != attempt {
             let waits_for_tick = votes.waits_for_tick;
@@ -61,7 +69,11 @@ impl<S: Sharded> Server<S> {
             Next::Nobody if home_is_here => self.decide(attempt, &command),
             Next::Ask(group, slots) if home_is_here && group == self.group => self.want_locks(attempt, slots),
             Next::Ask(group, slots) if home_is_here => {
-                self.send_to_group(group, Message::Prepare { attempt, slots, command }, ctx);
+                let rounds = S::bytes(&command) / AGAIN_BYTES_MAX;
+                let votes = self.leading.as_mut().and_then(|leading| leading.votes.get_mut(&name));
+                if votes.is_some_and(|votes| votes.asked.is_due(group, rounds)) {
+                    self.send_to_group(group, Message::Prepare { attempt, slots, command }, ctx);
+                }
             }
             // Another leader of this group looked for a slot elsewhere, or the home slot is gone.
             Next::Nobody | Next::Ask(..) | Next::Misfit => self.give_up(attempt),
@@ -73,9 +85,9 @@ impl<S: Sharded> Server<S> {
         let votes = self.leading.as_ref()?.votes.get(&attempt.name)?;
         let own = self.state().prepared_for(attempt);
         let has_locked = |slot: &SlotId| {
-            let voted = votes.by_group.iter().find(|(_, vote)| vote.slots.contains(slot));
+            let voted = votes.by_group.iter().find(|(_, vote)| is_among(&vote.slots, *slot));
             let voted = voted.map(|(group, _)| *group);
-            voted.or_else(|| own.filter(|own| own.slots.contains(slot)).map(|_| self.group))
+            voted.or_else(|| own.filter(|own| is_among(&own.slots, *slot)).map(|_| self.group))
         };
         let mut holders: BTreeMap<GroupId, Vec<SlotId>> = BTreeMap::new();
         for slot in S::slots(command, self.state().slot_count).as_slice() {
@@ -143,9 +155,9 @@ impl<S: Sharded> Server<S> {
         let own = state.prepared.get(&attempt.name).map_or(&[][..], |own| &own.slots);
         let mut fragments: Vec<S::Fragment> =
             votes.by_group.values().map(|vote| vote.fragment.clone()).collect();
-        fragments.push(state.store.read(command, &|slot| own.contains(&slot)));
+        fragments.push(state.store.read(command, &|slot| is_among(own, slot)));
         let (output, written) = state.store.run_apart(command, &fragments);
-        let part = |slots: &[SlotId]| state.store.part(&written, &|slot| slots.contains(&slot));
+        let part = |slots: &[SlotId]| state.store.part(&written, &|slot| is_among(slots, slot));
         let others = votes.by_group.iter().map(|(group, vote)| (*group, vote.lock, part(&vote.slots)));
         let parts = others.chain([(self.group, 0, part(own))]).collect();
         votes.is_ending = true;
@@ -233,7 +245,11 @@ impl<S: Sharded> Server<S> {
         let Some((open, parts)) = open.and_then(|open| Some((open, open.committed.as_ref()?))) else {
             return;
         };
-        let (attempt, parts) = (open.attempt, parts.clone());
+        let (attempt, mut parts) = (open.attempt, parts.clone());
+        parts.retain(|group, (_, part)| {
+            let rounds = S::fragment_bytes(part) / AGAIN_BYTES_MAX;
+            rounds == 0 || leading.told.entry((name, *group)).or_default().is_due(*group, rounds)
+        });
         for (group, (lock, part)) in parts {
             self.send_to_group(group, Message::Outcome { attempt, lock, part: Some(part) }, ctx);
         }
@@ -252,6 +268,10 @@ impl<S: Sharded> Server<S> {
         } else if self.state().is_unlocked(attempt, lock) && part.is_some() {
             ctx.send(from, Message::Finished { attempt, group: self.group });
         }
+    }
+
+    fn is_being_told(&self, name: RequestName, group: GroupId) -> bool {
+        self.leading.as_ref().is_some_and(|leading| leading.told.contains_key(&(name, group)))
     }
 
     pub(crate) fn on_finished(&mut self, attempt: Attempt, group: GroupId) {
@@ -282,6 +302,9 @@ impl<S: Sharded> Server<S> {
                 let part = decided.filter(|(decided, _)| *decided == lock).map(|(_, part)| part);
                 if part.is_none() {
                     mark!("shardedstore.locked_anew");
+                } else if self.is_being_told(attempt.name, group) {
+                    // That is much, and is said again by itself.
+                    return;
                 }
                 ctx.send(from, Message::Outcome { attempt, lock, part });
             }
@@ -367,7 +390,7 @@ impl<S: Sharded> Server<S> {
         let Some((from, command)) = leading.asked.remove(&attempt) else { return };
         let Some(prepared) = self.state().prepared.get(&attempt.name) else { return };
         let (lock, slots) = (prepared.lock, prepared.slots.clone());
-        let fragment = self.state().store.read(&command, &|slot| slots.contains(&slot));
+        let fragment = self.state().store.read(&command, &|slot| is_among(&slots, slot));
         ctx.send(from, Message::Vote { attempt, group: self.group, lock, slots, fragment });
     }
 

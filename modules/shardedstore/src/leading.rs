@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use synod_clientserver::{ClientId, Seq};
 use synod_node::NodeId;
 use synod_paxos::Ballot;
+use synod_stdx::mark;
 
 /// Results on their way to clients, gathered over one step.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -99,6 +100,48 @@ pub(crate) struct Votes<S: Sharded> {
     pub(crate) is_ending: bool,
     /// A slot is on its way: the next try begins with the next tick.
     pub(crate) waits_for_tick: bool,
+    /// When whoever is asked for locks was asked, if the command is large.
+    pub(crate) asked: Again,
+}
+
+impl<S: Sharded> Votes<S> {
+    pub(crate) fn new(attempt: Attempt) -> Self {
+        Votes {
+            attempt,
+            by_group: BTreeMap::new(),
+            is_ending: false,
+            waits_for_tick: false,
+            asked: Again::default(),
+        }
+    }
+}
+
+/// When something large is said again: it is on its way for a while, and whoever gets it is busy with it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Again {
+    said: Option<(GroupId, usize)>,
+}
+
+impl Again {
+    /// Whether it is to be said to `group` now, which is asked each tick: at first, and then after so many rounds.
+    pub(crate) fn is_due(&mut self, group: GroupId, rounds: usize) -> bool {
+        match &mut self.said {
+            Some((to, waited)) if *to == group && *waited < rounds => {
+                mark!("shardedstore.says_much_once");
+                *waited += 1;
+                false
+            }
+            _ => {
+                self.said = (rounds > 0).then_some((group, 0));
+                true
+            }
+        }
+    }
+
+    /// Another member leads `group` now, and knows nothing of what was said.
+    pub(crate) fn forget(&mut self, group: GroupId) {
+        self.said = self.said.filter(|(to, _)| *to != group);
+    }
 }
 
 /// An entry that the words of others ask for.
@@ -151,6 +194,8 @@ pub(crate) struct Leading<S: Sharded> {
     pub(crate) givers: BTreeMap<SlotId, NodeId>,
     /// Transactions that this group coordinates.
     pub(crate) votes: BTreeMap<RequestName, Votes<S>>,
+    /// When parts of decisions that are large were told, and to whom.
+    pub(crate) told: BTreeMap<(RequestName, GroupId), Again>,
     /// Tries for which another group's leader wants slots here, and what it will then ask for.
     pub(crate) asked: BTreeMap<Attempt, (NodeId, S::Command)>,
     /// Where slots are that were not where they were looked for.
@@ -181,6 +226,7 @@ impl<S: Sharded> Leading<S> {
             releasing: BTreeSet::new(),
             givers: BTreeMap::new(),
             votes: BTreeMap::new(),
+            told: BTreeMap::new(),
             asked: BTreeMap::new(),
             located: BTreeMap::new(),
             leaders: BTreeMap::new(),
@@ -193,6 +239,12 @@ impl<S: Sharded> Leading<S> {
             self.taken.remove(name.client, name.slot);
         }
         self.beginning.remove(&(name.client, name.slot));
+    }
+
+    /// Another member leads `group` now, and may not know what was said to the one before.
+    pub(crate) fn on_other_leader(&mut self, group: GroupId) {
+        self.votes.values_mut().for_each(|votes| votes.asked.forget(group));
+        self.told.values_mut().for_each(|told| told.forget(group));
     }
 
     /// A command did not run: its client may submit it again.

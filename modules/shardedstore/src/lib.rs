@@ -100,6 +100,8 @@ pub use step::{Attempt, Chunk, Lock, LockNumber, Reached, RequestName, Step, Ste
 pub use texts::{Text, TextCommand, TextOutput, Texts};
 
 #[cfg(test)]
+mod client_tests;
+#[cfg(test)]
 mod script_tests;
 #[cfg(test)]
 mod state_tests;

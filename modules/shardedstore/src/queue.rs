@@ -1,7 +1,7 @@
 //! What waits at a leader for a slot: first come, first served, slot by slot.
 
 use crate::{Attempt, RequestName, Sharded, SlotId};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use synod_clientserver::Seq;
 use synod_node::NodeId;
 
@@ -37,12 +37,14 @@ pub(crate) struct Waiting<S: Sharded> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Queue<S: Sharded> {
     waiting: VecDeque<Waiting<S>>,
+    /// How many wait for each slot.
+    wanted: BTreeMap<SlotId, usize>,
     bytes: usize,
 }
 
 impl<S: Sharded> Default for Queue<S> {
     fn default() -> Self {
-        Queue { waiting: VecDeque::new(), bytes: 0 }
+        Queue { waiting: VecDeque::new(), wanted: BTreeMap::new(), bytes: 0 }
     }
 }
 
@@ -53,7 +55,7 @@ impl<S: Sharded> Queue<S> {
 
     /// Whether something waits for one of `slots`.
     pub(crate) fn needs(&self, slots: &[SlotId]) -> bool {
-        self.waiting.iter().any(|waiting| waiting.slots.iter().any(|slot| slots.contains(slot)))
+        slots.iter().any(|slot| self.wanted.contains_key(slot))
     }
 
     /// Whether the locks of this try wait.
@@ -75,6 +77,7 @@ impl<S: Sharded> Queue<S> {
             return false;
         }
         self.bytes += bytes;
+        slots.iter().for_each(|slot| *self.wanted.entry(*slot).or_default() += 1);
         self.waiting.push_back(Waiting { wanted, slots, bytes, ticks: 0 });
         true
     }
@@ -92,6 +95,7 @@ impl<S: Sharded> Queue<S> {
             let is_behind = waiting.slots.iter().any(|slot| wanted_before.contains(slot));
             if !is_behind && may_go(&waiting) {
                 self.bytes -= waiting.bytes;
+                leave(&mut self.wanted, &waiting.slots);
                 taken.push(waiting);
             } else {
                 if claims(&waiting) {
@@ -111,8 +115,21 @@ impl<S: Sharded> Queue<S> {
         while self.waiting.front().is_some_and(|first| first.ticks >= TICKS_MAX) {
             let Some(first) = self.waiting.pop_front() else { break };
             self.bytes -= first.bytes;
+            leave(&mut self.wanted, &first.slots);
             old.push(first);
         }
         old
+    }
+}
+
+/// One that waited for `slots` waits no more.
+fn leave(wanted: &mut BTreeMap<SlotId, usize>, slots: &[SlotId]) {
+    for slot in slots {
+        if let Some(count) = wanted.get_mut(slot) {
+            *count -= 1;
+            if *count == 0 {
+                wanted.remove(slot);
+            }
+        }
     }
 }

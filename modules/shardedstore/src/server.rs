@@ -380,6 +380,7 @@ impl<S: Sharded> Server<S> {
             Some(leader) => leading.leaders.insert(group, leader),
             None => leading.leaders.remove(&group),
         };
+        leading.on_other_leader(group);
     }
 
     /// Lets the Paxos server inside act.

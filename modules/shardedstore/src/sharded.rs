@@ -42,6 +42,11 @@ impl Slots {
     }
 }
 
+/// Whether `slot` is among `slots`, which are in the order of their numbers.
+pub(crate) fn is_among(slots: &[SlotId], slot: SlotId) -> bool {
+    slots.binary_search(&slot).is_ok()
+}
+
 /// A deterministic application whose state falls into slots, each of which can be taken out, moved and put in elsewhere,
 /// and whose commands say which slots they touch.
 ///

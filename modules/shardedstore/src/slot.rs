@@ -10,6 +10,9 @@ pub const SLOT_COUNT: u16 = 16_384;
 pub struct SlotId(u16);
 
 impl SlotId {
+    /// The lowest.
+    pub const FIRST: SlotId = SlotId(0);
+
     /// The slot numbered `number`, or `None` if there are not so many.
     pub fn new(number: u64) -> Option<SlotId> {
         u16::try_from(number).ok().filter(|number| *number < SLOT_COUNT).map(SlotId)

@@ -48,7 +48,7 @@ fn write_section(section: &str, environment: &Environment<'_>, text: &mut String
         ],
         "memory" => vec![
             ("used_memory", statistics.memory_bytes.to_string()),
-            ("maxmemory", "0".to_owned()),
+            ("maxmemory", statistics.memory_bytes_max.to_string()),
             ("maxmemory_policy", "noeviction".to_owned()),
         ],
         "persistence" => vec![

@@ -22,10 +22,13 @@ mod transaction;
 
 use crate::operation::Operation;
 use crate::parse::{Parsed, Words};
-use crate::table::{self, CommandSpec, NO_AUTH, Run, SessionCommand};
+use crate::table::{self, CommandSpec, DENY_OOM, NO_AUTH, Run, SessionCommand};
 use crate::{Administration, Command, Environment, Outcome};
 use synod_resp::{Args, Oversized, Protocol, Reply};
 use transaction::{Queue, Watched};
+
+/// What a command gets that may take memory, where none is left: the words that client libraries know.
+const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /// What is to be done about a command.
 #[derive(Debug)]
@@ -125,6 +128,11 @@ impl Session {
         self.is_authenticated
     }
 
+    /// How many bytes it holds for its client: what a transaction has queued, and the keys that it watches.
+    pub fn held_bytes(&self) -> usize {
+        self.queue.as_ref().map_or(0, Queue::bytes) + self.watched.bytes()
+    }
+
     /// The connection's number.
     pub fn id(&self) -> u64 {
         self.id
@@ -146,6 +154,9 @@ impl Session {
         }
         if !self.is_authenticated && !spec.has(NO_AUTH) {
             return self.refuse(Reply::error("NOAUTH Authentication required."));
+        }
+        if spec.has(DENY_OOM) && environment.facts.is_out_of_memory() {
+            return self.refuse(Reply::error(OUT_OF_MEMORY));
         }
         if self.queue.is_some() && !acts_in_transaction(spec) {
             return self.enqueue(spec, args, environment);

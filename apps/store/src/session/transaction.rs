@@ -27,6 +27,11 @@ impl Queue {
         self.is_spoilt = true;
         self.requests = Vec::new();
     }
+
+    /// How many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.requests.capacity()
+    }
 }
 
 /// The keys that a connection watches.
@@ -56,6 +61,11 @@ impl Watched {
     pub(super) fn fail(&mut self) {
         self.pending -= 1;
         self.is_lost = true;
+    }
+
+    /// How many bytes they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.items.capacity()
     }
 
     /// Forgets all keys, but not that versions are still to come.
@@ -115,6 +125,12 @@ impl Session {
                 queue.spoil();
                 return Action::Reply(Reply::error(
                     "ERR the transaction is over this server's limit; split it into smaller ones",
+                ));
+            }
+            if !environment.facts.may_hold(queue.requests.capacity() + bytes) {
+                queue.spoil();
+                return Action::Reply(Reply::error(
+                    "OOM this server holds as much for its clients as it may; send the transaction again later",
                 ));
             }
             write_request_header(&mut queue.requests, args.len());

@@ -12,16 +12,27 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use synod_resp::{ReplyScanner, write_request};
 
-struct Connection {
-    stream: TcpStream,
+/// A connection to a server.
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
     address: SocketAddr,
-    output: Vec<u8>,
+    pub(super) output: Vec<u8>,
     written: usize,
     input: Vec<u8>,
     scanner: ReplyScanner,
-    /// When the requests under way were written, oldest first: time and how many.
-    sent: VecDeque<(Instant, usize)>,
-    in_flight: usize,
+    /// Since when the requests under way count, oldest first: time and how many.
+    pub(super) sent: VecDeque<(Instant, usize)>,
+    pub(super) in_flight: usize,
+}
+
+/// An answer to a request.
+pub(super) struct Answer<'a> {
+    /// How long after its request.
+    pub(super) latency: Duration,
+    /// The error, if it is one.
+    pub(super) error: Option<&'a [u8]>,
+    /// Whether it says that there is nothing.
+    pub(super) is_null: bool,
 }
 
 struct Load<'a> {
@@ -36,7 +47,7 @@ struct Load<'a> {
 }
 
 /// The processor time that this process has taken.
-fn own_cpu() -> Duration {
+pub(super) fn own_cpu() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a live `timespec`, which the call fills.
     let result = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
@@ -45,8 +56,7 @@ fn own_cpu() -> Duration {
 
 /// Runs one test from connecting to the last answer.
 pub(super) fn run(options: &Options, workload: Workload) -> Result<Report, Error> {
-    let mut poll = Poll::new().map_err(|error| Error::Connection(options.addresses[0], error))?;
-    let connections = connect(options)?;
+    let (mut poll, connections) = connect(options)?;
     let mut load = Load {
         options,
         requests: Requests::new(workload, options),
@@ -56,12 +66,6 @@ pub(super) fn run(options: &Options, workload: Workload) -> Result<Report, Error
         report: Report::new(workload, options),
         scratch: vec![0; 256 << 10],
     };
-    for (index, connection) in load.connections.iter_mut().enumerate() {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        poll.registry()
-            .register(&mut connection.stream, Token(index), interest)
-            .map_err(|error| Error::Connection(connection.address, error))?;
-    }
     let cpu_before = own_cpu();
     load.drive(&mut poll)?;
     load.report.elapsed = load.started.elapsed();
@@ -70,7 +74,8 @@ pub(super) fn run(options: &Options, workload: Workload) -> Result<Report, Error
 }
 
 /// Opens all connections and authenticates them, before the clock runs.
-fn connect(options: &Options) -> Result<Vec<Connection>, Error> {
+pub(super) fn connect(options: &Options) -> Result<(Poll, Vec<Connection>), Error> {
+    let poll = Poll::new().map_err(|error| Error::Connection(options.addresses[0], error))?;
     let mut connections = Vec::new();
     for index in 0..options.clients {
         let address = options.addresses[index % options.addresses.len()];
@@ -82,8 +87,11 @@ fn connect(options: &Options) -> Result<Vec<Connection>, Error> {
             authenticate(&mut stream, address, password)?;
         }
         stream.set_nonblocking(true).map_err(fail)?;
+        let mut stream = TcpStream::from_std(stream);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut stream, Token(index), interest).map_err(fail)?;
         connections.push(Connection {
-            stream: TcpStream::from_std(stream),
+            stream,
             address,
             output: Vec::new(),
             written: 0,
@@ -93,7 +101,7 @@ fn connect(options: &Options) -> Result<Vec<Connection>, Error> {
             in_flight: 0,
         });
     }
-    Ok(connections)
+    Ok((poll, connections))
 }
 
 fn authenticate(stream: &mut std::net::TcpStream, address: SocketAddr, password: &[u8]) -> Result<(), Error> {
@@ -193,46 +201,53 @@ impl Load<'_> {
 
     /// Reads the answers that came and asks as many times again.
     fn receive(&mut self, index: usize) -> Result<(), Error> {
-        loop {
-            let connection = &mut self.connections[index];
-            let read = match connection.stream.read(&mut self.scratch) {
-                Ok(0) => return Err(Error::Closed(connection.address)),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::Connection(connection.address, error)),
-            };
-            connection.input.extend_from_slice(&self.scratch[..read]);
-            let now = Instant::now();
-            connection.take_answers(now, &mut self.report)?;
-            // A short read has emptied the socket.
-            if read < self.scratch.len() {
-                break;
-            }
-        }
+        let report = &mut self.report;
+        self.connections[index].receive(&mut self.scratch, |answer| report.note(&answer))?;
         self.refill(index)
     }
 }
 
 impl Connection {
-    fn take_answers(&mut self, now: Instant, report: &mut Report) -> Result<(), Error> {
+    /// Reads the answers that came, and shows each to `note`.
+    pub(super) fn receive(
+        &mut self,
+        scratch: &mut [u8],
+        mut note: impl FnMut(Answer<'_>),
+    ) -> Result<(), Error> {
+        loop {
+            let read = match self.stream.read(scratch) {
+                Ok(0) => return Err(Error::Closed(self.address)),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::Connection(self.address, error)),
+            };
+            self.input.extend_from_slice(&scratch[..read]);
+            self.take_answers(Instant::now(), &mut note)?;
+            // A short read has emptied the socket.
+            if read < scratch.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_answers(&mut self, now: Instant, note: &mut impl FnMut(Answer<'_>)) -> Result<(), Error> {
         let mut from = 0;
         loop {
             let scanned = self.scanner.advance(&self.input);
             let Some(scanned) = scanned.map_err(|error| Error::Protocol(self.address, error))? else { break };
-            if scanned.is_error {
-                report.note_error(&self.input[from..scanned.end]);
-            }
+            let reply = &self.input[from..scanned.end];
             from = scanned.end;
-            report.misses += u64::from(scanned.is_null);
-            report.requests += 1;
             self.in_flight = self.in_flight.saturating_sub(1);
-            if let Some((at, left)) = self.sent.front_mut() {
-                report.note_latency(now.duration_since(*at));
-                *left -= 1;
-                if *left == 0 {
-                    self.sent.pop_front();
-                }
+            let Some((at, left)) = self.sent.front_mut() else { continue };
+            note(Answer {
+                latency: now.duration_since(*at),
+                error: scanned.is_error.then_some(reply),
+                is_null: scanned.is_null,
+            });
+            *left -= 1;
+            if *left == 0 {
+                self.sent.pop_front();
             }
         }
         let passed = self.scanner.release();
@@ -244,7 +259,8 @@ impl Connection {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
+    /// Writes what waits, as far as the socket takes it.
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
         while self.written < self.output.len() {
             match self.stream.write(&self.output[self.written..]) {
                 Ok(0) => return Err(Error::Closed(self.address)),

@@ -6,9 +6,11 @@
 
 mod load;
 mod report;
+mod steps;
 mod workload;
 
 pub use report::{Report, print_json, print_table};
+pub use steps::{Course, Second, Step, run as run_steps};
 pub use workload::Workload;
 
 use std::fmt;

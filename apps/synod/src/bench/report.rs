@@ -1,5 +1,6 @@
 //! What a test measured, for people and for programs.
 
+use super::load::Answer;
 use super::{Options, Workload};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -38,9 +39,14 @@ pub struct Report {
     latencies: Histogram<u64>,
 }
 
+/// A place for latencies, in µs.
+pub(super) fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_US_MAX, PRECISION_DIGITS)
+        .expect("an hour in steps of a microsecond is within a histogram's bounds")
+}
+
 impl Report {
     pub(super) fn new(workload: Workload, options: &Options) -> Report {
-        let latencies = Histogram::new_with_bounds(1, LATENCY_US_MAX, PRECISION_DIGITS);
         Report {
             workload,
             clients: options.clients,
@@ -52,17 +58,22 @@ impl Report {
             misses: 0,
             elapsed: Duration::ZERO,
             own_cpu: Duration::ZERO,
-            latencies: latencies.expect("an hour in steps of a microsecond is within a histogram's bounds"),
+            latencies: latencies(),
         }
     }
 
-    pub(super) fn note_latency(&mut self, latency: Duration) {
-        self.latencies.saturating_record(latency.as_micros() as u64);
+    pub(super) fn note(&mut self, answer: &Answer<'_>) {
+        self.requests += 1;
+        self.misses += u64::from(answer.is_null);
+        if let Some(reply) = answer.error {
+            self.errors += 1;
+            self.first_error.get_or_insert_with(|| String::from_utf8_lossy(reply).trim_end().to_owned());
+        }
+        self.note_latency(answer.latency);
     }
 
-    pub(super) fn note_error(&mut self, reply: &[u8]) {
-        self.errors += 1;
-        self.first_error.get_or_insert_with(|| String::from_utf8_lossy(reply).trim_end().to_owned());
+    fn note_latency(&mut self, latency: Duration) {
+        self.latencies.saturating_record(latency.as_micros() as u64);
     }
 
     /// Requests a second.

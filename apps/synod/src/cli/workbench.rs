@@ -118,6 +118,9 @@ pub struct Prove {
     /// Do not let the nodes record what happens to them: the debugger then cannot open a violation.
     #[arg(long)]
     pub no_record: bool,
+    /// Tell how long nodes took to serve again, and do not judge it: on a machine that is busy with other things.
+    #[arg(long)]
+    pub untimed: bool,
 }
 
 fn parse_minutes(text: &str) -> Result<f64, String> {

@@ -92,6 +92,7 @@ impl Places {
             incarnation: 0,
             data,
             peers: all.filter(|peer| peer.number != number).collect(),
+            key: None,
             segment_bytes: SEGMENT_BYTES,
             recording: None,
         }

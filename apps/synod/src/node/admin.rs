@@ -208,6 +208,8 @@ fn metrics(gateway: &Gateway) -> String {
     put("requests_refused_total", "counter", "Requests refused because too many waited", refused);
     put("requests_timed_out_total", "counter", "Requests not answered in time", timed_out);
     put("steps_total", "counter", "Steps of the protocol", counters.steps);
+    put("long_steps_total", "counter", "Steps that took more than 20 ms", counters.long_steps);
+    put("step_us_max", "gauge", "The longest that one step took, in microseconds", counters.step_us_max);
     put("frames_received_total", "counter", "Messages from peers", counters.frames_received);
     put("received_bytes_total", "counter", "Bytes from peers", counters.bytes_received);
     put("frames_sent_total", "counter", "Messages to peers", counters.frames_sent);

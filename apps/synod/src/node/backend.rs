@@ -2,223 +2,24 @@
 
 use super::groups::Groups;
 use super::outages::Outages;
+use super::requests::{Requests, Submission, Ticket, line_of};
 use super::{Store, places};
-use crate::server::{Backend, Completions, Position, Token};
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use crate::server::{Backend, Position, Token};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use synod_clientserver::Outcome as Ran;
+use std::time::Duration;
 use synod_host::{Counters, Host};
-use synod_node::RequestId;
 use synod_resp::Reply;
-use synod_shardedstore::{
-    Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, Request, Response,
-    Server, SlotStatus,
-};
-use synod_store::{Administration, Cluster, Command, Keyspace, Outcome, Progress, SlotRun, Walk};
-use tokio::sync::Notify;
+use synod_shardedstore::{Configuration, ConfigurationCommand, GroupId, Request, Server, SlotStatus};
+use synod_store::{Administration, Cluster, Command, Keyspace, Outcome, SlotRun};
 
-/// A command that is not answered by then is reported to its client as lost.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How often commands are looked over for time-outs, and keys for expiry.
 const ROUND: Duration = Duration::from_millis(250);
 /// A wall clock that is further from what a majority agrees on is reported, in ms.
 pub(crate) const CLOCK_OFFSET_MS_MAX: i64 = 1_000;
 /// How often it is looked whether groups came.
 const CONFIGURATION_ROUND: Duration = Duration::from_millis(20);
-/// How many commands may be at the gateway at a time; more wait outside.
-const OUTSTANDING_MAX: usize = 8_192;
-/// How many commands may wait outside; beyond it they are refused.
-const WAITING_MAX: usize = 262_144;
-/// How many bytes of commands may be under way in all; beyond it they are refused.
-const BYTES_MAX: usize = 512 << 20;
-
-/// Whose a request is.
-enum Ticket {
-    /// A client's, who gets the outcome.
-    Client(Token),
-    /// A client's, who gets the outcome of the whole walk.
-    Walk(Token, Box<Walk>),
-    /// The node's own: nobody waits for it.
-    Own,
-}
-
-impl Ticket {
-    fn token(&self) -> Option<Token> {
-        match self {
-            Ticket::Client(token) | Ticket::Walk(token, _) => Some(*token),
-            Ticket::Own => None,
-        }
-    }
-}
-
-/// What waits for its answer.
-struct Asked {
-    ticket: Ticket,
-    at: Instant,
-    is_read: bool,
-    bytes: usize,
-}
-
-/// Requests under way, by their numbers, which follow each other: a queue is enough.
-pub(crate) struct Requests {
-    completions: Completions,
-    asked: RefCell<VecDeque<Option<Asked>>>,
-    /// The number of the first in `asked`.
-    first: Cell<u64>,
-    /// How many are not answered.
-    open: Cell<usize>,
-    /// The bytes of all commands that are not answered, at the gateway or on their way to it.
-    bytes: Cell<usize>,
-    /// Commands that are not yet at the gateway, in order.
-    waiting: RefCell<VecDeque<(Ticket, Command)>>,
-    /// Wakes the pump: something waits, or there is room again.
-    wake: Notify,
-    timed_out: Cell<u64>,
-}
-
-impl Requests {
-    pub(crate) fn new(completions: Completions) -> Requests {
-        Requests {
-            completions,
-            asked: RefCell::default(),
-            first: Cell::new(1),
-            open: Cell::new(0),
-            bytes: Cell::new(0),
-            waiting: RefCell::default(),
-            wake: Notify::new(),
-            timed_out: Cell::new(0),
-        }
-    }
-
-    fn push(&self, asked: Asked) -> RequestId {
-        let mut queue = self.asked.borrow_mut();
-        queue.push_back(Some(asked));
-        self.open.set(self.open.get() + 1);
-        RequestId(self.first.get() + queue.len() as u64 - 1)
-    }
-
-    fn take(&self, id: RequestId) -> Option<Asked> {
-        let mut queue = self.asked.borrow_mut();
-        let index = usize::try_from(id.0.checked_sub(self.first.get())?).ok()?;
-        let asked = queue.get_mut(index)?.take()?;
-        while let Some(None) = queue.front() {
-            queue.pop_front();
-            self.first.set(self.first.get() + 1);
-        }
-        let open = self.open.get() - 1;
-        self.open.set(open);
-        self.bytes.set(self.bytes.get() - asked.bytes);
-        if open + 1 == OUTSTANDING_MAX {
-            self.wake.notify_one();
-        }
-        Some(asked)
-    }
-
-    /// A command waits for its turn; false if too many do.
-    fn wait(&self, ticket: Ticket, command: Command) -> bool {
-        let mut waiting = self.waiting.borrow_mut();
-        let bytes = self.bytes.get() + command.size();
-        if waiting.len() >= WAITING_MAX || bytes > BYTES_MAX {
-            return false;
-        }
-        self.bytes.set(bytes);
-        waiting.push_back((ticket, command));
-        true
-    }
-
-    /// The store or the configuration service answered.
-    pub(crate) fn settle(&self, id: RequestId, response: Response<Reply>) {
-        // Answered too late: its client was told so.
-        let Some(Asked { ticket, .. }) = self.take(id) else { return };
-        let outcome = match response {
-            Response::Store(Ran::Done(reply)) => Outcome::Done(reply),
-            Response::Configuration(Ran::Done(output)) => Outcome::Done(tell(&output)),
-            Response::Store(Ran::MayHaveHappened) | Response::Configuration(Ran::MayHaveHappened) => {
-                Outcome::MayHaveHappened("the group has forgotten this node's session".into())
-            }
-        };
-        match (ticket, outcome) {
-            (Ticket::Client(token), outcome) => self.completions.complete(token, outcome),
-            (Ticket::Walk(token, mut walk), Outcome::Done(reply)) => match walk.on_reply(reply) {
-                Progress::Done(reply) => self.completions.complete(token, Outcome::Done(reply)),
-                Progress::Next(command) => {
-                    if self.wait(Ticket::Walk(token, walk), command) {
-                        self.wake.notify_one();
-                    } else {
-                        self.completions.complete(token, Outcome::MayHaveHappened(TOO_MANY.into()));
-                    }
-                }
-            },
-            (Ticket::Walk(token, _), outcome) => self.completions.complete(token, outcome),
-            (Ticket::Own, _) => {}
-        }
-    }
-
-    /// Tells the clients of everything that waited too long.
-    fn give_up(&self) {
-        let now = Instant::now();
-        loop {
-            let overdue = {
-                let queue = self.asked.borrow();
-                let mut numbered = (self.first.get()..).zip(queue.iter());
-                let first = numbered.find_map(|(id, asked)| asked.as_ref().map(|asked| (id, asked.at)));
-                first.filter(|(_, at)| now - *at > PATIENCE)
-            };
-            let Some((id, _)) = overdue else { return };
-            let Some(asked) = self.take(RequestId(id)) else { return };
-            self.timed_out.set(self.timed_out.get() + 1);
-            if let Some(token) = asked.ticket.token() {
-                let outcome = match asked.is_read {
-                    true => Outcome::NoLeader("nobody answered in time; try again".into()),
-                    false => Outcome::MayHaveHappened("no answer in time; it may still run".into()),
-                };
-                self.completions.complete(token, outcome);
-            }
-        }
-    }
-}
-
-const TOO_MANY: &str = "too many commands are under way at this node";
-
-/// What an operator is told.
-fn tell(output: &ConfigurationOutput) -> Reply {
-    match output {
-        ConfigurationOutput::Ok(number) => Reply::Integer(number.cast_signed()),
-        ConfigurationOutput::Configuration(configuration) => Reply::bulk(line_of(configuration)),
-        ConfigurationOutput::Error(error) => Reply::Error(format!("ERR {}", words_of(*error)).into()),
-    }
-}
-
-/// Why nothing was changed, in the operators' words: they know nodes, not members.
-fn words_of(error: ConfigurationError) -> String {
-    let node = |id| format!("node {}", places::node_of(id));
-    match error {
-        ConfigurationError::NoMember(id) => {
-            format!("{} is no member of the group; name one that is", node(id))
-        }
-        ConfigurationError::IsMember(id) => {
-            format!("{} is a member of the group already; name another one", node(id))
-        }
-        ConfigurationError::WasMember(id) => format!(
-            "{} was a member of the group before, and cannot come back; name a node that never was",
-            node(id)
-        ),
-        error => error.to_string(),
-    }
-}
-
-/// A configuration in one line.
-fn line_of(configuration: &Configuration) -> String {
-    let groups = configuration.groups.iter().map(|(group, members)| {
-        let nodes: Vec<String> = members.iter().map(|id| places::node_of(*id).to_string()).collect();
-        format!("{group} on {}", nodes.join(","))
-    });
-    let groups: Vec<String> = groups.collect();
-    format!("{}  {}  {:?}", configuration.number, groups.join("  "), configuration.slots)
-}
 
 /// The replicated backend. Cheap to clone.
 #[derive(Clone)]
@@ -231,7 +32,6 @@ struct Inner {
     nodes: places::Nodes,
     groups: RefCell<Groups>,
     requests: Rc<Requests>,
-    refused: Cell<u64>,
 }
 
 impl Gateway {
@@ -241,8 +41,7 @@ impl Gateway {
         groups: Groups,
         requests: Rc<Requests>,
     ) -> Gateway {
-        let (groups, refused) = (RefCell::new(groups), Cell::new(0));
-        Gateway { inner: Rc::new(Inner { host, nodes, groups, requests, refused }) }
+        Gateway { inner: Rc::new(Inner { host, nodes, groups: RefCell::new(groups), requests }) }
     }
 
     /// Hands what waits to the gateway, all of one wake-up at once. Runs until the process ends.
@@ -250,6 +49,7 @@ impl Gateway {
         loop {
             self.inner.requests.wake.notified().await;
             self.inner.submit_waiting();
+            tokio::task::yield_now().await;
         }
     }
 
@@ -260,6 +60,7 @@ impl Gateway {
         loop {
             tokio::time::sleep(ROUND).await;
             self.inner.requests.give_up();
+            self.inner.requests.report_refusals();
             outages.report(&self);
             is_off = self.report_clock(is_off);
             for group in self.groups_here() {
@@ -392,8 +193,7 @@ impl Gateway {
 
     /// Requests under way, refused and timed out.
     pub(crate) fn requests(&self) -> (usize, u64, u64) {
-        let requests = &self.inner.requests;
-        (requests.open.get(), self.inner.refused.get(), requests.timed_out.get())
+        self.inner.requests.counts()
     }
 
     /// The command of the configuration service that an operator means.
@@ -462,56 +262,25 @@ impl Gateway {
 
 impl Inner {
     fn ask(&self, ticket: Ticket, node: synod_node::NodeId, request: Request<Command>) {
-        let id = self.requests.push(Asked { ticket, at: Instant::now(), is_read: false, bytes: 0 });
+        let id = self.requests.push(ticket);
         self.host.request(node, id, request);
     }
 
     fn submit_waiting(&self) {
-        let at = Instant::now();
-        let mut waiting = self.requests.waiting.borrow_mut();
-        let room = OUTSTANDING_MAX.saturating_sub(self.requests.open.get());
-        let count = waiting.len().min(room);
-        if count == 0 {
-            return;
+        let Submission { commands, queries } = self.requests.next_submission();
+        let gateway = places::gateway(self.nodes.me());
+        if let Some((first, commands)) = commands {
+            self.host.request(gateway, first, Request::Commands(commands));
         }
-        let (mut commands, mut queries) = (Vec::new(), Vec::new());
-        for (ticket, command) in waiting.drain(..count) {
-            match command.is_read_only() {
-                true => queries.push((ticket, command)),
-                false => commands.push((ticket, command)),
-            }
-        }
-        drop(waiting);
-        for (batch, is_read) in [(commands, false), (queries, true)] {
-            let mut first = None;
-            let mut asked = Vec::with_capacity(batch.len());
-            for (ticket, command) in batch {
-                let id = self.requests.push(Asked { ticket, at, is_read, bytes: command.size() });
-                first.get_or_insert(id);
-                asked.push(command);
-            }
-            if let Some(first) = first {
-                let request = if is_read { Request::Queries(asked) } else { Request::Commands(asked) };
-                self.host.request(places::gateway(self.nodes.me()), first, request);
-            }
+        if let Some((first, queries)) = queries {
+            self.host.request(gateway, first, Request::Queries(queries));
         }
     }
 }
 
 impl Backend for Gateway {
     fn submit(&self, token: Token, command: Command) {
-        let (ticket, command) = match command.is_about_all_keys() {
-            false => (Ticket::Client(token), command),
-            true => {
-                let walk = Walk::new(command);
-                let first = walk.next_command();
-                (Ticket::Walk(token, Box::new(walk)), first)
-            }
-        };
-        if !self.inner.requests.wait(ticket, command) {
-            self.inner.refused.set(self.inner.refused.get() + 1);
-            self.inner.requests.completions.complete(token, Outcome::DidNotHappen(TOO_MANY.into()));
-        }
+        self.inner.requests.wait(token, command);
     }
 
     fn administer(&self, token: Token, request: Administration) {

@@ -9,11 +9,13 @@
 //! `places.rs` has the names of all these, `groups.rs` which groups have members here.
 
 mod admin;
+mod admission;
 mod backend;
 pub(crate) mod blueprint;
 mod groups;
 mod outages;
 pub(crate) mod places;
+mod requests;
 
 use crate::config::Config;
 use crate::server::{self, Server};
@@ -27,7 +29,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use synod_host::{DataError, Host, HostConfig, HostError, Peer, Stopped};
+use synod_host::{DataError, Host, HostConfig, HostError, Key, Peer, Stopped};
 use synod_node::{NodeId, RequestId};
 use synod_paxos::Settings;
 use synod_shardedstore::{ConfigurationService, Process, Record, Request};
@@ -98,11 +100,11 @@ fn settings() -> Settings {
 async fn run(config: &Config) -> Result<(), String> {
     let nodes = places::Nodes::of(config);
     let front = Server::new(server_options(config)?);
-    let requests = Rc::new(backend::Requests::new(front.completions()));
+    let requests = Rc::new(requests::Requests::new(front.completions()));
     let answered = Rc::clone(&requests);
     let on_reply = move |_: NodeId, id, response| answered.settle(id, response);
-    let opened =
-        Host::<Store>::open(host_config(config), on_reply, describe).map_err(|error| refused(&error))?;
+    let opened = Host::<Store>::open(host_config(config, config.peer_key()?), on_reply, describe)
+        .map_err(|error| refused(&error))?;
     let (session, incarnation, host) = (opened.start().nonce, opened.incarnation(), opened.host());
     let groups = Groups::open(&host, nodes.clone(), incarnation)?;
     groups.introduce(&host);
@@ -200,13 +202,14 @@ async fn await_heirs(gateway: &Gateway) {
     }
 }
 
-fn host_config(config: &Config) -> HostConfig {
+fn host_config(config: &Config, key: Option<Key>) -> HostConfig {
     HostConfig {
         cluster: Digest::of(config.cluster.as_bytes()),
         number: config.node,
         incarnation: config.incarnation,
         data: config.data.clone(),
         peers: peers(config),
+        key,
         segment_bytes: SEGMENT_BYTES,
         recording: config.recording.clone().map(|path| (path, config.recording_bytes)),
     }
@@ -232,6 +235,7 @@ fn server_options(config: &Config) -> Result<server::Options, String> {
             value_bytes_max: limits.value_bytes_max,
             told: vec![
                 ("maxclients".to_owned(), limits.clients_max.to_string()),
+                ("maxmemory".to_owned(), limits.memory_bytes_max.to_string()),
                 // Nothing is acknowledged before it is on disks: what a stock server calls its append-only file.
                 ("appendonly".to_owned(), "yes".to_owned()),
             ],
@@ -240,6 +244,8 @@ fn server_options(config: &Config) -> Result<server::Options, String> {
         limits: server::Limits {
             clients_max: limits.clients_max,
             output_bytes_max: limits.output_bytes_max,
+            client_bytes_max: limits.client_bytes_max,
+            memory_bytes_max: limits.memory_bytes_max,
             idle_ms_max: (limits.idle_ms_max > 0).then_some(limits.idle_ms_max),
             ..Default::default()
         },

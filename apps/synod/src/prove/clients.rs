@@ -29,6 +29,8 @@ const MOVES_PERMILLE: u32 = 30;
 pub(super) struct Shared {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) began: Instant,
+    /// Whether it is judged how soon the nodes serve again.
+    pub(super) is_timed: bool,
     pub(super) is_done: AtomicBool,
     pub(super) findings: Findings,
     pub(super) meter: Meter,
@@ -37,10 +39,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(addresses: Vec<SocketAddr>, began: Instant) -> Shared {
+    pub(super) fn new(addresses: Vec<SocketAddr>, began: Instant, is_timed: bool) -> Shared {
         Shared {
             addresses,
             began,
+            is_timed,
             is_done: AtomicBool::new(false),
             findings: Findings::default(),
             meter: Meter::new(began),

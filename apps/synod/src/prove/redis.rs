@@ -214,7 +214,7 @@ pub(super) fn run(seed: u64, steps: &[Step], length: Duration) -> Result<OfRedis
     let place = tempfile::Builder::new().prefix("synod-prove-redis-").tempdir();
     let place = place.map_err(|error| format!("no directory for temporary files: {error}"))?;
     let mut redis = Redis::start(place.path(), seed)?;
-    let shared = Shared::new(redis.addresses.clone(), Instant::now());
+    let shared = Shared::new(redis.addresses.clone(), Instant::now(), false);
     let record: Record<Registers> = Record::new(shared.began);
     let (mut faults, mut left_out) = (Vec::new(), Vec::new());
     std::thread::scope(|scope| {

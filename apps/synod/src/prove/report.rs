@@ -158,6 +158,9 @@ fn command(arguments: &Prove) -> String {
     if let Some(program) = &arguments.program {
         let _ = write!(command, " --program {}", program.display());
     }
+    if arguments.untimed {
+        command.push_str(" --untimed");
+    }
     command
 }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_resp::{Limits as RequestLimits, Parsed, ProtocolError, Reply, RequestParser};
 use synod_store::{Action, Awaiting, Environment};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -22,7 +22,7 @@ const PAUSE_BYTES: usize = 1 << 20;
 const READS_MAX: usize = 4;
 /// How long a client whose connection is closed may take to read the last reply.
 const LINGER_MS: u64 = 1_000;
-/// An unfinished request up to this length is not counted against the total.
+/// A buffer up to this length is kept when it is empty.
 const SMALL_BYTES: usize = 64 << 10;
 
 /// A future that ends when the connection does.
@@ -124,7 +124,7 @@ impl<B: Backend> Connection<B> {
                 continue;
             }
             let reads = self.needs_bytes && !self.is_eof && self.takes_commands();
-            if !reads || self.read(cx)?.is_pending() {
+            if !reads || !self.registry().turns.take(&self.shared) || self.read(cx)?.is_pending() {
                 return Ok(Poll::Pending);
             }
         }
@@ -194,20 +194,19 @@ impl<B: Backend> Connection<B> {
         let limits = &self.facts.registry.options.limits;
         let mut replies = self.shared.replies.borrow_mut();
         if !replies.is_empty() {
-            let bounds = (PAUSE_BYTES, limits.output_bytes_max);
+            let bounds = (PAUSE_BYTES, limits.client_bytes_max);
             let mut session = self.shared.session.borrow_mut();
-            match replies.write(&mut session, &mut self.output, bounds) {
-                None => return Err(self.cut_off("a reply is longer than the output budget")),
-                Some(0) => {}
-                Some(_) => self.is_waiting = false,
+            if replies.write(&mut session, &mut self.output, bounds) > 0 {
+                self.is_waiting = false;
             }
         }
-        let bytes = self.output.len() - self.written + replies.ready_bytes();
+        let (bytes, behind) =
+            (self.output.len() - self.written + replies.ready_bytes(), replies.bytes_behind());
         drop(replies);
         let registry = self.registry();
         let total = registry.output_bytes.get() - self.shared.output_bytes.replace(bytes) + bytes;
         registry.output_bytes.set(total);
-        if bytes > limits.output_bytes_max || total > limits.output_bytes_total_max && bytes > PAUSE_BYTES {
+        if behind > limits.output_bytes_max || !registry.may_hold(bytes.saturating_sub(PAUSE_BYTES)) {
             return Err(self.cut_off("more replies wait than the output budget allows"));
         }
         Ok(())
@@ -267,12 +266,12 @@ impl<B: Backend> Connection<B> {
             self.parser.release_from(&mut self.input);
             taken?;
         }
-        self.account_for_input()?;
+        self.account_for_input();
         Ok(Poll::Ready(()))
     }
 
-    /// Keeps the total of unfinished requests within its bound.
-    fn account_for_input(&mut self) -> Result<(), Ended> {
+    /// Keeps what unfinished requests and transactions hold within its bound.
+    fn account_for_input(&mut self) {
         if self.input.is_empty() && self.input.capacity() > SMALL_BYTES {
             self.input = Vec::new();
         }
@@ -280,10 +279,12 @@ impl<B: Backend> Connection<B> {
         let registry = self.registry();
         let total = registry.input_bytes.get() - self.shared.input_bytes.replace(bytes) + bytes;
         registry.input_bytes.set(total);
-        if total > registry.options.limits.input_bytes_total_max && bytes > SMALL_BYTES {
-            self.refuse("ERR too many unfinished requests wait on this server; send this one again later");
+        let queued = self.shared.session.borrow().held_bytes();
+        let total = registry.queued_bytes.get() - self.shared.queued_bytes.replace(queued) + queued;
+        registry.queued_bytes.set(total);
+        if bytes > SMALL_BYTES && !registry.may_hold(bytes) {
+            self.refuse("OOM this server holds as much for its clients as it may; send this again later");
         }
-        Ok(())
     }
 
     /// Answers an error and closes.
@@ -414,7 +415,9 @@ impl<B: Backend> Future for Connection<B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.shared.is_awake.set(true);
+        let begun = Instant::now();
         let advanced = this.advance(cx);
+        this.registry().turns.note_work(begun);
         match advanced {
             Err(Ended) => return Poll::Ready(()),
             Ok(Poll::Ready(())) => cx.waker().wake_by_ref(),

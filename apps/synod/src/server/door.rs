@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::facts::ServerFacts;
 use super::registry::{Completions, Doom, Registry, add};
+use super::turns::Turns;
 use super::{Backend, Options};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ impl Server {
     pub async fn run<B: Backend>(self, listener: TcpListener, backend: B, stop: impl Future<Output = ()>) {
         let facts =
             Rc::new(ServerFacts { registry: self.registry.clone(), backend, started: Instant::now() });
+        let turns = tokio::task::spawn_local(Turns::run(self.registry.clone()));
         let mut stop = pin!(stop);
         let mut round = tokio::time::interval(Duration::from_millis(ROUND_MS));
         loop {
@@ -71,6 +73,7 @@ impl Server {
             }
         }
         self.finish().await;
+        turns.abort();
     }
 
     fn admit<B: Backend>(&self, stream: TcpStream, address: SocketAddr, facts: &Rc<ServerFacts<B>>) {

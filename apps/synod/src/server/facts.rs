@@ -32,10 +32,19 @@ impl<B: Backend> Facts for ServerFacts<B> {
             input_bytes: counters.input_bytes.get(),
             output_bytes: counters.output_bytes.get(),
             memory_bytes: resident_bytes(),
+            memory_bytes_max: registry.options.limits.memory_bytes_max,
             keys: position.keys,
             expiring_keys: position.expiring_keys,
             log_position: position.log_position,
         }
+    }
+
+    fn is_out_of_memory(&self) -> bool {
+        self.registry.is_out_of_memory()
+    }
+
+    fn may_hold(&self, bytes: usize) -> bool {
+        self.registry.may_hold(bytes)
     }
 
     fn clients(&self, ids: Option<&[u64]>) -> String {
@@ -52,7 +61,7 @@ impl<B: Backend> Facts for ServerFacts<B> {
 }
 
 /// The memory that this process takes, where the system tells it.
-fn resident_bytes() -> u64 {
+pub(super) fn resident_bytes() -> u64 {
     const PAGE_BYTES: u64 = 4096;
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());

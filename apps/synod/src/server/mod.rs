@@ -10,10 +10,10 @@
 //!   an unfinished request is kept.
 //! * While more than a megabyte of replies waits, or too many commands are under way, nothing more is read.
 //! * A connection whose replies exceed [`Limits::output_bytes_max`], or that takes none for
-//!   [`Limits::output_stall_ms`], is cut off and counted. So is one that would push all together over
-//!   [`Limits::output_bytes_total_max`].
-//! * A request that has begun must end within [`Limits::request_ms_max`]. All unfinished requests together are bounded
-//!   by [`Limits::input_bytes_total_max`].
+//!   [`Limits::output_stall_ms`], is cut off and counted. One reply may be longer; it is written as the client takes it.
+//! * A request that has begun must end within [`Limits::request_ms_max`].
+//! * All that is held for clients is bounded by [`Limits::client_bytes_max`]. Beyond it those who hold more than their share
+//!   get no more: a transaction that is being queued is refused, an unfinished request too, and who does not read is cut off.
 //!
 //! # What is left out
 //! TLS: its greeting is recognised and refused.
@@ -23,6 +23,7 @@ mod door;
 mod facts;
 mod registry;
 mod replies;
+mod turns;
 
 pub use door::{Server, check_address, reserve_descriptors};
 pub use registry::{Completions, Counts};
@@ -93,14 +94,15 @@ pub struct Options {
 pub struct Limits {
     /// The most clients at a time.
     pub clients_max: usize,
-    /// The most bytes of replies that may wait for one client.
+    /// The most bytes of replies that may wait for one client behind the one that is being written.
     pub output_bytes_max: usize,
-    /// As `output_bytes_max`, for all clients together.
-    pub output_bytes_total_max: usize,
+    /// The most bytes that the process holds for all clients together: unfinished requests, transactions that are being
+    /// queued, commands under way, replies that wait.
+    pub client_bytes_max: usize,
+    /// The most memory that the process may take; beyond it no command runs that may take more. 0: as much as there is.
+    pub memory_bytes_max: u64,
     /// How long a client may take nothing of its replies, in ms.
     pub output_stall_ms: u64,
-    /// The most bytes of unfinished requests of all clients together.
-    pub input_bytes_total_max: usize,
     /// How long a request that has begun may take to arrive, in ms.
     pub request_ms_max: u64,
     /// How long a connection may be idle, in ms; `None`: for ever.
@@ -116,9 +118,9 @@ impl Default for Limits {
         Limits {
             clients_max: 10_000,
             output_bytes_max: 64 << 20,
-            output_bytes_total_max: 512 << 20,
+            client_bytes_max: 512 << 20,
+            memory_bytes_max: 0,
             output_stall_ms: 60_000,
-            input_bytes_total_max: 512 << 20,
             request_ms_max: 30_000,
             idle_ms_max: None,
             in_flight_max: 1_024,

@@ -1,6 +1,9 @@
 //! All connections of a server: where outcomes find their places, and where the counters stand.
 
+use super::door::now_ms;
+use super::facts::resident_bytes;
 use super::replies::Replies;
+use super::turns::Turns;
 use super::{Options, Token};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -25,6 +28,8 @@ pub(super) struct Shared {
     pub(super) begun_ms: Cell<u64>,
     /// Since when the client has taken nothing of what waits for it; 0: nothing waits.
     pub(super) stalled_ms: Cell<u64>,
+    /// It waits for its turn to work.
+    pub(super) awaits_turn: Cell<bool>,
     /// When the last bytes came.
     pub(super) active_ms: Cell<u64>,
     /// Why the connection must end, if it must.
@@ -32,6 +37,7 @@ pub(super) struct Shared {
     /// What this connection adds to the totals.
     pub(super) output_bytes: Cell<usize>,
     pub(super) input_bytes: Cell<usize>,
+    pub(super) queued_bytes: Cell<usize>,
 }
 
 /// Why a connection is ended from outside.
@@ -84,15 +90,26 @@ pub(super) struct Registry {
     connections: RefCell<Vec<(u32, Option<Rc<Shared>>)>>,
     free: RefCell<Vec<u32>>,
     pub(super) next_id: Cell<u64>,
-    /// The bytes of replies that wait, and of requests that are unfinished, of all connections.
+    /// The bytes of replies that wait, of requests that are unfinished and of transactions that are being queued, of all
+    /// connections.
     pub(super) output_bytes: Cell<usize>,
     pub(super) input_bytes: Cell<usize>,
+    pub(super) queued_bytes: Cell<usize>,
+    /// The bytes of commands under way.
+    under_way_bytes: Cell<usize>,
+    /// The memory that the process took, and when that was read, in ms.
+    memory: Cell<(u64, u64)>,
     failures: RefCell<BTreeMap<IpAddr, (u32, u64)>>,
+    pub(super) turns: Turns,
     /// Bytes are read into this before they are known to be worth keeping.
     pub(super) scratch: RefCell<Box<[u8]>>,
 }
 
 const SCRATCH_BYTES: usize = 64 << 10;
+/// Every connection may hold so many bytes, whatever the others do.
+const SHARE_BYTES_MIN: usize = 64 << 10;
+/// The memory that the process takes is read again after so many ms.
+const MEMORY_PAUSE_MS: u64 = 50;
 /// Addresses whose wrong passwords are remembered.
 const FAILURES_MAX: usize = 1_024;
 
@@ -107,7 +124,11 @@ impl Registry {
             next_id: Cell::new(1),
             output_bytes: Cell::new(0),
             input_bytes: Cell::new(0),
+            queued_bytes: Cell::new(0),
+            under_way_bytes: Cell::new(0),
+            memory: Cell::new((0, 0)),
             failures: RefCell::default(),
+            turns: Turns::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
         }
     }
@@ -131,10 +152,12 @@ impl Registry {
             waker: RefCell::new(None),
             begun_ms: Cell::new(0),
             stalled_ms: Cell::new(0),
+            awaits_turn: Cell::new(false),
             active_ms: Cell::new(now_ms),
             doom: Cell::new(None),
             output_bytes: Cell::new(0),
             input_bytes: Cell::new(0),
+            queued_bytes: Cell::new(0),
         });
         *place = Some(shared.clone());
         shared
@@ -145,6 +168,37 @@ impl Registry {
         self.free.borrow_mut().push(shared.index);
         self.output_bytes.set(self.output_bytes.get() - shared.output_bytes.get());
         self.input_bytes.set(self.input_bytes.get() - shared.input_bytes.get());
+        self.queued_bytes.set(self.queued_bytes.get() - shared.queued_bytes.get());
+    }
+
+    /// Whether a connection that holds so many bytes may hold on to them: while all together hold more than they may, only
+    /// what is within its share.
+    pub(super) fn may_hold(&self, bytes: usize) -> bool {
+        let max = self.options.limits.client_bytes_max;
+        self.client_bytes() <= max || bytes <= (max / self.len().max(1)).max(SHARE_BYTES_MIN)
+    }
+
+    /// How many bytes the process holds for clients.
+    fn client_bytes(&self) -> usize {
+        self.output_bytes.get()
+            + self.input_bytes.get()
+            + self.queued_bytes.get()
+            + self.under_way_bytes.get()
+    }
+
+    /// Whether the process takes more memory than it may.
+    pub(super) fn is_out_of_memory(&self) -> bool {
+        let max = self.options.limits.memory_bytes_max;
+        if max == 0 {
+            return false;
+        }
+        let now_ms = now_ms();
+        let (at_ms, mut bytes) = self.memory.get();
+        if now_ms - at_ms >= MEMORY_PAUSE_MS {
+            bytes = resident_bytes();
+            self.memory.set((now_ms, bytes));
+        }
+        bytes > max
     }
 
     pub(super) fn len(&self) -> usize {
@@ -207,9 +261,21 @@ pub struct Counts {
     pub waiting_output_bytes: u64,
     /// Bytes of unfinished requests now.
     pub waiting_input_bytes: u64,
+    /// Bytes of transactions that are being queued now.
+    pub queued_bytes: u64,
 }
 
 impl Completions {
+    /// So many bytes of commands are under way.
+    pub fn note_under_way(&self, bytes: usize) {
+        self.registry.under_way_bytes.set(bytes);
+    }
+
+    /// Whether `bytes` more of commands may be under way.
+    pub fn has_space(&self, bytes: usize) -> bool {
+        self.registry.client_bytes() + bytes <= self.registry.options.limits.client_bytes_max
+    }
+
     /// What the server counted so far.
     pub fn counts(&self) -> Counts {
         let (registry, counters) = (&self.registry, &self.registry.counters);
@@ -225,6 +291,7 @@ impl Completions {
             output_bytes: counters.output_bytes.get(),
             waiting_output_bytes: registry.output_bytes.get() as u64,
             waiting_input_bytes: registry.input_bytes.get() as u64,
+            queued_bytes: registry.queued_bytes.get() as u64,
         }
     }
 

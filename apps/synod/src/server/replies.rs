@@ -69,14 +69,23 @@ impl Replies {
         *place = Place::Ended(awaiting, outcome);
     }
 
-    /// Writes what is ready at the front to `out`, until `out` holds `pause_bytes`. Returns how many replies, or `None`
-    /// if one of them would make `out` longer than `bytes_max`.
+    /// How many bytes of replies stand behind the one in front.
+    pub(super) fn bytes_behind(&self) -> usize {
+        let front = match self.places.front() {
+            Some((Place::Ready(reply) | Place::Ended(_, Outcome::Done(reply)), _)) => reply.size_hint(),
+            Some((Place::Waiting(_) | Place::Ended(..), _)) | None => 0,
+        };
+        self.ready_bytes.saturating_sub(front)
+    }
+
+    /// Writes what is ready at the front to `out`, until `out` holds `pause_bytes`. Returns how many replies. In place of
+    /// one that is longer than `bytes_max` an error is written.
     pub(super) fn write(
         &mut self,
         session: &mut Session,
         out: &mut Vec<u8>,
         (pause_bytes, bytes_max): (usize, usize),
-    ) -> Option<usize> {
+    ) -> usize {
         let mut written = 0;
         while out.len() < pause_bytes {
             let Some((place, protocol)) = self.places.pop_front() else { break };
@@ -98,12 +107,13 @@ impl Replies {
             };
             self.first += 1;
             written += 1;
-            // Only an aggregate can be much longer than what the budget leaves.
-            if out.len() + reply.size_hint() > bytes_max {
-                return None;
+            if reply.size_hint() > bytes_max {
+                Reply::error("OOM the reply is longer than this server may hold; ask for it in parts")
+                    .write(protocol, out);
+            } else {
+                reply.write(protocol, out);
             }
-            reply.write(protocol, out);
         }
-        Some(written)
+        written
     }
 }

@@ -130,3 +130,64 @@ fn a_property_that_panics_is_violated_where_it_panics() {
         assert_eq!(found.state.steps(), 1);
     }
 }
+
+/// Is reminded once, and does nothing about it; or sets the same timer again, so often.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Sleeper {
+    is_restless: bool,
+}
+
+impl Node for Sleeper {
+    type Message = ();
+    type Timer = u8;
+    type Record = ();
+    type Checkpoint = ();
+    type Request = ();
+    type Response = ();
+
+    fn on_start(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_timer(1, 1..=1);
+        ctx.set_timer(2, 2..=2);
+    }
+
+    fn on_message(&mut self, _from: NodeId, (): (), _ctx: &mut Context<Self>) {}
+
+    fn on_timer(&mut self, timer: u8, ctx: &mut Context<Self>) {
+        if self.is_restless {
+            ctx.set_timer(timer, u64::from(timer)..=u64::from(timer));
+        }
+    }
+
+    fn on_request(&mut self, _id: RequestId, (): (), _ctx: &mut Context<Self>) {}
+
+    fn on_recover(&mut self, _durable: Durable<Self>, _ctx: &mut Context<Self>) {}
+}
+
+/// A timer that fires without effect is set no more, and lets those behind it fire.
+#[test]
+fn which_timers_are_set_is_seen_with_and_without_reductions() {
+    let id = NodeId::server(1);
+    for is_restless in [false, true] {
+        let seen = |reductions| {
+            let are_set = |timers: &[u8]| {
+                let timers = timers.to_vec();
+                Property::when(format!("{timers:?}"), Reads::Everything, move |view: &View<'_, Sleeper>| {
+                    view.timers(id) == timers
+                })
+            };
+            let goals = [&[1, 2][..], &[2, 1], &[1], &[2], &[]].map(are_set).to_vec();
+            let mut system = System::new(Network::Set);
+            system.add(id, Sleeper { is_restless });
+            let checker = Checker::new(system, Blind).unwrap();
+            let settings = Settings { goals, reductions, ..Settings::default() };
+            let report = checker.breadth_first(&checker.start(), &settings, &Alone);
+            let mut names: Vec<String> =
+                report.findings.iter().map(|found| found.subject.to_string()).collect();
+            names.sort();
+            names
+        };
+        let right: &[&str] = if is_restless { &["[1, 2]", "[2, 1]"] } else { &["[1, 2]", "[2]", "[]"] };
+        assert_eq!(seen(Reductions::default()), right);
+        assert_eq!(seen(Reductions::none()), right);
+    }
+}

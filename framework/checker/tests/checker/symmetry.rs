@@ -5,11 +5,10 @@ use crate::models::ledger::{self, Ledger, Size, lines_are_kept};
 use crate::models::systems::{agreed, two_phase};
 use crate::models::two_phase::{MANAGER, Resource, TwoPhase};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use synod_checker::{
-    Alone, Blind, Budgets, Checkable, Checker, Crew, Network, Property, Reads, Reductions, Report, Settings,
-    Symmetry, System, User, Verdict, View,
+    Alone, Blind, Budgets, Checkable, Checker, Crew, Network, Observer, Property, Reads, Reductions, Report,
+    Settings, Symmetry, System, User, Verdict, View,
 };
 use synod_node::{Context, Durable, Node, NodeId, Rename, RequestId};
 
@@ -86,16 +85,16 @@ fn permutations(ids: &[NodeId]) -> Vec<Vec<NodeId>> {
     permutations(rest).into_iter().flat_map(insert).collect()
 }
 
-/// How many states the states of a search up to names stand for, counted by renaming what properties see.
-fn states_in_orbits<N>(system: System<N>, groups: &[Vec<NodeId>], is_exact: bool) -> (u64, u64)
+/// What properties see of the states of a search up to names, and of those that these stand for; and how many were searched.
+fn sights<N>(system: System<N>, groups: &[Vec<NodeId>], is_exact: bool) -> (u64, BTreeSet<Vec<String>>)
 where
     N: Checkable + Rename,
     N: Node<Message: Rename, Timer: Rename, Record: Rename, Checkpoint: Rename, Response: Rename>,
 {
-    let sum = Arc::new(AtomicU64::new(0));
-    let total = Arc::clone(&sum);
+    let all_sights: Arc<Mutex<BTreeSet<Vec<String>>>> = Arc::default();
+    let into = Arc::clone(&all_sights);
     let (ids, names) = (groups.to_vec(), system.names());
-    let count = Property::when("counts", Reads::Everything, move |view| {
+    let sees = Property::when("sees", Reads::Everything, move |view| {
         let mut all: Vec<Vec<(NodeId, NodeId)>> = vec![Vec::new()];
         for group in &ids {
             let orders = permutations(group);
@@ -108,31 +107,20 @@ where
             };
             all = all.iter().flat_map(join).collect();
         }
-        let orbit: BTreeSet<Vec<String>> = all
-            .iter()
-            .map(|pairs| {
-                let name = |id| pairs.iter().find(|(from, _)| *from == id).map_or(id, |(_, to)| *to);
-                facts(view, &names, &name)
-            })
-            .collect();
-        total.fetch_add(orbit.len() as u64, Ordering::Relaxed);
+        let orbit = all.iter().map(|pairs| {
+            let name = |id| pairs.iter().find(|(from, _)| *from == id).map_or(id, |(_, to)| *to);
+            facts(view, &names, &name)
+        });
+        into.lock().unwrap().extend(orbit);
         true
     });
     let reductions = up_to(Symmetry::new(&system, groups).unwrap());
-    let settings = Settings { reductions, is_exact, ..Settings::default() }.invariant(count);
+    let settings = Settings { reductions, is_exact, ..Settings::default() }.invariant(sees);
     let checker = Checker::new(system, Blind).unwrap();
     let report = checker.breadth_first(&checker.start(), &settings, &Alone);
     assert_eq!(report.verdict, Verdict::Exhausted, "{:?}", report.findings);
-    (report.stats.unique, sum.load(Ordering::Relaxed))
-}
-
-/// How many states there are, for a property that sees all of them.
-fn unique<N: Checkable>(system: System<N>) -> u64 {
-    let checker = Checker::new(system, Blind).unwrap();
-    let settings = Settings::default().invariant(Property::when("sees", Reads::Everything, |_| true));
-    let report = checker.breadth_first(&checker.start(), &settings, &Alone);
-    assert_eq!(report.verdict, Verdict::Exhausted, "{:?}", report.findings);
-    report.stats.unique
+    let all = std::mem::take(&mut *all_sights.lock().unwrap());
+    (report.stats.unique, all)
 }
 
 #[test]
@@ -140,7 +128,9 @@ fn orbits_of_two_phase_commit_make_up_all_states() {
     for count in 3..=5 {
         let system = two_phase(count);
         let groups = [resources(&system)];
-        assert_eq!(states_in_orbits(system, &groups, count == 4).1, unique(two_phase(count)));
+        let (some, all) = sights(system, &groups, count == 4);
+        let (unique, right) = sights(two_phase(count), &[], false);
+        assert!(all == right && some * 3 < unique, "{some} of {unique}");
     }
 }
 
@@ -152,11 +142,11 @@ fn orbits_of_a_ledger_make_up_all_states() {
     for network in [Network::Set, Network::Bag, Network::Ordered] {
         let system = || ledger::system(SIZE, network, Budgets { crashes: 1, ..Budgets::default() });
         let groups = [NodeId::servers(2), NodeId::clients(2)];
-        let (some, all) = states_in_orbits(system(), &groups, false);
-        assert_eq!(all, unique(system()), "{network:?}");
-        assert_eq!(states_in_orbits(system(), &groups, true), (some, all));
-        println!("{network:?}: {some} of {all}");
-        assert!(some * 3 < all, "{some} of {all}");
+        let (some, sights_of_some) = sights(system(), &groups, false);
+        let (all, right) = sights(system(), &[], false);
+        assert!(sights_of_some == right, "{network:?}");
+        assert_eq!(sights(system(), &groups, true), (some, right));
+        assert!(some * 3 < all, "{network:?}: {some} of {all}");
     }
 }
 
@@ -259,7 +249,7 @@ fn a_property_that_reads_one_of_the_group_tells_it_apart() {
 fn states_in_orbits_of_two() -> u64 {
     let system = two_phase(3);
     let rest = resources(&system)[1..].to_vec();
-    states_in_orbits(system, &[rest], false).0
+    sights(system, &[rest], false).0
 }
 
 #[test]
@@ -338,4 +328,108 @@ fn a_handler_that_compares_names_is_caught() {
     let report = checker.breadth_first(&checker.start(), &settings, &Alone);
     let words = &report.violation().unwrap().words;
     assert!(words.contains("is not what the symmetry says"), "{words}");
+}
+
+/// What is asked of states, and which of the interchangeable nodes it names.
+fn names_one(kind: &str, reads: Reads) -> Settings<TwoPhase> {
+    let first = NodeId::server(2);
+    let commits = Property::when("the first commits", reads, move |view: &View<'_, TwoPhase>| {
+        let is = |(id, node): (NodeId, &TwoPhase)| id == first && node.is(Resource::Committed);
+        view.all_nodes().filter_map(|(id, node)| Some((id, node?))).any(is)
+    });
+    match kind {
+        "invariant" => Settings::default().invariant(commits.negated()),
+        "goal" => Settings::default().goal(commits),
+        _ => Settings::default().prune(commits),
+    }
+}
+
+#[test]
+fn a_property_that_names_one_of_those_that_are_alike_is_refused() {
+    let system = two_phase(3);
+    let all = Reads::Nodes(system.names());
+    for kind in ["invariant", "goal", "prune"] {
+        for reads in [all.clone(), Reads::Everything] {
+            for is_exact in [false, true] {
+                let symmetry = Symmetry::new(&system, &[resources(&system)]).unwrap();
+                let settings =
+                    Settings { is_exact, reductions: up_to(symmetry), ..names_one(kind, reads.clone()) };
+                let checker = Checker::new(two_phase(3), Blind).unwrap();
+                let from = checker.start();
+                let broad = checker.breadth_first(&from, &settings, &Threads(2));
+                let deep = checker.depth_first(&from, &settings, &Alone);
+                for report in [broad, deep] {
+                    let mut refused = report.findings.iter().map(|found| &found.words);
+                    let is_named = refused.any(|words| {
+                        words
+                            .contains("the first commits` tells nodes apart that the symmetry says are alike")
+                    });
+                    assert!(is_named, "{kind}, {reads:?}: {:?}", report.findings);
+                    assert_eq!(report.verdict, Verdict::Violated);
+                    assert!(report.stats.unique < PINNED[0], "it ends there");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn users_are_compared_from_the_first_request_to_the_last() {
+    let n1 = NodeId::server(1);
+    let ask = |number: u64| synod_checker::Ask { request: (), expected: (number > 0).then_some(()) };
+    let compare = |one: User<Ledger>, two: User<Ledger>| {
+        let client = Ledger::Client { servers: vec![n1], retries: 0, waiting: None, is_tired: false };
+        let mut system = System::new(Network::Bag);
+        system.add_with_user(NodeId::client(1), client.clone(), one);
+        system.add_with_user(NodeId::client(2), client, two);
+        Symmetry::new(&system, &[NodeId::clients(2)]).err()
+    };
+    let until = move |last: u64, odd: u64| {
+        User::new(move |number| (number < last).then(|| ask(u64::from(number == odd))))
+    };
+    assert_eq!(compare(until(5000, 0), until(5000, 0)), None);
+    let late = compare(until(5000, 4000), until(5000, 9999)).expect("it is refused");
+    assert!(late.contains("c1 asks"), "{late}");
+    let longer = compare(until(4000, 0), until(4001, 0)).expect("it is refused");
+    assert!(longer.contains("c1 asks None"), "{longer}");
+    let endless = compare(until(u64::MAX, 0), until(u64::MAX, 0)).expect("it is refused");
+    assert!(endless.contains("ask more than 16384 requests"), "{endless}");
+}
+
+/// Remembers who was answered last, and is renamed or not.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Last {
+    who: Option<NodeId>,
+    is_renamed: bool,
+}
+
+impl Observer<Ledger> for Last {
+    fn on_invoke(&mut self, _client: NodeId, _id: RequestId, (): &()) {}
+    fn on_return(&mut self, client: NodeId, _id: RequestId, (): &()) -> Result<(), String> {
+        self.who = Some(client);
+        Ok(())
+    }
+    fn on_give_up(&mut self, _client: NodeId, _id: RequestId) {}
+    fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
+        if self.is_renamed {
+            self.who.rename(name);
+        }
+    }
+}
+
+#[test]
+fn an_observer_that_keeps_names_is_caught() {
+    for is_renamed in [false, true] {
+        let system = || ledger::system(SIZE, Network::Bag, Budgets::default());
+        let symmetry = Symmetry::new(&system(), &[NodeId::clients(2)]).unwrap();
+        let settings = Settings { reductions: up_to(symmetry), ..Settings::default() };
+        let checker = Checker::new(system(), Last { who: None, is_renamed }).unwrap();
+        let report = checker.breadth_first(&checker.start(), &settings, &Alone);
+        let found = report.violation().map(|found| found.words.as_str());
+        assert_eq!(found.is_some(), !is_renamed, "{found:?}");
+        assert!(
+            found.is_none_or(|words| words.contains("the observer is not what the symmetry says")),
+            "{found:?}"
+        );
+    }
 }
