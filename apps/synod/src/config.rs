@@ -342,6 +342,20 @@ mod tests {
         peer_listen = \"127.0.0.1:17001\"\n[[peers]]\nnode = 1\npeer = \"127.0.0.1:17001\"\nclient = \"127.0.0.1:7001\"\n";
 
     #[test]
+    fn a_key_is_read_from_its_file_and_what_is_wrong_with_it_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("key");
+        let mut config = Config::parse(GOOD).unwrap();
+        assert_eq!(config.peer_key(), Ok(None));
+        config.peer_key_file = Some(file.clone());
+        assert!(config.peer_key().unwrap_err().contains("make it readable"));
+        std::fs::write(&file, "secret\n").unwrap();
+        assert!(config.peer_key().unwrap_err().contains("a key is 64 hexadecimal digits"));
+        std::fs::write(&file, format!("{}\n", "5e".repeat(32))).unwrap();
+        assert!(config.peer_key().unwrap().is_some());
+    }
+
+    #[test]
     fn a_whole_configuration_is_read() {
         let config = Config::parse(GOOD).unwrap();
         assert_eq!((config.node, config.peers.len(), config.limits.clients_max), (1, 1, 10_000));
@@ -364,6 +378,11 @@ mod tests {
                 "listen = \"127.0.0.1:7001\"",
                 "listen = \"0.0.0.0:7001\"",
                 "listen: 0.0.0.0:7001 can be reached from other machines",
+            ),
+            (
+                "peer_listen = \"127.0.0.1:17001\"",
+                "peer_listen = \"0.0.0.0:17001\"",
+                "peer_listen: 0.0.0.0:17001 can be reached from other machines",
             ),
             ("cluster = \"c\"", "cluster = ", "line 1: "),
             ("data = \"/d\"", "data = \"d\"", "data: d is not the same place from everywhere"),

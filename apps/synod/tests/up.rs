@@ -114,7 +114,7 @@ fn one_command_starts_a_cluster_and_the_next_one_has_its_data() {
     for (more, expected) in [
         (&["--groups", "5"][..], "--groups 5: the store in"),
         (&["--nodes", "5"], "has 3 nodes; say --nodes 3, or --fresh"),
-        (&["--fresh"], "--fresh: this deletes node1, node2, node3 in"),
+        (&["--fresh"], "--fresh: this deletes node1, node2, node3, peer-key in"),
     ] {
         let (output, text) = run(&[&["up", "--data", place.as_str(), "--port", &other_port], more].concat());
         assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");

@@ -483,7 +483,7 @@ impl<S: Sharded> Client<S> {
             self.doubted.extend(self.leaders.keys());
             self.routes.clear();
             self.masters.ask(None, ctx);
-            self.send_some_again(stuck, ctx);
+            self.send_some_again(&stuck, ctx);
             self.ask((self.reads_from, AGAIN_READS_MAX), |_| true, ctx);
         }
         self.set_retry(ctx);
@@ -491,7 +491,7 @@ impl<S: Sharded> Client<S> {
 
     /// Sends again what has its home in one of these slots and was not answered for a round: not much at a time. If it is
     /// lost, an answer to the first of it brings more; if another member leads, that one gets everything.
-    fn send_some_again(&mut self, stuck: BTreeSet<SlotId>, ctx: &mut Ctx<S>) {
+    fn send_some_again(&mut self, stuck: &BTreeSet<SlotId>, ctx: &mut Ctx<S>) {
         let from = std::mem::replace(&mut self.again_from, SlotId::FIRST);
         let (mut bytes, mut again, mut late) = (0, BTreeSet::new(), BTreeSet::new());
         for slot in stuck.range(from..).chain(stuck.range(..from)).copied() {
@@ -529,11 +529,11 @@ impl<S: Sharded> Client<S> {
         self.is_retry_set = true;
         self.reads_before = self.reads_from;
         for slot in &self.busy {
-            if let Some(lane) = self.lanes.find_mut(*slot) {
-                if lane.lowest_before != lane.window.lowest() {
-                    lane.lowest_before = lane.window.lowest();
-                    lane.rounds = 0;
-                }
+            if let Some(lane) = self.lanes.find_mut(*slot)
+                && lane.lowest_before != lane.window.lowest()
+            {
+                lane.lowest_before = lane.window.lowest();
+                lane.rounds = 0;
             }
         }
         ctx.set_timer(Timer::Retry, self.backoff.range());

@@ -102,6 +102,11 @@ impl Setup {
             self.own.peer,
             self.own.admin
         );
+        // Where others reach the nodes, they need a key.
+        if !self.own.peer.ip().is_loopback() {
+            let key = toml::Value::String(self.key().display().to_string());
+            let _ = writeln!(text, "peer_key_file = {key}");
+        }
         if self.records {
             let recording = toml::Value::String(self.recording().display().to_string());
             let _ = writeln!(text, "recording = {recording}");
@@ -121,6 +126,10 @@ impl Setup {
         self.directory.join("flight.rec")
     }
 
+    fn key(&self) -> PathBuf {
+        self.directory.join("peer-key")
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
@@ -130,6 +139,7 @@ impl Setup {
         fs::create_dir_all(&self.directory).unwrap();
         let file = self.directory.join("synod.toml");
         fs::write(&file, self.text()).unwrap();
+        fs::write(self.key(), "5eed".repeat(16)).unwrap();
         let log = File::options().create(true).append(true).open(self.directory.join("log")).unwrap();
         let words: Vec<&str> =
             self.within.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_synod")]).collect();
