@@ -235,6 +235,40 @@ fn nothing_that_comes_to_the_peer_port_harms_a_node() {
     target.check_hello(Hello { start: 1, ..hello }, Refusal::Superseded);
 }
 
+/// Whoever has the key is a peer, and may have a bug, or somebody behind it: what no peer ever says ends its connection and no
+/// process. A ballot that has none after it ended nodes, and so did one in the receiver's own name.
+#[test]
+fn what_no_peer_says_is_refused_and_nobody_ends() {
+    use synod_paxos::{Ballot, Message as Paxos, Slot};
+    type Message = synod_shardedstore::Message<synod_store::Keyspace>;
+    let target = Target::start();
+    let ballot = |round, node| Ballot { round, node: NodeId::server(node), life: 0 };
+    let prepare =
+        |ballot| -> Message { Message::Masters(Paxos::Prepare { ballot, chosen_through: Slot::ZERO }) };
+    let (sender, server, gateway) =
+        (NodeId::server(ABSENT), NodeId::server(target.node), NodeId::client(target.node));
+    let said: [(&str, NodeId, Message, &str); 7] = [
+        ("no ballot after it", server, prepare(ballot(u64::MAX, ABSENT)), "frame_malformed"),
+        ("in its receiver's name", server, prepare(ballot(9, target.node)), "frame_unexpected"),
+        ("in a third name", server, prepare(ballot(9, 77)), "frame_unexpected"),
+        (
+            "no slot after it",
+            server,
+            Message::Masters(Paxos::Prepare { ballot: ballot(9, ABSENT), chosen_through: Slot(u64::MAX) }),
+            "frame_malformed",
+        ),
+        ("what clients are told", server, Message::Results { lots: Vec::new() }, "frame_unexpected"),
+        ("what servers are told", gateway, Message::Submit { lots: Vec::new() }, "frame_unexpected"),
+        ("another role's matter", server, Message::Submit { lots: Vec::new() }, "frame_unexpected"),
+    ];
+    for (what, to, message, reason) in said {
+        let mut bytes = target.hello().to_bytes();
+        bytes.push(GO);
+        put_frame(&mut bytes, 0, (sender, to), &message);
+        target.check(what, &bytes, Some(reason));
+    }
+}
+
 #[test]
 fn random_frames_of_an_admitted_peer_end_its_connection_only() {
     let target = Target::start();

@@ -269,6 +269,8 @@ pub enum BadFrame {
     Malformed,
     /// It is for a node that is not here, or from one that is not there.
     Misdirected,
+    /// Its message is of a kind that its receiver is never sent, or in another node's name.
+    Unexpected,
     /// It was not sealed with the key by whoever shook hands.
     NotSealed,
 }
@@ -282,6 +284,7 @@ impl BadFrame {
             BadFrame::Checksum => "frame_checksum",
             BadFrame::Malformed => "frame_malformed",
             BadFrame::Misdirected => "frame_misdirected",
+            BadFrame::Unexpected => "frame_unexpected",
             BadFrame::NotSealed => "frame_not_sealed",
         }
     }

@@ -244,6 +244,9 @@ fn take_frame<N: Hosted>(
         return Ok(Some((frame.bytes, frame.durable)));
     }
     let message = N::Message::from_bytes(frame.message).map_err(|_| BadFrame::Malformed)?;
+    if !core.node(frame.to).is_some_and(|node| node.accepts(frame.from, &message)) {
+        return Err(BadFrame::Unexpected);
+    }
     core.counters.frames_received += 1;
     core.counters.bytes_received += frame.bytes as u64;
     core.on_message(frame.from, frame.to, message);

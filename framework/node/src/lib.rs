@@ -80,6 +80,14 @@ pub trait Node: Value {
     /// A message arrived. It may be old, a duplicate, or out of order.
     fn on_message(&mut self, from: NodeId, message: Self::Message, ctx: &mut Context<Self>);
 
+    /// Whether `message` is one that `from` may send to a node like this: of a kind that it is sent, and in no other node's name.
+    /// Nodes send each other nothing else, so drivers that only run nodes need not ask; one that hears from processes that may
+    /// be anything asks before each message, and hands over none that is not accepted.
+    fn accepts(&self, from: NodeId, message: &Self::Message) -> bool {
+        let _ = (from, message);
+        true
+    }
+
     /// A timer fired. It may be stale.
     fn on_timer(&mut self, timer: Self::Timer, ctx: &mut Context<Self>);
 

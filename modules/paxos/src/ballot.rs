@@ -5,6 +5,10 @@ use std::fmt;
 use synod_node::{NodeId, Rename};
 use synod_stdx::{Malformed, Reader, Wire};
 
+/// No round and no slot is ever higher: with a million a second that takes a hundred thousand years. So there is always a
+/// next one.
+const NUMBER_MAX: u64 = 1 << 62;
+
 /// A ballot: a round, and the node that proposes in it, in which of its lives. Higher rounds win, then higher names, then
 /// later lives; [`Ballot::ZERO`] is below every ballot that a node proposes in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +69,9 @@ impl Wire for Ballot {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let (round, node, life) = Wire::decode(input)?;
+        if round > NUMBER_MAX {
+            return Err(Malformed("a round that no node ever reaches"));
+        }
         Ok(Ballot { round, node, life })
     }
 }
@@ -115,6 +122,10 @@ impl Wire for Slot {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Slot(u64::decode(input)?))
+        let slot = u64::decode(input)?;
+        if slot > NUMBER_MAX {
+            return Err(Malformed("a slot that no log ever reaches"));
+        }
+        Ok(Slot(slot))
     }
 }

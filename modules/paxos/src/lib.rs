@@ -173,6 +173,16 @@ impl<S: StateMachine> Node for Process<S> {
         }
     }
 
+    fn accepts(&self, from: NodeId, message: &Message<S>) -> bool {
+        let claimed = message.claimed_ballot();
+        match self {
+            Process::Client(_) => message.is_for_clients(),
+            Process::Server(_) => {
+                !message.is_for_clients() && claimed.is_none_or(|ballot| ballot.node == from)
+            }
+        }
+    }
+
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         match (self, timer) {
             (Process::Server(server), Timer::Tick) => server.on_tick(ctx),

@@ -246,3 +246,27 @@ pub struct Checkpoint<S: StateMachine> {
     /// The peers' lives that are known.
     pub incarnations: Vec<(NodeId, Incarnation)>,
 }
+
+impl<S: StateMachine> Message<S> {
+    /// Whether servers say it to clients, and nobody else to anybody.
+    pub(crate) fn is_for_clients(&self) -> bool {
+        matches!(
+            self,
+            Message::Results { .. }
+                | Message::Answers { .. }
+                | Message::NotLeader { .. }
+                | Message::Forgotten { .. }
+        )
+    }
+
+    /// The ballot in which its sender says that it leads, or wants to: one of its own.
+    pub(crate) fn claimed_ballot(&self) -> Option<Ballot> {
+        match self {
+            Message::Prepare { ballot, .. }
+            | Message::Accept { ballot, .. }
+            | Message::Snapshot { ballot, .. }
+            | Message::Confirm { ballot, .. } => Some(*ballot),
+            _ => None,
+        }
+    }
+}

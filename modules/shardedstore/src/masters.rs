@@ -5,11 +5,16 @@ use crate::{
     Message, Process, Sharded,
 };
 use std::sync::Arc;
-use synod_node::{Context, NodeId};
+use synod_node::{Context, NodeId, StateMachine};
 use synod_paxos::Message as Paxos;
 
 /// The longest that a question waits before it is asked again, in rounds of its asker.
 const PATIENCE_MAX: u32 = 8;
+
+/// Whether it is what a client of a Paxos group is answered that only reads.
+pub(crate) fn is_answer<S: StateMachine>(message: &Paxos<S>) -> bool {
+    matches!(message, Paxos::Answers { .. } | Paxos::NotLeader { .. })
+}
 
 /// The members of the configuration service, whom of them to ask, and how often: one at a time, and the less often the
 /// longer there is no answer, since a service that is late is not helped by more questions.

@@ -101,6 +101,37 @@ impl<S: Sharded> Node for Process<S> {
         }
     }
 
+    fn accepts(&self, from: NodeId, message: &Message<S>) -> bool {
+        let is_answer = |is_one: bool| matches!(self, Process::Client(_)) == is_one;
+        match (self, message) {
+            (Process::Master(master), Message::Masters(message)) => master.accepts(from, message),
+            (Process::Master(_), _) => false,
+            (_, Message::Masters(message)) => crate::masters::is_answer(message),
+            (Process::Client(_), Message::Members(message)) => crate::masters::is_answer(message),
+            (Process::Server(server), Message::Members(message)) => server.accepts(from, message),
+            (Process::Server(server), Message::Seated { seat, message }) => server.accepts(*seat, message),
+            (Process::Client(_), Message::Seated { .. }) => false,
+            (_, Message::NotLeader { .. }) => true,
+            (_, Message::Results { .. } | Message::Elsewhere { .. } | Message::Forgotten { .. }) => {
+                is_answer(true)
+            }
+            (
+                _,
+                Message::Submit { .. }
+                | Message::Ask { .. }
+                | Message::Ready { .. }
+                | Message::Give { .. }
+                | Message::Taken { .. }
+                | Message::Prepare { .. }
+                | Message::Vote { .. }
+                | Message::Refused { .. }
+                | Message::Outcome { .. }
+                | Message::Finished { .. }
+                | Message::Inquire { .. },
+            ) => is_answer(false),
+        }
+    }
+
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         match (self, timer) {
             (Process::Master(master), Timer::Paxos(timer)) => {

@@ -151,6 +151,11 @@ impl<S: Sharded> Server<S> {
         state_of(&self.inner)
     }
 
+    /// Whether a member that speaks for `seat` may say this.
+    pub(crate) fn accepts(&self, seat: NodeId, message: &synod_paxos::Message<GroupState<S>>) -> bool {
+        self.inner.accepts(seat, message)
+    }
+
     pub(crate) fn on_start(&mut self, ctx: &mut Ctx<S>) {
         self.within(ctx, Inner::on_start);
         self.rejoin_everywhere(ctx);

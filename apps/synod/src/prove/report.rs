@@ -62,6 +62,8 @@ pub(super) struct Outcome {
     pub(super) seed: u64,
     pub(super) nodes: u16,
     pub(super) ran_us: u64,
+    /// Whether it was judged how soon the nodes served again.
+    pub(super) is_timed: bool,
     /// The command that draws the same faults again.
     pub(super) command: String,
     pub(super) judgements: Vec<Judgement>,
@@ -134,6 +136,7 @@ impl Outcome {
             seed: arguments.seed,
             nodes: arguments.nodes,
             ran_us: shared.now_us(),
+            is_timed: shared.is_timed,
             command: command(arguments),
             judgements: judged.iter().map(judgement).collect(),
             kinds,
