@@ -26,6 +26,8 @@ pub struct Settings {
     pub key_bytes_max: usize,
     /// The longest value, in bytes.
     pub value_bytes_max: u64,
+    /// The most words of a command. One over more keys would hold the nodes for so long that they take each other for dead.
+    pub words_max: usize,
     /// The most bytes that a transaction may queue, and a connection may watch.
     pub transaction_bytes_max: usize,
     /// The most commands that a transaction may queue.
@@ -40,6 +42,7 @@ impl Default for Settings {
             password: None,
             key_bytes_max: 64 << 10,
             value_bytes_max: 16 << 20,
+            words_max: 1 << 18,
             transaction_bytes_max: 64 << 20,
             transaction_commands_max: 1 << 16,
             told: Vec::new(),

@@ -54,4 +54,10 @@ fn a_command_over_all_slots_and_groups_is_answered_in_time() {
     words = vec!["DEL"];
     words.extend(keys.iter().map(String::as_str));
     assert_eq!(wire.ask(&words), Some(Reply::Integer(100_000)));
+    // What it could not do well it refuses, and goes on.
+    words.extend(keys.iter().chain(&keys).map(String::as_str));
+    let refusal =
+        "ERR a command of 300001 words is longer than this server's limit of 262144; send it in parts";
+    assert_eq!(wire.ask(&words), Some(Reply::error(refusal)));
+    assert_eq!(wire.ask(&["PING"]), Some(Reply::simple("PONG")));
 }

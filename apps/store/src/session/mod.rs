@@ -155,6 +155,13 @@ impl Session {
         if !self.is_authenticated && !spec.has(NO_AUTH) {
             return self.refuse(Reply::error("NOAUTH Authentication required."));
         }
+        if args.len() > environment.settings.words_max {
+            let (words, max) = (args.len(), environment.settings.words_max);
+            let text = format!(
+                "ERR a command of {words} words is longer than this server's limit of {max}; send it in parts"
+            );
+            return self.refuse(Reply::Error(text.into()));
+        }
         if spec.has(DENY_OOM) && environment.facts.is_out_of_memory() {
             return self.refuse(Reply::error(OUT_OF_MEMORY));
         }
