@@ -1,11 +1,11 @@
 //! `synod prove`: shows the guarantee on this machine. Real processes, real disks, clients that record what they are told,
 //! faults that a seed draws, a judge that checks the histories while the run goes on, and a page that says what came of it.
 //!
-//! * [`plan`]: which faults, when; all from the seed.
-//! * [`faults`]: carries them out on the [`cluster`], whose nodes reach each other through a [`proxy`].
-//! * [`clients`] run the [`workloads`] and [`record`] what they are told; the [`judge`] reads the records.
-//! * [`probes`] see whether the store serves, [`bounds`] what the nodes take.
-//! * [`report`] says what came of it, in words, as JSON, and as a [`page`].
+//! * `plan`: which faults, when; all from the seed.
+//! * `faults`: carries them out on the `cluster`, whose nodes reach each other through a `proxy`.
+//! * `clients` run the `workloads` and `record` what they are told; the `judge` reads the records.
+//! * `probes` see whether the store serves, `bounds` what the nodes take.
+//! * `report` says what came of it, in words, as JSON, and as a `page`.
 //!
 //! The verdict is *held* only if every history was judged whole, and each kind of fault that was asked for was carried out, or
 //! is named as left out. A history that was too hard to judge, a key that could not be read in the end, or a run that was
