@@ -8,16 +8,21 @@ use synod_resp::{Reply, ReplyParser, write_request};
 /// How much is read at a time.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// A connection to one node.
+/// A connection to one node, which asks once and waits: what [`Client`](crate::Client) is made of. It is of no more use once an
+/// answer is lost.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     parser: ReplyParser,
     input: Vec<u8>,
 }
 
 impl Connection {
-    pub(crate) fn open(address: SocketAddr, within: Duration) -> io::Result<Connection> {
+    /// A connection to the node at `address`.
+    ///
+    /// # Errors
+    /// If nobody accepts it `within` this time.
+    pub fn open(address: SocketAddr, within: Duration) -> io::Result<Connection> {
         let stream = TcpStream::connect_timeout(&address, within)?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream, parser: ReplyParser::default(), input: Vec::new() })
@@ -28,8 +33,24 @@ impl Connection {
         let deadline = Instant::now() + within;
         let mut request = Vec::new();
         write_request(&mut request, words);
+        self.send(&request, within)?;
+        self.receive(deadline)
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// If the connection breaks, or takes nothing for as long as `within`.
+    pub fn send(&mut self, bytes: &[u8], within: Duration) -> io::Result<()> {
         self.stream.set_write_timeout(Some(within))?;
-        self.stream.write_all(&request)?;
+        self.stream.write_all(bytes)
+    }
+
+    /// The next answer.
+    ///
+    /// # Errors
+    /// If the connection breaks, what comes is no answer, or none is whole at the `deadline`.
+    pub fn receive(&mut self, deadline: Instant) -> io::Result<Reply> {
         let mut piece = [0; PIECE_BYTES];
         loop {
             let parsed = self.parser.advance(&self.input);

@@ -192,7 +192,7 @@ pub fn run_check_history(arguments: &CheckHistory) -> ExitCode {
     }
 }
 
-/// Who waits for a verdict hears so often that it is being looked for.
+/// A search for a verdict says so often that it goes on.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// Does what takes long, and meanwhile, once in so long, says how many seconds it took so far.

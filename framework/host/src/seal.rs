@@ -10,6 +10,7 @@
 //! nowhere: the byte that lets a peer in is in the first record.
 
 use crate::frame::{ANSWER_BYTES, HELLO_BYTES, MAGIC, Refusal};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use snow::{Builder, HandshakeState, TransportState};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -47,17 +48,9 @@ impl FromStr for Key {
     type Err = String;
 
     fn from_str(digits: &str) -> Result<Key, String> {
-        let mut bytes = [0; KEY_BYTES];
-        let is_well_formed =
-            digits.len() == 2 * KEY_BYTES && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if !is_well_formed {
-            return Err(format!("a key is {} hexadecimal digits", 2 * KEY_BYTES));
-        }
-        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|error| error.to_string())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|error| error.to_string())?;
-        }
-        Ok(Key(bytes))
+        let decoded = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok();
+        let bytes = decoded.and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
+        bytes.map(Key).ok_or_else(|| format!("a key is {} hexadecimal digits", 2 * KEY_BYTES))
     }
 }
 

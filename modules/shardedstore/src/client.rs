@@ -292,32 +292,35 @@ impl<S: Sharded> Client<S> {
         self.routes.retain(|slot, route| is_awaited(*slot, route));
         self.addresses.extend(configuration.groups.iter().map(|(group, members)| (*group, members.clone())));
         self.configuration = Some(configuration);
-        self.send_again(&self.busy.clone(), ctx);
+        self.send_all_again(ctx);
     }
 
-    /// Sends everything again that has its home in one of these slots.
-    fn send_again(&mut self, slots: &BTreeSet<SlotId>, ctx: &mut Ctx<S>) {
-        for slot in slots {
-            if let Some(lane) = self.lanes.find_mut(*slot) {
-                lane.window.rewind();
-            }
-        }
-        self.submit(slots.clone(), ctx);
+    /// Sends everything again.
+    fn send_all_again(&mut self, ctx: &mut Ctx<S>) {
+        self.submit_again(self.busy.clone(), ctx);
         self.ask((self.reads_from, usize::MAX), |_| true, ctx);
     }
 
     /// Sends everything again that goes to a group: another member leads it now.
     fn send_again_to(&mut self, group: GroupId, ctx: &mut Ctx<S>) {
-        let is_there = |slot| self.route(slot).is_some_and(|(to, _)| to == group);
-        let slots: BTreeSet<SlotId> = self.busy.iter().copied().filter(|slot| is_there(*slot)).collect();
+        let there = self.busy.iter().copied().filter(|slot| self.goes_to(*slot, group));
+        let there = there.collect();
+        self.submit_again(there, ctx);
+        self.ask((self.reads_from, usize::MAX), |slot| self.goes_to(slot, group), ctx);
+    }
+
+    fn goes_to(&self, slot: SlotId, group: GroupId) -> bool {
+        self.route(slot).is_some_and(|(to, _)| to == group)
+    }
+
+    /// Sends all of these slots' commands again.
+    fn submit_again(&mut self, slots: BTreeSet<SlotId>, ctx: &mut Ctx<S>) {
         for slot in &slots {
             if let Some(lane) = self.lanes.find_mut(*slot) {
                 lane.window.rewind();
             }
         }
         self.submit(slots, ctx);
-        let is_there = |slot| self.route(slot).is_some_and(|(to, _)| to == group);
-        self.ask((self.reads_from, usize::MAX), is_there, ctx);
     }
 
     fn on_results(&mut self, from: NodeId, lots: Vec<Results<S::Output>>, ctx: &mut Ctx<S>) {
@@ -420,10 +423,7 @@ impl<S: Sharded> Client<S> {
         if self.configuration.as_ref().is_none_or(|known| !known.groups.contains_key(&group)) {
             self.masters.ask(None, ctx);
         }
-        if let Some(lane) = self.lanes.find_mut(slot) {
-            lane.window.rewind();
-            self.submit(BTreeSet::from([slot]), ctx);
-        }
+        self.submit_again(BTreeSet::from([slot]), ctx);
         self.ask((self.reads_from, usize::MAX), |home| home == slot, ctx);
     }
 

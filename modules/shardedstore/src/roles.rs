@@ -102,7 +102,6 @@ impl<S: Sharded> Node for Process<S> {
     }
 
     fn accepts(&self, from: NodeId, message: &Message<S>) -> bool {
-        let is_answer = |is_one: bool| matches!(self, Process::Client(_)) == is_one;
         match (self, message) {
             (Process::Master(master), Message::Masters(message)) => master.accepts(from, message),
             (Process::Master(_), _) => false,
@@ -113,7 +112,7 @@ impl<S: Sharded> Node for Process<S> {
             (Process::Client(_), Message::Seated { .. }) => false,
             (_, Message::NotLeader { .. }) => true,
             (_, Message::Results { .. } | Message::Elsewhere { .. } | Message::Forgotten { .. }) => {
-                is_answer(true)
+                matches!(self, Process::Client(_))
             }
             (
                 _,
@@ -128,7 +127,7 @@ impl<S: Sharded> Node for Process<S> {
                 | Message::Outcome { .. }
                 | Message::Finished { .. }
                 | Message::Inquire { .. },
-            ) => is_answer(false),
+            ) => matches!(self, Process::Server(_)),
         }
     }
 

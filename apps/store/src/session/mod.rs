@@ -27,7 +27,7 @@ use crate::{Administration, Command, Environment, Outcome};
 use synod_resp::{Args, Oversized, Protocol, Reply};
 use transaction::{Queue, Watched};
 
-/// What a command gets that may take memory, where none is left: the words that client libraries know.
+/// The answer to a command that may take memory, where none is left: words that client libraries know.
 const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /// What is to be done about a command.
@@ -128,7 +128,7 @@ impl Session {
         self.is_authenticated
     }
 
-    /// How many bytes it holds for its client: what a transaction has queued, and the keys that it watches.
+    /// The bytes that it holds for its client: a transaction's queued commands, and watched keys.
     pub fn held_bytes(&self) -> usize {
         self.queue.as_ref().map_or(0, Queue::bytes) + self.watched.bytes()
     }

@@ -1,4 +1,4 @@
-//! Load at a rate that does not wait for answers: what a store does when it is asked for more than it can do.
+//! Load at a rate that does not wait for answers: it shows how a store fares under more than it can do.
 //!
 //! A latency counts from the moment at which a request was to be sent, not from its write: time that it waits in this
 //! process or in a socket's buffer is part of it.
@@ -41,7 +41,7 @@ impl FromStr for Step {
     }
 }
 
-/// What was answered in one second.
+/// The requests and answers of one second.
 #[derive(Debug)]
 pub struct Second {
     /// How many requests were to be sent in it.
@@ -93,7 +93,7 @@ impl Second {
     }
 }
 
-/// What a run showed, second by second.
+/// A run, second by second.
 #[derive(Debug)]
 pub struct Course {
     steps: Vec<Step>,
@@ -103,6 +103,7 @@ pub struct Course {
 }
 
 struct Load<'a> {
+    options: &'a Options,
     steps: &'a [Step],
     requests: Requests,
     connections: Vec<Connection>,
@@ -122,6 +123,7 @@ pub fn run(options: &Options, workload: Workload, steps: &[Step]) -> Result<Cour
     let (mut poll, connections) = connect(options)?;
     let course = Course { steps: steps.to_vec(), seconds: Vec::new(), first_error: None, unanswered: 0 };
     let mut load = Load {
+        options,
         steps,
         requests: Requests::new(workload, options),
         late: connections.iter().map(|_| VecDeque::new()).collect(),
@@ -131,41 +133,44 @@ pub fn run(options: &Options, workload: Workload, steps: &[Step]) -> Result<Cour
         course,
         scratch: vec![0; 256 << 10],
     };
-    load.drive(&mut poll).map_err(|error| Error::Connection(options.addresses[0], error))??;
+    load.drive(&mut poll)?;
     Ok(load.course)
 }
 
 impl Load<'_> {
-    fn drive(&mut self, poll: &mut Poll) -> io::Result<Result<(), Error>> {
+    fn drive(&mut self, poll: &mut Poll) -> Result<(), Error> {
         let mut events = Events::with_capacity(1_024);
         let end = Duration::from_secs(self.steps.iter().map(|step| step.seconds).sum());
         self.started = Instant::now();
         loop {
             let now = self.started.elapsed();
-            self.course.unanswered =
-                self.connections.iter().map(|connection| connection.in_flight).sum::<usize>()
-                    + self.late.iter().map(VecDeque::len).sum::<usize>();
-            if now > end + REST || now > end && self.course.unanswered == 0 {
-                return Ok(Ok(()));
-            }
             self.begin(now);
+            if now > end {
+                self.course.unanswered = self.unanswered();
+                if self.course.unanswered == 0 || now > end + REST {
+                    return Ok(());
+                }
+            }
             match poll.poll(&mut events, Some(Duration::from_millis(1))) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                other => other?,
+                Err(error) => return Err(Error::Connection(self.options.addresses[0], error)),
+                Ok(()) => {}
             }
             for event in &events {
-                if event.is_readable()
-                    && let Err(error) = self.receive(event.token().0)
-                {
-                    return Ok(Err(error));
+                if event.is_readable() {
+                    self.receive(event.token().0)?;
                 }
             }
             for index in 0..self.connections.len() {
-                if let Err(error) = self.write(index) {
-                    return Ok(Err(error));
-                }
+                self.write(index)?;
             }
         }
+    }
+
+    /// How many requests were to be sent and have no answer yet.
+    fn unanswered(&self) -> usize {
+        let under_way = self.connections.iter().map(|connection| connection.in_flight);
+        under_way.chain(self.late.iter().map(VecDeque::len)).sum()
     }
 
     fn second(&mut self, at: Duration) -> &mut Second {
@@ -230,7 +235,7 @@ impl Load<'_> {
 }
 
 impl Course {
-    /// What each second showed, from the first on.
+    /// Its seconds, from the first on.
     pub fn seconds(&self) -> &[Second] {
         &self.seconds
     }

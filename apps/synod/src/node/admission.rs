@@ -58,7 +58,7 @@ impl Room {
         self.answered.set(self.answered.get() + 1);
         self.taken.set(self.taken.get() + taken);
         let mean = self.taken.get() / self.answered.get();
-        // What was asked before the last change says nothing of it.
+        // Commands from before the last change say nothing of it.
         if now.duration_since(self.since.get()) < ROUND.max(mean) {
             return;
         }

@@ -27,7 +27,7 @@ const OVER_AFTER: Duration = Duration::from_secs(2);
 /// Why a command was refused before it began.
 pub(super) const TOO_MUCH: &str = "this node is asked for more than it can do; send it again later";
 
-/// Whose a request is.
+/// The owner of a request.
 pub(super) enum Ticket {
     /// A client's, who gets the outcome.
     Client(Token),
@@ -46,7 +46,7 @@ impl Ticket {
     }
 }
 
-/// What waits for room at the gateway.
+/// A command that waits for room at the gateway.
 struct Waiting {
     ticket: Ticket,
     command: Command,
@@ -148,14 +148,21 @@ impl Requests {
         }
         self.open.set(self.open.get() - 1);
         self.open_bytes.set(self.open_bytes.get() - asked.bytes);
-        if !self.waiting.borrow().is_empty() && self.has_room() {
+        self.note_bytes();
+        if !self.waiting.borrow().is_empty() && self.has_room(0, 0) {
             self.wake.notify_one();
         }
         Some(asked)
     }
 
-    fn has_room(&self) -> bool {
-        self.open.get() < self.room.size() && self.open_bytes.get() < ROOM_BYTES
+    /// Whether there is room at the gateway for one more, beside what is there and so many commands of so many bytes.
+    fn has_room(&self, commands: usize, bytes: usize) -> bool {
+        self.open.get() + commands < self.room.size() && self.open_bytes.get() + bytes < ROOM_BYTES
+    }
+
+    /// The budget for clients learns how much is under way.
+    fn note_bytes(&self) {
+        self.completions.note_under_way(self.open_bytes.get() + self.waiting_bytes.get());
     }
 
     /// A client's command waits for its turn, unless too many do already: then it never happens.
@@ -179,13 +186,13 @@ impl Requests {
     }
 
     fn has_space(&self, command: &Command) -> bool {
-        self.completions.note_under_way(self.open_bytes.get() + self.waiting_bytes.get());
         self.waiting.borrow().len() < WAITING_MAX && self.completions.has_space(command.size())
     }
 
     fn push_waiting(&self, waiting: Waiting) {
         self.waiting_bytes.set(self.waiting_bytes.get() + waiting.command.size());
         self.waiting.borrow_mut().push_back(waiting);
+        self.note_bytes();
     }
 
     fn refuse(&self, token: Token) {
@@ -196,44 +203,41 @@ impl Requests {
     /// What goes to the gateway next of what waits, as far as there is room. What has waited too long never happens.
     pub(super) fn next_submission(&self) -> Submission {
         let at = Instant::now();
-        let (mut commands, mut queries) = (Vec::new(), Vec::new());
-        while commands.len() + queries.len() < STEP_MAX {
-            // What was taken in this step counts when it is pushed.
-            let room = self.room.size().saturating_sub(self.open.get());
-            if commands.len() + queries.len() >= room || self.open_bytes.get() >= ROOM_BYTES {
-                break;
-            }
+        let (mut commands, mut queries, mut bytes) = (Vec::new(), Vec::new(), 0);
+        while commands.len() + queries.len() < STEP_MAX
+            && self.has_room(commands.len() + queries.len(), bytes)
+        {
             let Some(Waiting { ticket, command, since }) = self.waiting.borrow_mut().pop_front() else {
                 break;
             };
-            let bytes = command.size();
-            self.waiting_bytes.set(self.waiting_bytes.get() - bytes);
+            self.waiting_bytes.set(self.waiting_bytes.get() - command.size());
             if let Ticket::Client(token) = ticket
                 && at.duration_since(since) > STALE
             {
                 self.refuse(token);
                 continue;
             }
-            self.open_bytes.set(self.open_bytes.get() + bytes);
+            bytes += command.size();
             let kind = if command.is_read_only() { &mut queries } else { &mut commands };
-            kind.push((ticket, command, bytes));
+            kind.push((ticket, command));
         }
+        let (commands, queries) = (self.number(commands, at, false), self.number(queries, at, true));
+        self.note_bytes();
         if !self.waiting.borrow().is_empty() {
-            if self.has_room() {
+            if self.has_room(0, 0) {
                 self.wake.notify_one();
             } else {
                 self.room.note_full();
             }
         }
-        Submission { commands: self.number(commands, at, false), queries: self.number(queries, at, true) }
+        Submission { commands, queries }
     }
 
-    fn number(&self, batch: Vec<(Ticket, Command, usize)>, at: Instant, is_read: bool) -> Option<Numbered> {
+    fn number(&self, batch: Vec<(Ticket, Command)>, at: Instant, is_read: bool) -> Option<Numbered> {
         let mut first = None;
         let mut commands = Vec::with_capacity(batch.len());
-        for (ticket, command, bytes) in batch {
-            self.open_bytes.set(self.open_bytes.get() - bytes);
-            let id = self.push_asked(Asked { ticket, at, is_read, bytes });
+        for (ticket, command) in batch {
+            let id = self.push_asked(Asked { ticket, at, is_read, bytes: command.size() });
             first.get_or_insert(id);
             commands.push(command);
         }
@@ -359,4 +363,28 @@ pub(super) fn line_of(configuration: &Configuration) -> String {
     });
     let groups: Vec<String> = groups.collect();
     format!("{}  {}  {:?}", configuration.number, groups.join("  "), configuration.slots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Requests;
+    use crate::server::{Limits, Options, Server, Token};
+    use synod_clientserver::Outcome;
+    use synod_resp::Reply;
+    use synod_shardedstore::{Response, SlotId};
+    use synod_store::{Command, Settings};
+
+    #[test]
+    fn what_is_answered_is_given_back_to_the_budget() {
+        let limits = Limits { client_bytes_max: 1_000, ..Limits::default() };
+        let completions =
+            Server::new(Options { settings: Settings::default(), limits, seed: 1 }).completions();
+        let requests = Requests::new(completions.clone());
+        requests.wait(Token { connection: 0, generation: 0, sequence: 0 }, Command::tick(SlotId::FIRST));
+        assert!(!completions.has_space(1_000), "it waits");
+        let (id, _) = requests.next_submission().commands.expect("there is room for one");
+        assert!(!completions.has_space(1_000), "it is at the gateway");
+        requests.settle(id, Response::Store(Outcome::Done(Reply::OK)));
+        assert!(completions.has_space(1_000));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::door::now_ms;
 use super::facts::ServerFacts;
-use super::registry::{Doom, Registry, Shared, add};
+use super::registry::{Doom, Registry, Shared, add, exchange};
 use super::{Backend, Token};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -204,8 +204,7 @@ impl<B: Backend> Connection<B> {
             (self.output.len() - self.written + replies.ready_bytes(), replies.bytes_behind());
         drop(replies);
         let registry = self.registry();
-        let total = registry.output_bytes.get() - self.shared.output_bytes.replace(bytes) + bytes;
-        registry.output_bytes.set(total);
+        exchange(&registry.output_bytes, &self.shared.output_bytes, bytes);
         if behind > limits.output_bytes_max || !registry.may_hold(bytes.saturating_sub(PAUSE_BYTES)) {
             return Err(self.cut_off("more replies wait than the output budget allows"));
         }
@@ -277,11 +276,9 @@ impl<B: Backend> Connection<B> {
         }
         let bytes = self.input.capacity();
         let registry = self.registry();
-        let total = registry.input_bytes.get() - self.shared.input_bytes.replace(bytes) + bytes;
-        registry.input_bytes.set(total);
+        exchange(&registry.input_bytes, &self.shared.input_bytes, bytes);
         let queued = self.shared.session.borrow().held_bytes();
-        let total = registry.queued_bytes.get() - self.shared.queued_bytes.replace(queued) + queued;
-        registry.queued_bytes.set(total);
+        exchange(&registry.queued_bytes, &self.shared.queued_bytes, queued);
         if bytes > SMALL_BYTES && !registry.may_hold(bytes) {
             self.refuse("OOM this server holds as much for its clients as it may; send this again later");
         }

@@ -83,6 +83,11 @@ pub(super) fn add(counter: &Cell<u64>, amount: u64) {
     counter.set(counter.get() + amount);
 }
 
+/// From now on `part` adds `bytes` to `total`, in place of what it added before.
+pub(super) fn exchange(total: &Cell<usize>, part: &Cell<usize>, bytes: usize) {
+    total.set(total.get() - part.replace(bytes) + bytes);
+}
+
 pub(super) struct Registry {
     pub(super) options: Options,
     pub(super) counters: Counters,
@@ -166,9 +171,9 @@ impl Registry {
     pub(super) fn remove(&self, shared: &Shared) {
         self.connections.borrow_mut()[shared.index as usize].1 = None;
         self.free.borrow_mut().push(shared.index);
-        self.output_bytes.set(self.output_bytes.get() - shared.output_bytes.get());
-        self.input_bytes.set(self.input_bytes.get() - shared.input_bytes.get());
-        self.queued_bytes.set(self.queued_bytes.get() - shared.queued_bytes.get());
+        exchange(&self.output_bytes, &shared.output_bytes, 0);
+        exchange(&self.input_bytes, &shared.input_bytes, 0);
+        exchange(&self.queued_bytes, &shared.queued_bytes, 0);
     }
 
     /// Whether a connection that holds so many bytes may hold on to them: while all together hold more than they may, only
