@@ -29,7 +29,7 @@ impl Lateness {
     }
 
     /// How many microseconds the machine was late in all within `from_us..to_us`.
-    pub(super) fn worst(&self, from_us: u64, to_us: u64) -> u64 {
+    pub(super) fn in_all(&self, from_us: u64, to_us: u64) -> u64 {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter()
             .filter(|(at, late)| *at > from_us && at.saturating_sub(*late) < to_us)
