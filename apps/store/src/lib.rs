@@ -66,7 +66,7 @@ mod tree;
 mod value;
 mod walk;
 
-pub use administration::Administration;
+pub use administration::{Administration, is_address};
 pub use command::Command;
 pub use environment::{
     Cluster, ClusterNode, Environment, Facts, NoFacts, Password, Settings, SlotRun, Statistics,

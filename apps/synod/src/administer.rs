@@ -1,8 +1,10 @@
-//! `synod group`, `synod member`, `synod slot`, `synod rebalance`, `synod config`: sends a node what an operator wants, as the
+//! `synod group`, `synod member`, `synod node`, `synod slot`, `synod rebalance`, `synod config`: sends a node what an operator wants, as the
 //! command `SYNOD` over its port for clients, and shows how slots go where they belong now. Clients go on meanwhile; whoever
 //! stops looking stops nothing.
 
-use crate::cli::{Change, ConfigCommand, GroupCommand, MemberCommand, SlotCommand, Target, usage_error};
+use crate::cli::{
+    Change, ConfigCommand, GroupCommand, MemberCommand, NodeCommand, SlotCommand, Target, usage_error,
+};
 use crate::config::{Config, PASSWORD_VARIABLE};
 use crate::node::{GroupStatus, NodeStatus};
 use crate::{interrupt, status};
@@ -35,6 +37,14 @@ fn asked<'a>(change: &Change<'a>) -> (&'a Target, Vec<String>) {
             let member = [group.clone(), old.to_string(), new.to_string()];
             (target, ["MEMBER".to_owned(), "REPLACE".to_owned()].into_iter().chain(member).collect())
         }
+        Change::Node(NodeCommand::Add { number, peer, client, target }) => {
+            let node = ["NODE".to_owned(), "ADD".to_owned(), number.to_string()];
+            (target, node.into_iter().chain([peer.clone(), client.clone()]).collect())
+        }
+        Change::Node(NodeCommand::Remove { number, target }) => {
+            (target, vec!["NODE".to_owned(), "REMOVE".to_owned(), number.to_string()])
+        }
+        Change::Node(NodeCommand::List { target }) => (target, vec!["NODE".to_owned(), "LIST".to_owned()]),
         Change::Slot(SlotCommand::Move { first, last, group, target }) => {
             let slots = [first.to_string(), last.to_string(), group.clone()];
             (target, ["SLOT".to_owned(), "MOVE".to_owned()].into_iter().chain(slots).collect())
@@ -64,6 +74,11 @@ pub fn run(change: &Change) -> ExitCode {
                 Change::Member(MemberCommand::Replace { group, new, .. }) => {
                     watch_member(&places, group, *new)
                 }
+                Change::Node(NodeCommand::Add { number, .. }) => {
+                    println!("Start node {number} now; it finds the cluster by the nodes in its file.");
+                    ExitCode::SUCCESS
+                }
+                Change::Node(_) => ExitCode::SUCCESS,
                 Change::Group(_) | Change::Slot(_) | Change::Rebalance(_) | Change::Config(_) => {
                     watch(&places, number.cast_unsigned())
                 }
@@ -117,20 +132,26 @@ impl Places {
         Ok(Places { clients, operators, password })
     }
 
-    /// Asks the first node that can be reached.
+    /// Asks the first node that can be reached; the next one, if it says that another one knows better.
     fn ask(&self, words: &[String]) -> Result<Reply, String> {
-        let mut problem = String::new();
+        let (mut problem, mut undecided) = (String::new(), None);
         for address in &self.clients {
             match TcpStream::connect_timeout(address, PATIENCE) {
                 Err(error) => problem = format!("{address}: {error}; is the cluster up?"),
                 Ok(stream) => {
-                    return self.converse(stream, words).map_err(|error| {
+                    let reply = self.converse(stream, words).map_err(|error| {
                         format!("{address}: {error}; it may have happened: see `synod config history`")
-                    });
+                    })?;
+                    match reply {
+                        Reply::Error(text) if text.contains(crate::node::ASK_ANOTHER) => {
+                            undecided = Some(Reply::Error(text));
+                        }
+                        reply => return Ok(reply),
+                    }
                 }
             }
         }
-        Err(problem)
+        undecided.ok_or(problem)
     }
 
     fn converse(&self, mut stream: TcpStream, words: &[String]) -> std::io::Result<Reply> {
@@ -242,8 +263,11 @@ fn watch(places: &Places, number: u64) -> ExitCode {
 
 /// The role of a node's member of a group, of what nodes said; `None` while it has none.
 pub fn role_of(said: &[NodeStatus], group: &str, node: u32) -> Option<String> {
-    let number: u32 = group.trim_start_matches('g').parse().ok()?;
     let status = said.iter().find(|status| status.node == node)?;
+    if group == "config" {
+        return Some(status.service_role.clone()).filter(|role| role != crate::node::NO_MEMBER);
+    }
+    let number: u32 = group.trim_start_matches('g').parse().ok()?;
     status.groups.iter().find(|status| status.group == number).map(|status| status.role.clone())
 }
 

@@ -40,6 +40,9 @@ pub enum Command {
     /// Replaces members of groups.
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Adds a node to the cluster, or removes one.
+    #[command(subcommand)]
+    Node(NodeCommand),
     /// Moves slots from group to group.
     #[command(subcommand)]
     Slot(SlotCommand),
@@ -160,8 +163,8 @@ fn parse_peer(text: &str) -> Result<Peer, String> {
     let (peer, client) = addresses.split_once('/').ok_or_else(shape)?;
     Ok(Peer {
         node: node.parse().map_err(|_| shape())?,
-        peer: peer.parse().map_err(|_| shape())?,
-        client: client.parse().map_err(|_| shape())?,
+        peer: Some(peer.to_owned()).filter(|peer| synod_store::is_address(peer)).ok_or_else(shape)?,
+        client: Some(client.to_owned()).filter(|client| synod_store::is_address(client)).ok_or_else(shape)?,
     })
 }
 
@@ -177,7 +180,7 @@ impl Serve {
         };
         let mut peers = self.peer.clone();
         if peers.iter().all(|peer| peer.node != node) {
-            peers.push(Peer { node, peer: peer_listen, client: listen });
+            peers.push(Peer { node, peer: peer_listen.to_string(), client: listen.to_string() });
         }
         let config = Config {
             cluster: self.cluster.clone(),
@@ -261,12 +264,43 @@ pub enum GroupCommand {
 pub enum MemberCommand {
     /// Another node runs a member of a group instead of one that did, whether that is alive or not.
     Replace {
-        /// The group's number, as 3 or g3.
+        /// The group's number, as 3 or g3; or `config`: the configuration service.
         group: String,
         /// The number of the node that goes.
         old: u32,
         /// The number of the node that comes, which never had a member of this group.
         new: u32,
+        /// Which cluster.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// `synod node`.
+#[derive(Subcommand, Debug)]
+pub enum NodeCommand {
+    /// A node belongs to the cluster from now on. Then start it, with some of the others in its file.
+    Add {
+        /// Its number, which no node has now.
+        number: u32,
+        /// Where other nodes reach it, host:port.
+        peer: String,
+        /// Where clients reach it, host:port.
+        client: String,
+        /// Which cluster.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// A node is no more. It must run no member of a group or of the configuration service: replace those first.
+    Remove {
+        /// Its number.
+        number: u32,
+        /// Which cluster.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// The nodes: where they are, whether they can be reached, and what they run.
+    List {
         /// Which cluster.
         #[command(flatten)]
         target: Target,
@@ -310,6 +344,8 @@ pub enum Change<'a> {
     Group(&'a GroupCommand),
     /// `synod member`.
     Member(&'a MemberCommand),
+    /// `synod node`.
+    Node(&'a NodeCommand),
     /// `synod slot`.
     Slot(&'a SlotCommand),
     /// `synod rebalance`.

@@ -10,7 +10,7 @@
 //! groups = 2                        # of a new store; 1 if it is left out
 //! password_file = "/etc/synod/password"  # needed for addresses that others can reach
 //!
-//! [[peers]]                         # every node of the cluster, this one too
+//! [[peers]]                         # this node, and others: all who found the cluster, or some that are in it
 //! node = 1
 //! peer = "127.0.0.1:17001"
 //! client = "127.0.0.1:7001"
@@ -64,7 +64,8 @@ pub struct Config {
     /// `synod group`.
     #[serde(default = "one")]
     pub groups: u32,
-    /// Every node of the cluster.
+    /// Nodes of the cluster, this one among them. Of a new cluster all that found it, the same list in each file. Once it is
+    /// founded its log says which nodes there are, and these are places to look for them.
     pub peers: Vec<Peer>,
     /// What clients may take.
     #[serde(default)]
@@ -92,10 +93,10 @@ pub const GROUPS_MAX: u32 = 64;
 pub struct Peer {
     /// Its number.
     pub node: u32,
-    /// Where other nodes reach it.
-    pub peer: SocketAddr,
+    /// Where other nodes reach it: `host:port`, the host by name or by number.
+    pub peer: String,
     /// Where clients reach it.
-    pub client: SocketAddr,
+    pub client: String,
 }
 
 /// What clients may take.
@@ -214,7 +215,9 @@ impl Config {
         let own = self.peers.iter().find(|peer| peer.node == self.node);
         if own.is_none() {
             let node = self.node;
-            return Err(format!("peers: node {node} (this one) is missing; list every node of the cluster"));
+            return Err(format!(
+                "peers: node {node} (this one) is missing; list it with those that it shall look for"
+            ));
         }
         if let Some(number) = numbers.iter().find(|number| !(1..places::NODE_BOUND).contains(*number)) {
             return Err(format!(
@@ -267,11 +270,14 @@ impl Config {
             ("peer_listen", Some(self.peer_listen)),
             ("admin_listen", self.admin_listen),
         ];
-        let own = own.into_iter().filter_map(|(name, address)| Some((name.to_owned(), address?)));
+        let own = own.into_iter().filter_map(|(name, address)| Some((name.to_owned(), address?.to_string())));
         let peers = self.peers.iter().flat_map(|peer| {
             let name = |what: &str| format!("peers: {what} of node {}", peer.node);
-            [(name("peer"), peer.peer), (name("client"), peer.client)]
+            [(name("peer"), peer.peer.clone()), (name("client"), peer.client.clone())]
         });
+        if let Some((name, address)) = peers.clone().find(|(_, address)| !synod_store::is_address(address)) {
+            return Err(format!("{name}: `{address}` is no address; write host:port"));
+        }
         for doors in [own.collect::<Vec<_>>(), peers.collect()] {
             for (at, (name, address)) in doors.iter().enumerate() {
                 if let Some((other, _)) = doors[..at].iter().find(|(_, other)| other == address) {

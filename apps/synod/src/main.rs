@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => cli::run_bench(&arguments),
         Command::Group(arguments) => administer::run(&Change::Group(&arguments)),
         Command::Member(arguments) => administer::run(&Change::Member(&arguments)),
+        Command::Node(arguments) => administer::run(&Change::Node(&arguments)),
         Command::Slot(arguments) => administer::run(&Change::Slot(&arguments)),
         Command::Rebalance(target) => administer::run(&Change::Rebalance(&target)),
         Command::Config(arguments) => administer::run(&Change::Config(&arguments)),

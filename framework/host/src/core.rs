@@ -234,6 +234,20 @@ impl<N: Hosted> Core<N> {
         self.remote.insert(id, peer);
     }
 
+    /// There is one more peer, of this index.
+    pub(crate) fn add_out(&mut self) -> usize {
+        self.outs.push(Out::default());
+        self.outs.len() - 1
+    }
+
+    /// Nothing runs at this peer any more.
+    pub(crate) fn forget_peer(&mut self, peer: usize) {
+        self.remote.retain(|_, at| *at != peer);
+        let out = &mut self.outs[peer];
+        out.bytes = Vec::new();
+        out.wake.notify_one();
+    }
+
     /// Which peer runs the node `id`, if it is known to run at one.
     pub(crate) fn peer_of(&self, id: NodeId) -> Option<usize> {
         self.remote.get(&id).copied()

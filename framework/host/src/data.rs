@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synod_journal::{Disks, Error, Identity, Inspection, Journal, Opener, Options};
+use synod_journal::{Disks, Error, Identity, Inspection, Journal, Opener, Options, Prior};
 
 /// The directory of the journal, within the data directory.
 pub(crate) const JOURNAL: &str = "journal";
@@ -26,6 +26,33 @@ pub fn inspect(data: &Path, describe: fn(u32, u8, &[u8]) -> String) -> Result<In
     let journal = if journal.is_dir() { open(&journal)? } else { Arc::clone(&home) };
     let disks = Disks { home, journal };
     synod_journal::inspect(&disks, Options { describe, ..Options::default() }).map_err(refused)
+}
+
+/// What is known of the data directory `data` before it is opened for `identity`. Where nothing is, the directory is made, and
+/// its disk gets a number: so a node has the same one when it asks again.
+///
+/// # Errors
+/// If it is not this node's, or cannot be used.
+pub fn prior(data: &Path, identity: Identity) -> Result<Prior, HostError> {
+    let refused = |error| HostError::Journal(data.to_owned(), error);
+    let home = Arc::new(FileDisk::open(data).map_err(refused)?);
+    let journal = Arc::new(FileDisk::open(&data.join(JOURNAL)).map_err(refused)?);
+    let opener = Opener { identity, nonce: draw().map_err(HostError::System)? };
+    Journal::prior(&Disks { home, journal }, opener).map_err(refused)
+}
+
+/// Makes the data directory `data`, on whose disk nothing ever ran, that of `identity`, with these facts in its superblock.
+///
+/// # Errors
+/// If the system refuses.
+pub fn prepare(
+    data: &Path,
+    (identity, disk): (Identity, u128),
+    facts: &[(&str, Vec<u8>)],
+) -> Result<(), HostError> {
+    let refused = |error| HostError::Journal(data.to_owned(), error);
+    let home = FileDisk::existing(data).map(Arc::new).map_err(refused)?;
+    Journal::begin_anew(&home, Opener { identity, nonce: disk }, facts).map_err(refused)
 }
 
 /// Gives up what is in the data directory `data`, for a node that comes back as `identity`, a life that its disk never had:
@@ -56,7 +83,7 @@ pub fn set_aside(data: &Path, identity: Identity) -> Result<PathBuf, HostError> 
     }
     // The new superblock first: without it, a directory without a journal would be taken for a new one of an old life.
     let nonce = draw().map_err(HostError::System)?;
-    Journal::begin_anew(&home, Opener { identity, nonce }).map_err(refused)?;
+    Journal::begin_anew(&home, Opener { identity, nonce }, &[]).map_err(refused)?;
     fs::rename(&journal, aside.join(JOURNAL)).map_err(io("rename", &journal))?;
     for directory in [&aside, data] {
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("sync", directory))?;

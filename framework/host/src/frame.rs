@@ -17,13 +17,15 @@ use synod_stdx::{Malformed, Reader, Wire, put_u32, put_u64};
 /// What every handshake begins with.
 pub const MAGIC: &[u8; 9] = b"SYNODPEER";
 /// The version that this program writes and reads.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The bytes of a hello.
 pub const HELLO_BYTES: usize = 9 + 1 + 8 + 4 + 4 + 8 + 8 + 16 + 16 + 4;
 /// The bytes of an answer to a hello.
 pub const ANSWER_BYTES: usize = 9 + 1 + 1 + 8 + 16 + 8 + 4;
 /// What the sender says once it knows that its disk is the one that was seen.
 pub const GO: u8 = 1;
+/// In place of an incarnation: nothing runs at the sender yet.
+pub const GUEST_INCARNATION: u64 = u64::MAX;
 /// The bytes before a frame's content.
 pub const FRAME_HEADER_BYTES: usize = 8;
 /// The most bytes of a frame's content.
@@ -130,7 +132,9 @@ impl fmt::Display for Refusal {
             Refusal::OtherNode => {
                 "another process listens here than the peer expects: check its list of peers"
             }
-            Refusal::UnknownNode => "the peer's number is not in this process's list: make the lists agree",
+            Refusal::UnknownNode => {
+                "the cluster has no process of the peer's number: it was removed, or is not added yet"
+            }
             Refusal::Myself => "the peer claims this process's own number: give each process its own",
             Refusal::Superseded => {
                 "a later start of this number is known: two processes run under one number, or the peer's disk was put \
@@ -153,6 +157,11 @@ fn seal(out: &mut Vec<u8>, start: usize) {
 }
 
 impl Hello {
+    /// Whether nothing runs at the sender yet: it asks what it is to run.
+    pub fn is_guest(&self) -> bool {
+        self.incarnation == GUEST_INCARNATION
+    }
+
     /// The bytes of a hello.
     pub fn to_bytes(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HELLO_BYTES);

@@ -6,13 +6,13 @@ use crate::counters::Counters;
 use crate::data::JOURNAL;
 use crate::disk::FileDisk;
 use crate::disk_thread::{DiskNews, DiskThreads};
-use crate::peers::{self, Us};
+use crate::guests::{Answer, Guest};
+use crate::peers::{self, Known, Us};
 use crate::recorder::Recorder;
 use crate::seal::Key;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub struct Peer {
     /// Its number.
     pub number: u32,
-    /// Where it listens for its peers.
-    pub address: SocketAddr,
+    /// Where it listens for its peers, `host:port`: the one behind the other is tried, a host's name anew at each dial.
+    pub addresses: Vec<String>,
     /// The protocol nodes that it runs.
     pub nodes: Vec<NodeId>,
 }
@@ -206,8 +206,10 @@ impl<N: Hosted> Host<N> {
             known: RefCell::new(known),
             refused: RefCell::default(),
             connections: RefCell::new(vec![0; config.peers.len()]),
-            peers: config.peers,
+            peers: RefCell::new(config.peers.iter().map(Known::of).collect()),
             key: config.key,
+            on_guest: RefCell::default(),
+            runs: Cell::new(false),
         };
         let host = Host { core: Rc::new(RefCell::new(core)), us: Rc::new(us) };
         let is_new = recovered.is_new;
@@ -237,9 +239,43 @@ impl<N: Hosted> Host<N> {
 
     /// Tells that the peer of this number runs the node `id`, too.
     pub fn meet(&self, number: u32, id: NodeId) {
-        if let Some(peer) = self.us.peers.iter().position(|peer| peer.number == number) {
+        if let Some(peer) = self.us.index_of(number) {
             self.core.borrow_mut().meet(id, peer);
         }
+    }
+
+    /// A process belongs to the cluster, and is reached there; it may be known already.
+    pub fn add_peer(&self, peer: &Peer) {
+        let index = match self.us.index_of(peer.number) {
+            Some(index) => {
+                self.us.peers.borrow_mut()[index].addresses.clone_from(&peer.addresses);
+                index
+            }
+            None => {
+                self.us.peers.borrow_mut().push(Known::of(peer));
+                self.us.connections.borrow_mut().push(0);
+                let index = self.core.borrow_mut().add_out();
+                if self.us.runs.get() {
+                    tokio::task::spawn_local(peers::dial(index, Rc::clone(&self.us), Rc::clone(&self.core)));
+                }
+                index
+            }
+        };
+        let mut core = self.core.borrow_mut();
+        peer.nodes.iter().for_each(|node| core.meet(*node, index));
+    }
+
+    /// A process belongs to the cluster no more: nothing that it says is heard.
+    pub fn remove_peer(&self, number: u32) {
+        let Some(index) = self.us.index_of(number) else { return };
+        self.us.peers.borrow_mut()[index].is_member = false;
+        self.us.connections.borrow_mut()[index] += 1;
+        self.core.borrow_mut().forget_peer(index);
+    }
+
+    /// What is answered to processes that run nothing yet: see [`crate::ask_as_guest`].
+    pub fn on_guest(&self, answer: impl Fn(Guest, Vec<u8>) -> Answer + 'static) {
+        *self.us.on_guest.borrow_mut() = Some(Rc::new(answer));
     }
 
     /// Looks at a node that runs here.
@@ -248,6 +284,11 @@ impl<N: Hosted> Host<N> {
     /// If it does not run here.
     pub fn look<T>(&self, id: NodeId, look: impl FnOnce(&N) -> T) -> T {
         look(self.core.borrow().node(id).expect("the node runs here"))
+    }
+
+    /// The number of the disk.
+    pub fn disk(&self) -> u128 {
+        self.us.disk
     }
 
     /// The latest starts of this process; the last of them is this one.
@@ -280,7 +321,7 @@ impl<N: Hosted> Host<N> {
 
     /// Whether the peer of this number is connected, as far as this process can send to it.
     pub fn is_connected(&self, number: u32) -> bool {
-        let peer = self.us.peers.iter().position(|peer| peer.number == number);
+        let peer = self.us.index_of(number);
         peer.is_some_and(|peer| self.core.borrow().outs[peer].is_connected)
     }
 }
@@ -322,7 +363,9 @@ impl<N: Hosted> Opened<N> {
         }
         core.borrow_mut().turn();
         tokio::task::spawn_local(peers::accept(listener, Rc::clone(&host.us), Rc::clone(&core)));
-        for peer in 0..host.us.peers.len() {
+        host.us.runs.set(true);
+        let peers = host.us.peers.borrow().len();
+        for peer in 0..peers {
             tokio::task::spawn_local(peers::dial(peer, Rc::clone(&host.us), Rc::clone(&core)));
         }
         let timers_changed = Rc::clone(&core.borrow().timers_changed);

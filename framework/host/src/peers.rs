@@ -4,11 +4,12 @@
 use crate::boot::{KnownPeers, PEERS, REFUSED, contradiction};
 use crate::core::{Core, Hosted};
 use crate::frame::{BadFrame, GO, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes, first_frame};
+use crate::guests::{self, Guest, OnGuest};
 use crate::host::{HostError, Peer};
 use crate::repeats::Repeats;
 use crate::seal::{self, Channel, Key};
 use socket2::{SockRef, TcpKeepalive};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -32,6 +33,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// A buffer larger than this is given back when it is empty.
 const BUFFER_KEPT_BYTES: usize = 1 << 20;
 
+/// The index of who is no peer yet.
+const GUEST: usize = usize::MAX;
+
 /// Who this process is, and who the others are.
 pub(crate) struct Us {
     pub(crate) cluster: u64,
@@ -41,15 +45,46 @@ pub(crate) struct Us {
     pub(crate) nonce: u128,
     pub(crate) disk: u128,
     pub(crate) known: RefCell<KnownPeers>,
-    pub(crate) peers: Vec<Peer>,
+    pub(crate) peers: RefCell<Vec<Known>>,
     pub(crate) key: Option<Key>,
+    /// What is answered to processes that run nothing yet.
+    pub(crate) on_guest: RefCell<Option<OnGuest>>,
+    /// Whether peers are dialed.
+    pub(crate) runs: Cell<bool>,
     /// Who was refused, and for what.
     pub(crate) refused: RefCell<Repeats<(IpAddr, &'static str)>>,
     /// How often each peer was let in.
     pub(crate) connections: RefCell<Vec<u64>>,
 }
 
+/// Another process of the cluster.
+pub(crate) struct Known {
+    pub(crate) number: u32,
+    pub(crate) addresses: Vec<String>,
+    /// It may have been one once.
+    pub(crate) is_member: bool,
+}
+
+impl Known {
+    pub(crate) fn of(peer: &Peer) -> Known {
+        Known { number: peer.number, addresses: peer.addresses.clone(), is_member: true }
+    }
+}
+
 impl Us {
+    /// The index of the member of this number.
+    pub(crate) fn index_of(&self, number: u32) -> Option<usize> {
+        self.peers.borrow().iter().position(|peer| peer.number == number && peer.is_member)
+    }
+
+    fn number_of(&self, peer: usize) -> u32 {
+        self.peers.borrow()[peer].number
+    }
+
+    fn is_member(&self, peer: usize) -> bool {
+        self.peers.borrow()[peer].is_member
+    }
+
     /// Whether a peer may come, as far as this process can tell. Yields its index, and changes nothing.
     fn check(&self, hello: &Hello) -> Result<usize, Refusal> {
         if hello.cluster != self.cluster {
@@ -61,8 +96,10 @@ impl Us {
         if hello.from == self.number {
             return Err(Refusal::Myself);
         }
-        let peer =
-            self.peers.iter().position(|peer| peer.number == hello.from).ok_or(Refusal::UnknownNode)?;
+        if hello.is_guest() {
+            return Ok(GUEST);
+        }
+        let peer = self.index_of(hello.from).ok_or(Refusal::UnknownNode)?;
         self.known.borrow().check(hello)?;
         Ok(peer)
     }
@@ -110,6 +147,13 @@ async fn serve<N: Hosted>(stream: TcpStream, us: Rc<Us>, core: Rc<RefCell<Core<N
     match timeout(HANDSHAKE_MAX, shake_hands(stream, &us)).await {
         // A peer that hangs up once it has its answer knows why.
         Ok(Ok(None)) | Err(_) => {}
+        Ok(Ok(Some((hello, channel)))) if hello.is_guest() => {
+            let answer = us.on_guest.borrow().clone();
+            if let Some(answer) = answer {
+                let guest = Guest { number: hello.from, disk: hello.disk, from };
+                guests::serve(channel, guest, &*answer).await;
+            }
+        }
         Ok(Ok(Some((hello, mut channel)))) => {
             let admitted = us.admit(&hello, &core.borrow());
             match admitted {
@@ -156,7 +200,7 @@ async fn listen<N: Hosted>(
     from: SocketAddr,
 ) {
     let _ = tune(channel.stream());
-    let number = us.peers[peer].number;
+    let number = us.number_of(peer);
     tracing::info!(peer = number, %from, "a peer is connected");
     match read_frames(channel, (peer, connection), us, core).await {
         Ok(()) => tracing::info!(peer = number, "a peer is gone"),
@@ -187,7 +231,7 @@ async fn read_frames<N: Hosted>(
         }
         let mut core = core.borrow_mut();
         let Taken { bytes: used, durable, outcome } = take_frames(&buffer, peer, &mut core);
-        if let Some(heard) = us.known.borrow_mut().heard(us.peers[peer].number, durable) {
+        if let Some(heard) = us.known.borrow_mut().heard(us.number_of(peer), durable) {
             core.hear(heard);
         }
         if used > 0 {
@@ -258,7 +302,7 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
     let wake = Rc::clone(&core.borrow().outs[peer].wake);
     let mut pause = REDIAL.0;
     let mut last_refusal = None;
-    loop {
+    while us.is_member(peer) {
         match connect_soon(&us, peer).await {
             Ok((mut channel, seen)) => {
                 if is_contradicted(&us, peer, seen, &core) {
@@ -268,7 +312,7 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
                     pause = REDIAL.0;
                     last_refusal = None;
                     core.borrow_mut().outs[peer].is_connected = true;
-                    write_frames(&mut channel, peer, &wake, &core).await;
+                    write_frames(&mut channel, (peer, &us), &wake, &core).await;
                     let out = &mut core.borrow_mut().outs[peer];
                     out.is_connected = false;
                     out.bytes = Vec::new();
@@ -278,7 +322,7 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
             Err(Missed::Refused(refusal, _)) if last_refusal != Some(refusal) => {
                 last_refusal = Some(refusal);
                 core.borrow_mut().counters.refuse(refusal.name());
-                let number = us.peers[peer].number;
+                let number = us.number_of(peer);
                 tracing::warn!(
                     peer = number,
                     reason = refusal.name(),
@@ -313,7 +357,7 @@ async fn connect_soon(us: &Rc<Us>, peer: usize) -> Result<Welcomed, Missed> {
 fn is_contradicted<N: Hosted>(us: &Us, peer: usize, seen: Option<Seen>, core: &RefCell<Core<N>>) -> bool {
     let mut core = core.borrow_mut();
     let Some(why) = seen.and_then(|seen| contradiction(core.superblock(), seen)) else { return false };
-    let why = format!("node {} {why}", us.peers[peer].number);
+    let why = format!("node {} {why}", us.number_of(peer));
     let kept = core.keep(REFUSED, why.clone().into_bytes());
     core.stop(kept.map_or_else(|error| error.to_string(), |()| HostError::OlderDisk(why).to_string()));
     true
@@ -334,12 +378,15 @@ enum Missed {
 /// Dials a peer. Yields the connection and what the peer saw of this disk.
 async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
     let handshake = async {
-        let stream = TcpStream::connect(us.peers[peer].address).await.map_err(|_| None)?;
-        tune(&stream).map_err(|_| None)?;
+        let (to, addresses) = {
+            let peers = us.peers.borrow();
+            (peers[peer].number, peers[peer].addresses.clone())
+        };
+        let stream = connect_to(&addresses).await.ok_or(None)?;
         let hello = Hello {
             cluster: us.cluster,
             from: us.number,
-            to: us.peers[peer].number,
+            to,
             incarnation: us.incarnation,
             start: us.start,
             nonce: us.nonce,
@@ -358,6 +405,16 @@ async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
     }
 }
 
+/// Connects to the first of these addresses at which somebody listens.
+pub(crate) async fn connect_to(addresses: &[String]) -> Option<TcpStream> {
+    for address in addresses {
+        if let Ok(stream) = TcpStream::connect(address.as_str()).await {
+            return tune(&stream).is_ok().then_some(stream);
+        }
+    }
+    None
+}
+
 /// Small frames leave at once, and a connection that has become silent breaks.
 fn tune(stream: &TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
@@ -370,7 +427,7 @@ fn tune(stream: &TcpStream) -> std::io::Result<()> {
 
 async fn write_frames<N: Hosted>(
     channel: &mut Channel,
-    peer: usize,
+    (peer, us): (usize, &Us),
     wake: &tokio::sync::Notify,
     core: &RefCell<Core<N>>,
 ) {
@@ -380,7 +437,11 @@ async fn write_frames<N: Hosted>(
     let mut byte = [0; 1];
     loop {
         tokio::select! {
-            () = wake.notified() => {}
+            () = wake.notified() => {
+                if !us.is_member(peer) {
+                    return;
+                }
+            }
             // Nothing ever comes this way: what does is the end.
             _ = reader.read(&mut byte) => return,
         }

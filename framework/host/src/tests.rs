@@ -257,7 +257,7 @@ fn alone(number: u32, directory: &Path) -> HostConfig {
 }
 
 fn peer(number: u32, address: SocketAddr) -> Peer {
-    Peer { number, address, nodes: vec![NodeId::server(number)] }
+    Peer { number, addresses: vec![address.to_string()], nodes: vec![NodeId::server(number)] }
 }
 
 type Answer = (RequestId, Told);

@@ -95,6 +95,17 @@ pub struct Opener {
     pub nonce: u128,
 }
 
+/// What is known of a disk before its journal is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Prior {
+    /// Whose it is.
+    pub identity: Identity,
+    /// The number of the disk.
+    pub disk: u128,
+    /// Whether nothing ever ran on it.
+    pub is_new: bool,
+}
+
 /// What opening a journal gives. All of it is durable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recovered {
@@ -156,12 +167,25 @@ impl<D: Disk + Clone> Journal<D> {
     }
 
     /// Writes into `home` the superblock of a disk on which nothing ever ran, in place of one that is there. Until the
-    /// journal of the old one is gone, the new one does not open.
+    /// journal of the old one is gone, the new one does not open. The nonce is the disk's number.
     ///
     /// # Errors
     /// If the disk refuses.
-    pub fn begin_anew(home: &D, opener: Opener) -> Result<(), Error> {
-        superblock::write_copies(home, &Content::new(opener), &Watermark::default())
+    pub fn begin_anew(home: &D, opener: Opener, facts: &[(&str, Vec<u8>)]) -> Result<(), Error> {
+        let mut content = Content::new(opener);
+        content.facts.extend(facts.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())));
+        superblock::write_copies(home, &content, &Watermark::default())
+    }
+
+    /// What the superblock says before the journal is opened. Where there is none, one is written for a disk on which nothing
+    /// ever ran, whose number is the nonce.
+    ///
+    /// # Errors
+    /// As [`Journal::open`], as far as it is about the superblock.
+    pub fn prior(disks: &Disks<D>, opener: Opener) -> Result<Prior, Error> {
+        let Read { content, .. } = read_or_found((&disks.home, &disks.journal), opener)?;
+        let Content { identity, disk, is_founded, .. } = content;
+        Ok(Prior { identity, disk, is_new: !is_founded })
     }
 
     /// Makes durable what was appended.
@@ -209,7 +233,8 @@ fn read_or_found<D: Disk>((home, journal): (&D, &D), opener: Opener) -> Result<R
     };
     let found = content.identity;
     let is_ours = (found.cluster, found.node) == (identity.cluster, identity.node);
-    if !is_ours || found.incarnation < identity.incarnation {
+    let is_former = found.incarnation < identity.incarnation && content.is_founded;
+    if !is_ours || is_former {
         let file = COPIES[0].to_owned();
         return Err(Error::WrongIdentity { file, expected: identity, found });
     }

@@ -88,7 +88,7 @@ pub use checkpoint::{Checkpointer, Stored};
 pub use disk::Disk;
 pub use error::Error;
 pub use inspect::{Inspection, inspect};
-pub use journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Record, Recovered};
+pub use journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Prior, Record, Recovered};
 pub use memory::MemoryDisk;
 pub use superblock::{Heard, Start, Superblock};
 pub use writer::{Durable, SpareOrder, Writer};

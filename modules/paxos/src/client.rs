@@ -74,6 +74,17 @@ impl<S: StateMachine> Client<S> {
         self.window.len() + self.reads.len()
     }
 
+    /// From now on these are the servers: the group is played elsewhere.
+    pub fn ask_these(&mut self, servers: &[NodeId]) {
+        if let Some(first) = servers.first() {
+            self.servers = servers.to_vec();
+            self.servers.sort_unstable();
+            if !self.servers.contains(&self.leader) {
+                self.leader = *first;
+            }
+        }
+    }
+
     /// Begins with `server` as the one that it takes for the leader.
     #[must_use]
     pub fn preferring(mut self, server: NodeId) -> Self {

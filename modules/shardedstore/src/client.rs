@@ -36,6 +36,8 @@ pub enum Request<C> {
     Queries(Vec<C>),
     /// To a controller: ask the configuration service.
     Configure(crate::ConfigurationCommand),
+    /// To a client or a controller: these are the members of the configuration service now.
+    Service(Vec<NodeId>),
     /// To a server: if it leads, let another one lead.
     HandOver,
     /// To a server or a member of the configuration service: what the clocks of its machine read now.
@@ -167,6 +169,7 @@ impl<S: Sharded> Client<S> {
                 self.reads.extend(reads.into_iter().map(Some));
                 self.ask((first, usize::MAX), |_| true, ctx);
             }
+            Request::Service(members) => return self.masters.are(&members),
             Request::Configure(_) | Request::HandOver | Request::Clock(_) => {
                 unreachable!("no client is asked that")
             }
@@ -290,6 +293,7 @@ impl<S: Sharded> Client<S> {
         let is_awaited =
             |slot, route: &Route| route.is_on_its_way && configuration.slots.owner(slot) == Some(route.group);
         self.routes.retain(|slot, route| is_awaited(*slot, route));
+        self.masters.note(&configuration);
         self.addresses.extend(configuration.groups.iter().map(|(group, members)| (*group, members.clone())));
         self.configuration = Some(configuration);
         self.send_all_again(ctx);

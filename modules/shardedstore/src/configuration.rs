@@ -1,5 +1,7 @@
 //! The configuration service: numbered answers to *which group owns this slot*, as a replicated state machine.
 
+use crate::codec::Disk;
+use crate::nodes::{Addresses, NODE_BOUND, Nodes, SERVICE, node_of};
 use crate::{Assignment, GroupId, SlotId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +22,20 @@ pub struct Configuration {
     pub groups: BTreeMap<GroupId, Vec<NodeId>>,
     /// Which of them owns which slots. A group may own none.
     pub slots: Assignment,
+    /// The nodes of the cluster.
+    pub nodes: Arc<Nodes>,
+    /// The members of the configuration service itself, in the order of its seats. Empty where a store does not name them.
+    pub service: Vec<NodeId>,
+}
+
+impl Configuration {
+    /// The members of a group, or of the [`SERVICE`], in the order of its seats.
+    pub fn members(&self, group: GroupId) -> Option<&Vec<NodeId>> {
+        match group {
+            SERVICE => Some(&self.service).filter(|members| !members.is_empty()),
+            group => self.groups.get(&group),
+        }
+    }
 }
 
 /// What is asked of the service.
@@ -29,6 +45,35 @@ pub enum ConfigurationCommand {
     Found {
         /// Their names and members, at least one of each.
         groups: Vec<(GroupId, Vec<NodeId>)>,
+        /// The cluster's nodes with the numbers of their disks. None where the store shall not name them.
+        nodes: Vec<(u32, Addresses, u128)>,
+        /// The members of the service itself.
+        service: Vec<NodeId>,
+    },
+    /// A node belongs to the cluster from now on, and may come.
+    AddNode {
+        /// Its number, which no node has now.
+        node: u32,
+        /// Where it will be reached.
+        addresses: Addresses,
+    },
+    /// A node is no more, and none of its disks may come again. It must be no member of anything.
+    RemoveNode {
+        /// Its number.
+        node: u32,
+    },
+    /// A node of the cluster is here, with this disk. If it had another one before, what that one promised is lost.
+    Attach {
+        /// Its number.
+        node: u32,
+        /// The number of its disk: 128 bits that it drew.
+        disk: u128,
+        /// Whether nothing ever ran on the disk.
+        is_new: bool,
+        /// It takes this disk for that of this incarnation; at least, if it is new.
+        incarnation: u64,
+        /// Where it is reached; as before, if `None`.
+        addresses: Option<Addresses>,
     },
     /// A new group takes its part of the slots.
     Join {
@@ -55,7 +100,7 @@ pub enum ConfigurationCommand {
     Balance,
     /// A member of a group is replaced: another one has its seat from now on.
     Replace {
-        /// Of which group.
+        /// Of which group; or of the [`SERVICE`].
         group: GroupId,
         /// Who goes.
         old: NodeId,
@@ -76,6 +121,13 @@ pub enum ConfigurationOutput {
     Ok(ConfigurationNumber),
     /// What was queried.
     Configuration(Arc<Configuration>),
+    /// The node is here.
+    Attached {
+        /// Its disk is that of this incarnation.
+        incarnation: u64,
+        /// The newest configuration: who comes must know it before anything of it runs.
+        number: ConfigurationNumber,
+    },
     /// Nothing was changed.
     Error(ConfigurationError),
 }
@@ -111,6 +163,18 @@ pub enum ConfigurationError {
     WasMember(NodeId),
     /// Of one or two members none can be replaced: too few are left to say what it promised.
     TooFewMembers(GroupId),
+    /// The cluster has no node of this number: add it first.
+    NoSuchNode(u32),
+    /// A node of this number is there, at other addresses: choose another number, or remove it first.
+    NodeExists(u32),
+    /// The node has a member of this group, or of the [`SERVICE`]: replace it first.
+    HasMember(u32, GroupId),
+    /// The address is empty or too long, or another node has it.
+    NoSuchAddress(u32),
+    /// The node came with an earlier disk: what it says now is over.
+    FormerDisk(u32),
+    /// The cluster is of an unnamed kind, or not founded: it has no list of nodes.
+    NoNodes,
 }
 
 impl fmt::Display for ConfigurationError {
@@ -145,21 +209,65 @@ impl fmt::Display for ConfigurationError {
                     "{group} has fewer than three members, and can spare none; move its slots to another group"
                 )
             }
+            ConfigurationError::NoSuchNode(node) => {
+                write!(f, "the cluster has no node {node}; add it first: synod node add {node} ...")
+            }
+            ConfigurationError::NodeExists(node) => {
+                write!(
+                    f,
+                    "node {node} belongs to the cluster already; choose another number, or remove it first"
+                )
+            }
+            ConfigurationError::HasMember(node, SERVICE) => write!(
+                f,
+                "node {node} has a member of the configuration service; let another node have its seat first: \
+                 synod member replace config {node} NEW"
+            ),
+            ConfigurationError::HasMember(node, group) => write!(
+                f,
+                "node {node} has a member of {group}; let another node have its seat first: \
+                 synod member replace {group} {node} NEW"
+            ),
+            ConfigurationError::NoSuchAddress(node) => {
+                write!(f, "node {node} cannot be reached there: give it an address that no other node has")
+            }
+            ConfigurationError::FormerDisk(node) => {
+                write!(f, "node {node} has come with a later disk: this one must not be used again")
+            }
+            ConfigurationError::NoNodes => f.write_str("the cluster is not founded yet; ask again"),
         }
     }
 }
 
-/// The service: every configuration that there ever was.
+/// The service: every configuration that there ever was, and the disks that nodes came with.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ConfigurationService {
     slot_count: u16,
     history: Vec<Arc<Configuration>>,
+    /// The latest disk of each node that ever was, with its incarnation. One that is removed keeps its own: a node that is
+    /// added under its number again has lived before.
+    disks: BTreeMap<u32, (u64, u128)>,
 }
 
 /// Of fewer members than these none can be replaced: a quorum of the others must say what it promised.
 const REPLACED_OF_MIN: usize = 3;
 
-type Changed = Result<(BTreeMap<GroupId, Vec<NodeId>>, Assignment), ConfigurationError>;
+/// What is to be the next configuration; its number is not looked at.
+type Changed = Result<Configuration, ConfigurationError>;
+
+/// What a store is founded with.
+struct Foundation<'a> {
+    groups: &'a [(GroupId, Vec<NodeId>)],
+    nodes: &'a [(u32, Addresses, u128)],
+    service: &'a [NodeId],
+}
+
+/// What a node says of its disk.
+struct Claim {
+    number: u128,
+    is_new: bool,
+    incarnation: u64,
+}
 
 impl ConfigurationService {
     /// A service of `slot_count` slots without a group.
@@ -168,7 +276,7 @@ impl ConfigurationService {
     /// If there are no slots.
     pub fn new(slot_count: u16) -> Self {
         assert!(slot_count > 0, "a store has slots");
-        ConfigurationService { slot_count, history: Vec::new() }
+        ConfigurationService { slot_count, history: Vec::new(), disks: BTreeMap::new() }
     }
 
     /// The newest configuration, once a group has joined.
@@ -195,35 +303,50 @@ impl ConfigurationService {
         }
     }
 
-    fn founded(&self, groups: &[(GroupId, Vec<NodeId>)]) -> Changed {
+    fn founded(&self, Foundation { groups, nodes, service }: &Foundation<'_>) -> Changed {
         if self.latest().is_some() {
             return Err(ConfigurationError::IsFounded);
         }
         let mut all = BTreeMap::new();
-        for (group, members) in groups {
+        for (group, members) in *groups {
             let members: BTreeSet<NodeId> = members.iter().copied().collect();
             if members.is_empty() {
                 return Err(ConfigurationError::NoMembers);
             }
-            if all.insert(*group, members.into_iter().collect()).is_some() {
+            if *group == SERVICE || all.insert(*group, members.into_iter().collect()).is_some() {
                 return Err(ConfigurationError::GroupExists(*group));
             }
         }
         let Some((first, _)) = all.first_key_value() else { return Err(ConfigurationError::NoMembers) };
         let slots = Assignment::whole(self.slot_count, *first).balanced(&names(&all));
-        Ok((all, slots))
+        let mut known = Nodes::new();
+        for (node, addresses, _) in *nodes {
+            if known.contains_key(node) {
+                return Err(ConfigurationError::NodeExists(*node));
+            }
+            has_own_addresses(&known, *node, addresses)?;
+            known.insert(*node, addresses.clone());
+        }
+        let service: BTreeSet<NodeId> = service.iter().copied().collect();
+        all.values().flatten().chain(&service).try_for_each(|member| is_on_a_node(&known, *member))?;
+        let service = service.into_iter().collect();
+        Ok(Configuration { number: 0, groups: all, slots, nodes: Arc::new(known), service })
     }
 
     fn joined(&self, group: GroupId, members: &[NodeId]) -> Changed {
         if members.is_empty() {
             return Err(ConfigurationError::NoMembers);
         }
+        if group == SERVICE {
+            return Err(ConfigurationError::GroupExists(group));
+        }
         let mut members = members.to_vec();
         members.sort_unstable();
         members.dedup();
         let Some(latest) = self.latest() else {
-            return Ok((BTreeMap::from([(group, members)]), Assignment::whole(self.slot_count, group)));
+            return self.founded(&Foundation { groups: &[(group, members)], nodes: &[], service: &[] });
         };
+        members.iter().try_for_each(|member| is_on_a_node(&latest.nodes, *member))?;
         let mut groups = latest.groups.clone();
         // A group that comes back has its seats as it had them.
         let seats = self.history.iter().rev().find_map(|known| known.groups.get(&group));
@@ -235,7 +358,7 @@ impl ConfigurationService {
             return Err(ConfigurationError::GroupExists(group));
         }
         let slots = latest.slots.balanced(&names(&groups));
-        Ok((groups, slots))
+        Ok(Configuration { groups, slots, ..Configuration::clone(latest) })
     }
 
     fn left(&self, group: GroupId) -> Changed {
@@ -246,14 +369,15 @@ impl ConfigurationService {
             return Err(ConfigurationError::LastGroup(group));
         }
         let slots = latest.slots.balanced(&names(&groups));
-        Ok((groups, slots))
+        Ok(Configuration { groups, slots, ..latest.clone() })
     }
 
     fn replaced(&self, group: GroupId, old: NodeId, new: NodeId) -> Changed {
-        let latest = self.with(group)?;
-        let mut groups = latest.groups.clone();
-        let Some(members) = groups.get_mut(&group) else {
-            return Err(ConfigurationError::NoSuchGroup(group));
+        let mut next = self.with(group)?.clone();
+        is_on_a_node(&next.nodes, new)?;
+        let members = match group {
+            SERVICE => &mut next.service,
+            group => next.groups.get_mut(&group).ok_or(ConfigurationError::NoSuchGroup(group))?,
         };
         let Some(seat) = members.iter().position(|member| *member == old) else {
             return Err(ConfigurationError::NoMember(old));
@@ -262,7 +386,7 @@ impl ConfigurationService {
             return Err(ConfigurationError::IsMember(new));
         }
         // What it has on disk is of a life that is over.
-        let had = |known: &Arc<Configuration>| known.groups.get(&group).is_some_and(|ids| ids.contains(&new));
+        let had = |known: &Arc<Configuration>| known.members(group).is_some_and(|ids| ids.contains(&new));
         if self.history.iter().any(had) {
             return Err(ConfigurationError::WasMember(new));
         }
@@ -270,11 +394,12 @@ impl ConfigurationService {
             return Err(ConfigurationError::TooFewMembers(group));
         }
         members[seat] = new;
-        Ok((groups, latest.slots.clone()))
+        Ok(next)
     }
 
     fn moved(&self, (first, last): (SlotId, SlotId), group: GroupId) -> Changed {
-        let latest = self.with(group)?;
+        let latest = self.with(group).ok().filter(|_| group != SERVICE);
+        let latest = latest.ok_or(ConfigurationError::NoSuchGroup(group))?;
         let (first, last) = (first.number(), last.number());
         if first > last || last >= self.slot_count {
             return Err(ConfigurationError::NoSuchSlots);
@@ -283,7 +408,7 @@ impl ConfigurationService {
         if slots == latest.slots {
             return Err(ConfigurationError::OwnsThem(group));
         }
-        Ok((latest.groups.clone(), slots))
+        Ok(Configuration { slots, ..latest.clone() })
     }
 
     fn evened(&self) -> Changed {
@@ -292,24 +417,106 @@ impl ConfigurationService {
         if slots == latest.slots {
             return Err(ConfigurationError::IsBalanced);
         }
-        Ok((latest.groups.clone(), slots))
+        Ok(Configuration { slots, ..Configuration::clone(latest) })
+    }
+
+    fn added(&self, node: u32, addresses: &Addresses) -> Changed {
+        let latest = self.named()?;
+        if latest.nodes.contains_key(&node) {
+            return Err(ConfigurationError::NodeExists(node));
+        }
+        with_node(latest, node, addresses)
+    }
+
+    fn removed(&self, node: u32) -> Changed {
+        let mut next = self.named()?.clone();
+        let groups = next.groups.iter().chain([(&SERVICE, &next.service)]);
+        let is_there = |members: &Vec<NodeId>| members.iter().any(|member| node_of(*member) == node);
+        if let Some((group, _)) = groups.into_iter().find(|(_, members)| is_there(members)) {
+            return Err(ConfigurationError::HasMember(node, *group));
+        }
+        match Arc::make_mut(&mut next.nodes).remove(&node) {
+            Some(_) => Ok(next),
+            None => Err(ConfigurationError::NoSuchNode(node)),
+        }
+    }
+
+    /// The newest configuration, in which the cluster's nodes must be named.
+    fn named(&self) -> Result<&Configuration, ConfigurationError> {
+        let latest = self.latest().filter(|latest| !latest.nodes.is_empty());
+        latest.map(AsRef::as_ref).ok_or(ConfigurationError::NoNodes)
+    }
+
+    /// A node comes with a disk: which incarnation of the node that is.
+    fn attach(
+        &mut self,
+        node: u32,
+        disk: Claim,
+        addresses: Option<&Addresses>,
+    ) -> Result<u64, ConfigurationError> {
+        let latest = self.named()?;
+        let known = latest.nodes.get(&node).ok_or(ConfigurationError::NoSuchNode(node))?;
+        let incarnation = match self.disks.get(&node) {
+            None => disk.incarnation,
+            Some((known, number)) if *number == disk.number => disk.incarnation.max(*known),
+            Some((known, _)) if disk.is_new => disk.incarnation.max(known + 1),
+            Some((known, _)) if disk.incarnation > *known => disk.incarnation,
+            Some(_) => return Err(ConfigurationError::FormerDisk(node)),
+        };
+        let moved = match addresses.filter(|addresses| *addresses != known) {
+            Some(addresses) => Some(with_node(latest, node, addresses)?),
+            None => None,
+        };
+        self.disks.insert(node, (incarnation, disk.number));
+        if let Some(next) = moved {
+            self.change(Ok(next));
+        }
+        Ok(incarnation)
     }
 
     /// The newest configuration, in which there must be `group`.
     fn with(&self, group: GroupId) -> Result<&Configuration, ConfigurationError> {
-        let latest = self.latest().filter(|latest| latest.groups.contains_key(&group));
+        let latest = self.latest().filter(|latest| latest.members(group).is_some());
         latest.map(AsRef::as_ref).ok_or(ConfigurationError::NoSuchGroup(group))
     }
 
     fn change(&mut self, changed: Changed) -> ConfigurationOutput {
         match changed {
             Err(error) => ConfigurationOutput::Error(error),
-            Ok((groups, slots)) => {
+            Ok(next) => {
                 let number = self.history.len() as u64;
-                self.history.push(Arc::new(Configuration { number, groups, slots }));
+                self.history.push(Arc::new(Configuration { number, ..next }));
                 ConfigurationOutput::Ok(number)
             }
         }
+    }
+}
+
+/// The same, and a node is at these addresses.
+fn with_node(known: &Configuration, node: u32, addresses: &Addresses) -> Changed {
+    has_own_addresses(&known.nodes, node, addresses)?;
+    let mut next = known.clone();
+    Arc::make_mut(&mut next.nodes).insert(node, addresses.clone());
+    Ok(next)
+}
+
+/// Whether `node` can be at these addresses, and no other node is.
+fn has_own_addresses(nodes: &Nodes, node: u32, addresses: &Addresses) -> Result<(), ConfigurationError> {
+    let is_same = |(other, known): (&u32, &Addresses)| {
+        *other != node && (known.peer == addresses.peer || known.client == addresses.client)
+    };
+    match addresses.are_possible() && (1..NODE_BOUND).contains(&node) && !nodes.iter().any(is_same) {
+        true => Ok(()),
+        false => Err(ConfigurationError::NoSuchAddress(node)),
+    }
+}
+
+/// Whether a member is on a node of the cluster, where those are named.
+fn is_on_a_node(nodes: &Nodes, member: NodeId) -> Result<(), ConfigurationError> {
+    let node = node_of(member);
+    match nodes.is_empty() || nodes.contains_key(&node) {
+        true => Ok(()),
+        false => Err(ConfigurationError::NoSuchNode(node)),
     }
 }
 
@@ -323,7 +530,32 @@ impl StateMachine for ConfigurationService {
 
     fn apply(&mut self, command: &ConfigurationCommand) -> ConfigurationOutput {
         let changed = match command {
-            ConfigurationCommand::Found { groups } => self.founded(groups),
+            ConfigurationCommand::Found { groups, nodes, service } => {
+                let founded = self.founded(&Foundation { groups, nodes, service });
+                if founded.is_ok() {
+                    self.disks.extend(nodes.iter().map(|(node, _, disk)| (*node, (0, *disk))));
+                }
+                founded
+            }
+            ConfigurationCommand::AddNode { node, addresses } => self.added(*node, addresses),
+            ConfigurationCommand::RemoveNode { node } => {
+                let removed = self.removed(*node);
+                // No disk has this number.
+                if let (Ok(_), Some((_, disk))) = (&removed, self.disks.get_mut(node)) {
+                    *disk = 0;
+                }
+                removed
+            }
+            ConfigurationCommand::Attach { node, disk, is_new, incarnation, addresses } => {
+                let disk = Claim { number: *disk, is_new: *is_new, incarnation: *incarnation };
+                return match self.attach(*node, disk, addresses.as_ref()) {
+                    Ok(incarnation) => {
+                        let number = self.history.len() as u64 - 1;
+                        ConfigurationOutput::Attached { incarnation, number }
+                    }
+                    Err(error) => ConfigurationOutput::Error(error),
+                };
+            }
             ConfigurationCommand::Join { group, members } => self.joined(*group, members),
             ConfigurationCommand::Leave { group } => self.left(*group),
             ConfigurationCommand::Move { first, last, group } => self.moved((*first, *last), *group),
@@ -342,6 +574,9 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::Leave { .. }
             | ConfigurationCommand::Move { .. }
             | ConfigurationCommand::Replace { .. }
+            | ConfigurationCommand::AddNode { .. }
+            | ConfigurationCommand::RemoveNode { .. }
+            | ConfigurationCommand::Attach { .. }
             | ConfigurationCommand::Balance => false,
         }
     }
@@ -354,6 +589,9 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::Leave { .. }
             | ConfigurationCommand::Move { .. }
             | ConfigurationCommand::Replace { .. }
+            | ConfigurationCommand::AddNode { .. }
+            | ConfigurationCommand::RemoveNode { .. }
+            | ConfigurationCommand::Attach { .. }
             | ConfigurationCommand::Balance => unreachable!("not a read"),
         }
     }
@@ -364,6 +602,12 @@ impl Wire for ConfigurationService {
         u32::from(self.slot_count).encode(out);
         put_varint(out, self.history.len() as u64);
         self.history.iter().for_each(|configuration| configuration.encode(out));
+        let disks: Vec<(u32, (u64, Disk))> = self
+            .disks
+            .iter()
+            .map(|(node, (incarnation, disk))| (*node, (*incarnation, Disk(*disk))))
+            .collect();
+        disks.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -377,7 +621,10 @@ impl Wire for ConfigurationService {
         {
             return Err(Malformed("no such history of configurations"));
         }
+        let disks = Vec::<(u32, (u64, Disk))>::decode(input)?;
         let mut service = ConfigurationService::new(slot_count);
+        service.disks =
+            disks.into_iter().map(|(node, (incarnation, Disk(disk)))| (node, (incarnation, disk))).collect();
         service.history.extend(history.into_iter().map(Arc::new));
         Ok(service)
     }
@@ -390,6 +637,8 @@ impl Wire for Configuration {
             self.groups.iter().map(|(group, members)| (*group, members.clone())).collect();
         groups.encode(out);
         self.slots.encode(out);
+        self.nodes.encode(out);
+        self.service.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -399,6 +648,7 @@ impl Wire for Configuration {
         if slots.runs().any(|run| !groups.contains_key(&run.owner)) {
             return Err(Malformed("a slot of no group"));
         }
-        Ok(Configuration { number, groups, slots })
+        let (nodes, service) = <(Nodes, Vec<NodeId>)>::decode(input)?;
+        Ok(Configuration { number, groups, slots, nodes: Arc::new(nodes), service })
     }
 }

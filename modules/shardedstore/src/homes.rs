@@ -1,4 +1,4 @@
-//! Members and seats: the group's Paxos knows seats, and messages go from home to home.
+//! Members and seats: the Paxos of a group, or of the configuration service, knows seats, and messages go from home to home.
 //!
 //! **How a member is replaced.** A configuration gives its seat another home. The group takes it through its log, as any other,
 //! when it can spare the member: a quorum of the *others* is there and keeps up. So one is replaced at a time: who is not let
@@ -13,9 +13,9 @@
 //! Who answers, answers where it was asked from. Whatever is told to clients and other groups names homes.
 
 use crate::seats::Standing;
-use crate::server::{Ctx, Inner};
-use crate::{Configuration, ConfigurationNumber, GroupState, Message, Seats, Server, Sharded};
-use synod_node::{Context, Node, NodeId};
+use crate::server::Ctx;
+use crate::{Configuration, ConfigurationNumber, Message, Seats, Server, Sharded};
+use synod_node::{Context, Node as _, NodeId, StateMachine};
 use synod_paxos::Message as Paxos;
 use synod_stdx::mark;
 
@@ -30,80 +30,182 @@ pub(crate) struct Out {
     pub(crate) next: ConfigurationNumber,
 }
 
-/// Where what the Paxos server says goes.
-pub(crate) struct Directions<'a> {
-    /// This member's seat and home.
-    pub(crate) own: Moved,
-    /// Who is answered, if somebody asked.
-    pub(crate) asker: Option<Moved>,
-    pub(crate) moved: &'a [Moved],
+/// For which seat a member speaks, and where it knows the others to be.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Homes {
+    pub(crate) seat: NodeId,
+    /// Its own name.
+    pub(crate) home: NodeId,
+    /// The seats whose homes are not called as they are, and how many replacements there were when this was last looked at.
+    moved: Vec<Moved>,
+    replaced: u64,
+    /// What it goes by while it is not let in.
+    out: Option<Out>,
 }
 
-impl Directions<'_> {
-    fn home(&self, seat: NodeId) -> NodeId {
-        let mut known = [self.own].into_iter().chain(self.asker).chain(self.moved.iter().copied());
+/// What is to be done with what a member says for a seat.
+pub(crate) enum Hearing {
+    /// It counts.
+    Counts,
+    /// The seat has another home since: its former life is told that this one began.
+    Former(u64),
+    /// It comes too early.
+    TooEarly,
+}
+
+/// What a member says, and whether it must say for which seat.
+pub(crate) enum Said<M: StateMachine> {
+    Plainly(Paxos<M>),
+    For(NodeId, Paxos<M>),
+}
+
+impl Homes {
+    pub(crate) fn new(seat: NodeId, home: NodeId) -> Self {
+        Homes { seat, home, moved: Vec::new(), replaced: 0, out: None }
+    }
+
+    /// Where a seat is played, as far as is known here. `asker`: somebody asked who speaks for a seat, and is answered.
+    fn home_for(&self, asker: Option<Moved>, seat: NodeId) -> NodeId {
+        let own = (self.seat, self.home);
+        let mut known = [own].into_iter().chain(asker).chain(self.moved.iter().copied());
         known.find(|(name, _)| *name == seat).map_or(seat, |(_, home)| home)
     }
 
+    pub(crate) fn home_of(&self, seat: NodeId) -> NodeId {
+        self.home_for(None, seat)
+    }
+
     /// To whom, and what, when the Paxos server says something to a seat or a client.
-    pub(crate) fn address<S: Sharded>(
+    pub(crate) fn address<M: StateMachine>(
         &self,
+        asker: Option<Moved>,
         to: NodeId,
-        message: Paxos<GroupState<S>>,
-    ) -> (NodeId, Message<S>) {
-        if to.is_client() {
+        message: Paxos<M>,
+    ) -> (NodeId, Said<M>) {
+        // Another group asks the service as a client does, and its members have no seats here.
+        if to.is_client() || crate::masters::is_answer(&message) {
+            let to = self.home_for(asker, to);
             let message = match message {
                 Paxos::NotLeader { leader } => {
-                    Paxos::NotLeader { leader: leader.map(|seat| self.home(seat)) }
+                    Paxos::NotLeader { leader: leader.map(|seat| self.home_for(asker, seat)) }
                 }
                 message => message,
             };
-            return (to, Message::Members(message));
+            return (to, Said::Plainly(message));
         }
-        let (seat, home) = self.own;
-        let message = match seat == home {
-            true => Message::Members(message),
-            false => Message::Seated { seat, message },
+        let said = match self.seat == self.home {
+            true => Said::Plainly(message),
+            false => Said::For(self.seat, message),
         };
-        (self.home(to), message)
+        (self.home_for(asker, to), said)
+    }
+
+    /// A member speaks for a seat.
+    pub(crate) fn hear<M: StateMachine>(
+        &self,
+        seats: &Seats,
+        (from, seat): (NodeId, NodeId),
+        message: &Paxos<M>,
+    ) -> Hearing {
+        if from == self.home || from.is_client() || seat == from && self.replaced == 0 {
+            return Hearing::Counts;
+        }
+        match seats.standing(seat, from) {
+            Standing::Home => Hearing::Counts,
+            Standing::Former(replacement) => {
+                mark!("shardedstore.former_home_told");
+                Hearing::Former(crate::seats::life(replacement))
+            }
+            Standing::Unknown if matches!(message, Paxos::Rejoin { .. }) => {
+                mark!("shardedstore.rejoins_before_its_configuration");
+                Hearing::TooEarly
+            }
+            Standing::Unknown => {
+                mark!("shardedstore.home_not_known_yet");
+                Hearing::Counts
+            }
+        }
+    }
+
+    /// What the seats are now, of one who is let in. If some have other homes since this was last looked at, the lives that
+    /// began there.
+    pub(crate) fn note(&mut self, seats: &Seats) -> Option<Vec<(NodeId, u64)>> {
+        let is_let_in = self.out.take().is_some();
+        if seats.replaced() == self.replaced && !is_let_in {
+            return None;
+        }
+        self.moved = seats.moved().map(|(seat, home, _)| (seat, home)).collect();
+        self.replaced = seats.replaced();
+        Some(seats.moved().map(|(seat, _, life)| (seat, life)).collect())
+    }
+
+    /// Whether its own seat is played elsewhere now.
+    pub(crate) fn is_replaced(&self) -> bool {
+        let is_elsewhere = self.moved.iter().any(|(seat, home)| *seat == self.seat && *home != self.home);
+        if is_elsewhere {
+            mark!("shardedstore.replaced");
+        }
+        is_elsewhere
+    }
+
+    /// It is not let in yet, and goes by this.
+    pub(crate) fn go_out(&mut self, out: Out) {
+        self.moved = out.seats.moved().map(|(seat, home, _)| (seat, home)).collect();
+        self.out = Some(out);
+    }
+
+    /// While it is not let in: where others may play their seats beside where they are known to, since they may not have
+    /// taken all configurations.
+    pub(crate) fn elsewhere(&self) -> Vec<NodeId> {
+        let Some(out) = &self.out else { return Vec::new() };
+        let others = out.seats.others(self.seat);
+        others.filter(|(other, home)| self.home_of(*other) != *home).map(|(_, home)| home).collect()
+    }
+
+    /// While it is not let in: the configuration after those that it knows.
+    pub(crate) fn next(&self) -> Option<ConfigurationNumber> {
+        self.out.as_ref().map(|out| out.next)
+    }
+
+    /// A configuration in which these are the members: if an unadmitted replica was waiting for this one, its peers may have
+    /// moved.
+    pub(crate) fn note_next(&mut self, number: ConfigurationNumber, members: Option<&Vec<NodeId>>) {
+        let Some(mut out) = self.out.take_if(|out| out.next == number) else { return };
+        if let Some(members) = members {
+            out.seats.take(members);
+        }
+        out.next += 1;
+        self.go_out(out);
     }
 }
 
 impl<S: Sharded> Server<S> {
-    /// The member that plays `seat`, as far as is known here.
-    pub(crate) fn home_of(&self, seat: NodeId) -> NodeId {
-        Directions { own: (self.seat, self.home), asker: None, moved: &self.moved }.home(seat)
+    /// The member that plays a seat, as far as this one knows.
+    pub fn home_of(&self, seat: NodeId) -> NodeId {
+        self.homes.home_of(seat)
     }
 
     /// The member that leads the group, as far as this one knows.
     pub fn leader(&self) -> Option<NodeId> {
-        self.paxos().leader().map(|seat| self.home_of(seat))
+        self.paxos().leader().map(|seat| self.homes.home_of(seat))
     }
 
     /// A member speaks for a seat.
     pub(crate) fn on_member(
         &mut self,
         (from, seat): (NodeId, NodeId),
-        message: Paxos<GroupState<S>>,
+        message: Paxos<crate::GroupState<S>>,
         ctx: &mut Ctx<S>,
     ) {
-        if from != self.home && !from.is_client() && (seat != from || self.replaced > 0) {
-            match self.state().seats.standing(seat, from) {
-                Standing::Home => {}
-                Standing::Former(replacement) => {
-                    mark!("shardedstore.former_home_told");
-                    let incarnation = crate::seats::life(replacement);
-                    ctx.send_early(from, Message::Members(Paxos::Superseded { incarnation }));
-                    return;
-                }
-                Standing::Unknown if matches!(message, Paxos::Rejoin { .. }) => {
-                    mark!("shardedstore.rejoins_before_its_configuration");
-                    return;
-                }
-                Standing::Unknown => mark!("shardedstore.home_not_known_yet"),
+        match self.homes.hear(&self.state().seats, (from, seat), &message) {
+            Hearing::TooEarly => {}
+            Hearing::Former(incarnation) => {
+                ctx.send_early(from, Message::Members(Paxos::Superseded { incarnation }));
+            }
+            Hearing::Counts => {
+                self.within_for(Some((seat, from)), ctx, |inner, ctx| inner.on_message(seat, message, ctx));
             }
         }
-        self.within_for(Some((seat, from)), ctx, |inner, ctx| inner.on_message(seat, message, ctx));
     }
 
     /// Whether the group may take `next` now: not while it cannot spare the member that is replaced.
@@ -122,17 +224,9 @@ impl<S: Sharded> Server<S> {
         if self.paxos().is_rejoining() {
             return;
         }
-        let is_let_in = self.out.take().is_some();
-        let seats = &self.state().seats;
-        if seats.replaced() == self.replaced && !is_let_in {
-            return;
-        }
-        let replaced = seats.replaced();
-        let lives: Vec<(NodeId, u64)> = seats.moved().map(|(seat, _, life)| (seat, life)).collect();
-        self.moved = seats.moved().map(|(seat, home, _)| (seat, home)).collect();
-        self.replaced = replaced;
-        if self.moved.iter().any(|(seat, home)| *seat == self.seat && *home != self.home) {
-            mark!("shardedstore.replaced");
+        let seats = &crate::server::state_of(&self.inner).seats;
+        let Some(lives) = self.homes.note(seats) else { return };
+        if self.homes.is_replaced() {
             self.within(ctx, |inner, ctx| {
                 inner.on_request(synod_node::RequestId(0), synod_paxos::Request::HandOver, ctx);
             });
@@ -141,37 +235,25 @@ impl<S: Sharded> Server<S> {
         self.note_role(ctx);
     }
 
-    /// It is not let in yet, and goes by this.
-    pub(crate) fn go_out(&mut self, out: Out) {
-        self.moved = out.seats.moved().map(|(seat, home, _)| (seat, home)).collect();
-        self.out = Some(out);
-    }
-
-    /// Who is not let in yet asks whoever may play the others' seats: the group may not have taken all configurations, and
-    /// asks for the next one.
+    /// An unadmitted replica asks every node that may host a peer: the group may not have taken all configurations. And it asks
+    /// for the next one.
     pub(crate) fn rejoin_everywhere(&mut self, ctx: &mut Ctx<S>) {
-        let Some(out) = self.out.as_ref().filter(|_| self.paxos().is_rejoining()) else { return };
-        let (seat, incarnation) = (self.seat, self.paxos().life_of(self.seat));
-        for (other, home) in out.seats.others(self.seat) {
-            if self.home_of(other) != home {
-                ctx.send_early(home, Message::Seated { seat, message: Paxos::Rejoin { incarnation } });
-            }
+        let Some(next) = self.homes.next().filter(|_| self.paxos().is_rejoining()) else { return };
+        let seat = self.homes.seat;
+        let incarnation = self.paxos().life_of(seat);
+        for home in self.homes.elsewhere() {
+            ctx.send_early(home, Message::Seated { seat, message: Paxos::Rejoin { incarnation } });
         }
-        self.masters.ask(Some(out.next), ctx);
-    }
-
-    /// A configuration: if it is the next that who is not let in waits for, others may be elsewhere.
-    pub(crate) fn note_next(&mut self, next: &Configuration) {
-        let Some(mut out) = self.out.take_if(|out| out.next == next.number) else { return };
-        if let Some(members) = next.groups.get(&self.group) {
-            out.seats.take(members);
-        }
-        out.next += 1;
-        self.go_out(out);
+        self.masters.ask(Some(next), ctx);
     }
 }
 
-fn supersede<S: Sharded>(inner: &mut Inner<S>, lives: &[(NodeId, u64)], ctx: &mut Context<Inner<S>>) {
+/// Tells a Paxos server that lives began.
+pub(crate) fn supersede<M: StateMachine>(
+    inner: &mut synod_paxos::Process<M>,
+    lives: &[(NodeId, u64)],
+    ctx: &mut Context<synod_paxos::Process<M>>,
+) {
     let Some(server) = inner.server_mut() else { return };
     for (seat, life) in lives {
         server.supersede(*seat, *life, ctx);

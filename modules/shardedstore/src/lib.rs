@@ -67,12 +67,14 @@ mod leading;
 mod masters;
 mod message;
 mod moves;
+mod nodes;
 mod pace;
 mod queue;
 mod requests;
 mod roles;
 mod seats;
 mod server;
+mod service;
 mod sharded;
 mod slot;
 mod slot_table;
@@ -91,9 +93,11 @@ pub use configuration::{
 pub use group::GroupId;
 pub use group_state::{GroupState, SlotStatus, Whereabouts};
 pub use message::{Checkpoint, Lot, Message, Record, Results, Timer};
-pub use roles::{Master, Process};
+pub use nodes::{ADDRESS_BYTES_MAX, Addresses, NODE_BOUND, Nodes, SERVICE, member_on, node_of};
+pub use roles::Process;
 pub use seats::Seats;
 pub use server::{GroupPlan, PART_BYTES, Server};
+pub use service::{Controller, ServiceMember};
 pub use sharded::{Sharded, Slots};
 pub use slot::{SLOT_COUNT, SlotId};
 pub use step::{Attempt, Chunk, Lock, LockNumber, Reached, RequestName, Step, Stepped};
@@ -101,6 +105,8 @@ pub use texts::{Text, TextCommand, TextOutput, Texts};
 
 #[cfg(test)]
 mod client_tests;
+#[cfg(test)]
+mod nodes_tests;
 #[cfg(test)]
 mod script_tests;
 #[cfg(test)]

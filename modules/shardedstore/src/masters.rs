@@ -21,6 +21,8 @@ pub(crate) fn is_answer<S: StateMachine>(message: &Paxos<S>) -> bool {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Masters {
     ids: Vec<NodeId>,
+    /// The number of the configuration that says so; 0 if none does.
+    known: ConfigurationNumber,
     /// Whom to ask: who leads, as far as is known, or whoever's turn it is.
     at: usize,
     /// The question that is not answered.
@@ -33,7 +35,25 @@ pub(crate) struct Masters {
 impl Masters {
     pub(crate) fn new(ids: &[NodeId]) -> Self {
         assert!(!ids.is_empty(), "a configuration service of nobody");
-        Masters { ids: ids.to_vec(), at: 0, open: None, patience: 1, waited: 0 }
+        Masters { ids: ids.to_vec(), known: 0, at: 0, open: None, patience: 1, waited: 0 }
+    }
+
+    /// A configuration says who the members of the service are.
+    pub(crate) fn note(&mut self, known: &Configuration) {
+        if known.number >= self.known && !known.service.is_empty() {
+            self.known = known.number;
+            self.are(&known.service);
+        }
+    }
+
+    /// These are the members now.
+    pub(crate) fn are(&mut self, ids: &[NodeId]) {
+        if self.ids != ids && !ids.is_empty() {
+            let asked = self.ids[self.at];
+            self.ids = ids.to_vec();
+            self.at = 0;
+            self.prefer(asked);
+        }
     }
 
     /// Asks for a configuration; the newest, if `number` is `None`. To be called in each round in which it is wanted.
@@ -71,7 +91,9 @@ impl Masters {
                 self.open = None;
                 outputs.into_iter().flatten().find_map(|output| match output {
                     ConfigurationOutput::Configuration(configuration) => Some(configuration),
-                    ConfigurationOutput::Ok(_) | ConfigurationOutput::Error(_) => None,
+                    ConfigurationOutput::Ok(_)
+                    | ConfigurationOutput::Error(_)
+                    | ConfigurationOutput::Attached { .. } => None,
                 })
             }
             Paxos::NotLeader { leader } => {

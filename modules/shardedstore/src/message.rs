@@ -42,6 +42,13 @@ pub struct Results<O> {
 pub enum Message<S: Sharded> {
     /// Among the members of the configuration service, and between them and whoever asks it.
     Masters(synod_paxos::Message<ConfigurationService>),
+    /// The same from a member that replaced another one, and speaks for a seat that is not called as it is.
+    SeatedMaster {
+        /// For which seat it speaks.
+        seat: NodeId,
+        /// What it says.
+        message: synod_paxos::Message<ConfigurationService>,
+    },
     /// Among the members of one group; and what they answer to reads.
     Members(synod_paxos::Message<GroupState<S>>),
     /// The same from a member that replaced another one, and speaks for a seat that is not called as it is.

@@ -2,11 +2,9 @@
 
 use crate::client::{Request, Response};
 use crate::server::Ctx;
-use crate::{Checkpoint, Client, ConfigurationService, Message, Record, Server, Sharded, Timer};
-use synod_node::{Context, Durable, Effect, Node, NodeId, RequestId};
-
-/// A member of the configuration service, or a client of it.
-pub type Master = synod_paxos::Process<ConfigurationService>;
+use crate::service::{Controller, ServiceMember};
+use crate::{Checkpoint, Client, Message, Record, Server, Sharded, Timer};
+use synod_node::{Context, Durable, Node, NodeId, RequestId};
 
 /// A node of this protocol: one of its roles, for the application `S`.
 #[expect(
@@ -15,8 +13,10 @@ pub type Master = synod_paxos::Process<ConfigurationService>;
 )]
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Process<S: Sharded> {
-    /// A member of the configuration service; or a controller, which is a client of it.
-    Master(Master),
+    /// A member of the configuration service.
+    Service(ServiceMember),
+    /// A client of the configuration service.
+    Controller(Controller),
     /// A member of a group.
     Server(Server<S>),
     /// Asks on behalf of its user.
@@ -26,20 +26,27 @@ pub enum Process<S: Sharded> {
 impl<S: Sharded> Process<S> {
     /// A member `me` of the configuration service, for a store of `slot_count` slots.
     pub fn master(me: NodeId, masters: &[NodeId], slot_count: u16, settings: synod_paxos::Settings) -> Self {
-        let service = ConfigurationService::new(slot_count);
-        Process::Master(Master::Server(synod_paxos::Server::new(me, masters, service, settings)))
+        Process::Service(ServiceMember::new(me, masters, slot_count, settings))
     }
 
     /// A client of the configuration service, in a session that no other life of it ever used.
     pub fn controller(me: NodeId, life: u128, masters: &[NodeId]) -> Self {
-        Process::Master(Master::Client(synod_paxos::Client::new(me, life, masters)))
+        Process::Controller(Controller::Client(synod_paxos::Client::new(me, life, masters)))
     }
 
     /// The member of a group, if it is one.
     pub fn server(&self) -> Option<&Server<S>> {
         match self {
             Process::Server(server) => Some(server),
-            Process::Master(_) | Process::Client(_) => None,
+            Process::Service(_) | Process::Controller(_) | Process::Client(_) => None,
+        }
+    }
+
+    /// The member of the configuration service, if it is one.
+    pub fn service(&self) -> Option<&ServiceMember> {
+        match self {
+            Process::Service(member) => Some(member),
+            Process::Controller(_) | Process::Server(_) | Process::Client(_) => None,
         }
     }
 
@@ -47,31 +54,18 @@ impl<S: Sharded> Process<S> {
     pub fn client(&self) -> Option<&Client<S>> {
         match self {
             Process::Client(client) => Some(client),
-            Process::Master(_) | Process::Server(_) => None,
+            Process::Service(_) | Process::Controller(_) | Process::Server(_) => None,
         }
     }
 }
 
-/// Lets a member or a client of the configuration service act.
+/// Lets a client of the configuration service act.
 fn within<S: Sharded>(
-    master: &mut Master,
+    controller: &mut Controller,
     ctx: &mut Ctx<S>,
-    run: impl FnOnce(&mut Master, &mut Context<Master>),
+    run: impl FnOnce(&mut Controller, &mut Context<Controller>),
 ) {
-    ctx.within(
-        |ctx| run(master, ctx),
-        |effect| match effect {
-            Effect::Send { to, message } => Effect::Send { to, message: Message::Masters(message) },
-            Effect::SendEarly { to, message } => Effect::SendEarly { to, message: Message::Masters(message) },
-            Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Timer::Paxos(timer), after },
-            Effect::Persist(record) => Effect::Persist(Record::Masters(record)),
-            Effect::Checkpoint(state) => Effect::Checkpoint(Checkpoint::Masters(state)),
-            Effect::Compact(state) => Effect::Compact(Checkpoint::Masters(state)),
-            Effect::Reply { id, response } => {
-                Effect::Reply { id, response: Response::Configuration(response) }
-            }
-        },
-    );
+    crate::service::within(controller, ctx, run, |to, message| (to, Message::Masters(message)));
 }
 
 impl<S: Sharded> Node for Process<S> {
@@ -84,7 +78,8 @@ impl<S: Sharded> Node for Process<S> {
 
     fn on_start(&mut self, ctx: &mut Context<Self>) {
         match self {
-            Process::Master(master) => within(master, ctx, Master::on_start),
+            Process::Service(member) => member.on_start(ctx),
+            Process::Controller(controller) => within(controller, ctx, Controller::on_start),
             Process::Server(server) => server.on_start(ctx),
             Process::Client(_) => {}
         }
@@ -92,19 +87,31 @@ impl<S: Sharded> Node for Process<S> {
 
     fn on_message(&mut self, from: NodeId, message: Message<S>, ctx: &mut Context<Self>) {
         match (self, message) {
-            (Process::Master(master), Message::Masters(message)) => {
-                within(master, ctx, |master, ctx| master.on_message(from, message, ctx));
+            (Process::Service(member), Message::Masters(message)) => {
+                member.on_message((from, from), message, ctx);
+            }
+            (Process::Service(member), Message::SeatedMaster { seat, message }) => {
+                member.on_message((from, seat), message, ctx);
+            }
+            (Process::Controller(controller), Message::Masters(message)) => {
+                within(controller, ctx, |inner, ctx| inner.on_message(from, message, ctx));
             }
             (Process::Server(server), message) => server.on_message(from, message, ctx),
             (Process::Client(client), message) => client.on_message(from, message, ctx),
-            (Process::Master(_), message) => unreachable!("the configuration service was sent {message:?}"),
+            (Process::Service(_) | Process::Controller(_), message) => {
+                unreachable!("the configuration service or its client was sent {message:?}")
+            }
         }
     }
 
     fn accepts(&self, from: NodeId, message: &Message<S>) -> bool {
         match (self, message) {
-            (Process::Master(master), Message::Masters(message)) => master.accepts(from, message),
-            (Process::Master(_), _) => false,
+            (Process::Service(member), Message::Masters(message)) => member.accepts(from, message),
+            (Process::Service(member), Message::SeatedMaster { seat, message }) => {
+                member.accepts(*seat, message)
+            }
+            (Process::Controller(inner), Message::Masters(message)) => inner.accepts(from, message),
+            (Process::Service(_) | Process::Controller(_), _) | (_, Message::SeatedMaster { .. }) => false,
             (_, Message::Masters(message)) => crate::masters::is_answer(message),
             (Process::Client(_), Message::Members(message)) => crate::masters::is_answer(message),
             (Process::Server(server), Message::Members(message)) => server.accepts(from, message),
@@ -133,12 +140,14 @@ impl<S: Sharded> Node for Process<S> {
 
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         match (self, timer) {
-            (Process::Master(master), Timer::Paxos(timer)) => {
-                within(master, ctx, |master, ctx| master.on_timer(timer, ctx));
+            (Process::Service(member), Timer::Paxos(timer)) => member.on_timer(timer, ctx),
+            (Process::Controller(controller), Timer::Paxos(timer)) => {
+                within(controller, ctx, |inner, ctx| inner.on_timer(timer, ctx));
             }
             (Process::Server(server), timer) => server.on_timer(timer, ctx),
             (Process::Client(client), Timer::Retry) => client.on_retry(ctx),
-            (Process::Master(_), Timer::Retry) | (Process::Client(_), Timer::Paxos(_)) => {
+            (Process::Service(_) | Process::Controller(_), Timer::Retry)
+            | (Process::Client(_), Timer::Paxos(_)) => {
                 unreachable!("a timer of another role")
             }
         }
@@ -147,24 +156,28 @@ impl<S: Sharded> Node for Process<S> {
     fn on_request(&mut self, id: RequestId, request: Request<S::Command>, ctx: &mut Context<Self>) {
         match (self, request) {
             (Process::Client(client), request) => client.on_request(id, request, ctx),
-            (Process::Master(master), Request::Configure(command)) => {
+            (Process::Controller(controller), Request::Configure(command)) => {
                 use crate::ConfigurationCommand as Command;
                 use synod_paxos::Request as Inner;
                 let is_read = matches!(command, Command::Query { .. });
                 let commands = vec![command];
                 let request = if is_read { Inner::Queries(commands) } else { Inner::Commands(commands) };
-                within(master, ctx, |master, ctx| master.on_request(id, request, ctx));
+                within(controller, ctx, |inner, ctx| inner.on_request(id, request, ctx));
             }
-            (Process::Master(master), Request::HandOver) => {
-                within(master, ctx, |master, ctx| master.on_request(id, synod_paxos::Request::HandOver, ctx));
+            (Process::Controller(controller), Request::Service(members)) => {
+                if let Controller::Client(client) = controller {
+                    client.ask_these(&members);
+                }
             }
-            (Process::Master(master), Request::Clock(reading)) => {
-                let request = synod_paxos::Request::Clock(reading);
-                within(master, ctx, |master, ctx| master.on_request(id, request, ctx));
+            (Process::Service(member), Request::HandOver) => {
+                member.on_request(id, synod_paxos::Request::HandOver, ctx);
+            }
+            (Process::Service(member), Request::Clock(reading)) => {
+                member.on_request(id, synod_paxos::Request::Clock(reading), ctx);
             }
             (Process::Server(server), Request::HandOver) => server.hand_over(ctx),
             (Process::Server(server), Request::Clock(reading)) => server.on_clock(reading, ctx),
-            (Process::Server(_), _) | (Process::Master(_), Request::Commands(_) | Request::Queries(_)) => {
+            (Process::Server(_) | Process::Service(_) | Process::Controller(_), _) => {
                 unreachable!("users ask clients")
             }
         }
@@ -172,7 +185,7 @@ impl<S: Sharded> Node for Process<S> {
 
     fn on_recover(&mut self, durable: Durable<Self>, ctx: &mut Context<Self>) {
         match self {
-            Process::Master(master) => {
+            Process::Service(member) => {
                 let durable = Durable {
                     checkpoint: durable.checkpoint.map(|checkpoint| match checkpoint {
                         Checkpoint::Masters(checkpoint) => checkpoint,
@@ -187,7 +200,7 @@ impl<S: Sharded> Node for Process<S> {
                         })
                         .collect(),
                 };
-                within(master, ctx, |master, ctx| master.on_recover(durable, ctx));
+                member.on_recover(durable, ctx);
             }
             Process::Server(server) => {
                 let durable = Durable {
@@ -206,21 +219,22 @@ impl<S: Sharded> Node for Process<S> {
                 };
                 server.on_recover(durable, ctx);
             }
-            Process::Client(_) => {}
+            Process::Controller(_) | Process::Client(_) => {}
         }
     }
 
     fn compaction(&self) -> Option<Checkpoint<S>> {
         match self {
-            Process::Master(master) => master.compaction().map(Checkpoint::Masters),
+            Process::Service(member) => member.compaction().map(Checkpoint::Masters),
             Process::Server(server) => server.paxos().compaction().map(Checkpoint::Members),
-            Process::Client(_) => None,
+            Process::Controller(_) | Process::Client(_) => None,
         }
     }
 
     fn assert_invariants(&self) {
         match self {
-            Process::Master(master) => master.assert_invariants(),
+            Process::Service(member) => member.assert_invariants(),
+            Process::Controller(controller) => controller.assert_invariants(),
             Process::Server(server) => server.assert_invariants(),
             Process::Client(client) => client.assert_invariants(),
         }

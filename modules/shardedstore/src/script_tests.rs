@@ -134,6 +134,7 @@ impl Cast for Store {
                 format!("Give of configuration {number}, slot {}", slots.join(", slot "))
             }
             Message::Masters(_)
+            | Message::SeatedMaster { .. }
             | Message::Members(_)
             | Message::Seated { .. }
             | Message::Ask { .. }

@@ -35,7 +35,7 @@ impl Seats {
     /// The seats of a group after these configurations, which begin with the first; none if the group is in none of them.
     pub fn of(group: GroupId, history: &[Arc<Configuration>]) -> Seats {
         let mut seats = Seats::default();
-        for members in history.iter().filter_map(|configuration| configuration.groups.get(&group)) {
+        for members in history.iter().filter_map(|configuration| configuration.members(group)) {
             seats.take(members);
         }
         seats
@@ -66,7 +66,7 @@ impl Seats {
     }
 
     /// The group's members in the next configuration that it is in.
-    pub(crate) fn take(&mut self, members: &[NodeId]) {
+    pub fn take(&mut self, members: &[NodeId]) {
         if self.homes.len() != members.len() {
             self.homes = members.iter().map(|member| vec![*member]).collect();
             return;

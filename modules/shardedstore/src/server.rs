@@ -4,7 +4,7 @@
 //! state, and whoever waits for it asks again.
 
 use crate::group_state::GroupState;
-use crate::homes::{Directions, Moved, Out};
+use crate::homes::{Homes, Moved, Out, Said};
 use crate::leading::{Asked, Leading, Vote};
 use crate::masters::Masters;
 use crate::{
@@ -35,14 +35,8 @@ pub const PART_BYTES: usize = 64 << 10;
 pub struct Server<S: Sharded> {
     pub(crate) inner: Inner<S>,
     pub(crate) group: GroupId,
-    /// For which seat of the group it speaks, and who it is; see `homes.rs`.
-    pub(crate) seat: NodeId,
-    pub(crate) home: NodeId,
-    /// The seats whose homes are not called as they are, and how many replacements there were when this was last looked at.
-    pub(crate) moved: Vec<Moved>,
-    pub(crate) replaced: u64,
-    /// What it goes by while it is not let in.
-    pub(crate) out: Option<Out>,
+    /// For which seat of the group it speaks, and where the others are.
+    pub(crate) homes: Homes,
     pub(crate) masters: Masters,
     /// About how many bytes one part of a slot that moves has.
     pub(crate) part_bytes: usize,
@@ -105,7 +99,7 @@ impl<S: Sharded> Server<S> {
         let seat = seats.seat_of(me).expect("a member has a seat");
         let paxos = synod_paxos::Server::rejoining(seat, &seats.names(), state, plan.settings, incarnation);
         let mut server = Server::of(paxos, me, plan);
-        server.go_out(Out { seats, next });
+        server.homes.go_out(Out { seats, next });
         server
     }
 
@@ -120,13 +114,9 @@ impl<S: Sharded> Server<S> {
 
     fn of(server: synod_paxos::Server<GroupState<S>>, home: NodeId, plan: &GroupPlan<'_, S>) -> Self {
         Server {
-            seat: server.id(),
+            homes: Homes::new(server.id(), home),
             inner: Inner::Server(server),
             group: plan.group,
-            home,
-            moved: Vec::new(),
-            replaced: 0,
-            out: None,
             masters: Masters::new(plan.masters),
             part_bytes: plan.part_bytes,
             leading: None,
@@ -175,6 +165,8 @@ impl<S: Sharded> Server<S> {
                     self.on_configuration(&configuration);
                 }
             }
+            // Not let in: only members of the service hear it.
+            Message::SeatedMaster { .. } => {}
             message => self.on_message_to_leader(from, message, ctx),
         }
         self.settle(ctx);
@@ -216,7 +208,10 @@ impl<S: Sharded> Server<S> {
             Message::Results { .. } | Message::Elsewhere { .. } | Message::Forgotten { .. } => {
                 unreachable!("these go to clients")
             }
-            Message::Masters(_) | Message::Members(_) | Message::Seated { .. } => {
+            Message::Masters(_)
+            | Message::SeatedMaster { .. }
+            | Message::Members(_)
+            | Message::Seated { .. } => {
                 unreachable!("not to the leader alone")
             }
         }
@@ -263,7 +258,8 @@ impl<S: Sharded> Server<S> {
     }
 
     fn on_configuration(&mut self, next: &Arc<Configuration>) {
-        self.note_next(next);
+        self.masters.note(next);
+        self.homes.note_next(next.number, next.groups.get(&self.group));
         let is_next = next.number == self.state().next_number() && self.state().is_settled();
         if is_next && self.may_take(next) {
             self.propose_once(Asked::Configure(next.number), Step::Configure(Arc::clone(next)));
@@ -404,17 +400,20 @@ impl<S: Sharded> Server<S> {
         ctx: &mut Ctx<S>,
         run: impl FnOnce(&mut Inner<S>, &mut Context<Inner<S>>),
     ) {
-        let inner = &mut self.inner;
-        let directions = Directions { own: (self.seat, self.home), asker, moved: &self.moved };
+        let (inner, homes) = (&mut self.inner, &self.homes);
+        let address = |to, message| match homes.address(asker, to, message) {
+            (to, Said::Plainly(message)) => (to, Message::Members(message)),
+            (to, Said::For(seat, message)) => (to, Message::Seated { seat, message }),
+        };
         ctx.within(
             |ctx| run(inner, ctx),
             |effect| match effect {
                 Effect::Send { to, message } => {
-                    let (to, message) = directions.address(to, message);
+                    let (to, message) = address(to, message);
                     Effect::Send { to, message }
                 }
                 Effect::SendEarly { to, message } => {
-                    let (to, message) = directions.address(to, message);
+                    let (to, message) = address(to, message);
                     Effect::SendEarly { to, message }
                 }
                 Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Timer::Paxos(timer), after },

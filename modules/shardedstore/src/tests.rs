@@ -1,8 +1,9 @@
 //! Assignments, the service and byte forms, by direct calls.
 
+use crate::nodes_tests::{at, attach};
 use crate::{
     Assignment, Configuration, ConfigurationCommand as Command, ConfigurationError as Error,
-    ConfigurationOutput as Output, ConfigurationService, GroupId, SLOT_COUNT, Seats, SlotId,
+    ConfigurationOutput as Output, ConfigurationService, GroupId, SERVICE, SLOT_COUNT, Seats, SlotId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -150,6 +151,10 @@ fn join(group: u32) -> Command {
     Command::Join { group: GroupId(group), members }
 }
 
+fn found(groups: Vec<(GroupId, Vec<NodeId>)>) -> Command {
+    Command::Found { groups, nodes: Vec::new(), service: Vec::new() }
+}
+
 #[test]
 fn the_same_member_twice_is_one() {
     let mut service = ConfigurationService::new(10);
@@ -163,15 +168,15 @@ fn the_same_member_twice_is_one() {
 fn a_store_is_founded_once_with_equal_parts() {
     let mut service = ConfigurationService::new(10);
     let twice = vec![(G1, NodeId::servers(3)), (G1, NodeId::servers(2))];
-    assert_eq!(service.apply(&Command::Found { groups: twice }), Output::Error(Error::GroupExists(G1)));
-    assert_eq!(service.apply(&Command::Found { groups: Vec::new() }), Output::Error(Error::NoMembers));
+    assert_eq!(service.apply(&found(twice)), Output::Error(Error::GroupExists(G1)));
+    assert_eq!(service.apply(&found(Vec::new())), Output::Error(Error::NoMembers));
     let nobody = vec![(G1, NodeId::servers(3)), (G2, Vec::new())];
-    assert_eq!(service.apply(&Command::Found { groups: nobody }), Output::Error(Error::NoMembers));
+    assert_eq!(service.apply(&found(nobody)), Output::Error(Error::NoMembers));
     let groups = vec![(G2, NodeId::servers(2)), (G1, NodeId::servers(3))];
-    assert_eq!(service.apply(&Command::Found { groups: groups.clone() }), Output::Ok(0));
+    assert_eq!(service.apply(&found(groups.clone())), Output::Ok(0));
     let first = service.latest().expect("it is founded");
     assert_eq!(extremes(&first.slots, &[G1, G2]), (5, 5));
-    assert_eq!(service.apply(&Command::Found { groups }), Output::Error(Error::IsFounded));
+    assert_eq!(service.apply(&found(groups)), Output::Error(Error::IsFounded));
 }
 
 fn replace(old: u32, new: u32) -> Command {
@@ -261,7 +266,15 @@ fn every_command_and_output_survives_its_byte_form() {
         Command::Move { first: slot(3), last: slot(7), group: G1 },
         Command::Balance,
         Command::Replace { group: G1, old: NodeId::server(3), new: NodeId::server(300) },
-        Command::Found { groups: vec![(G1, NodeId::servers(3)), (G2, NodeId::servers(2))] },
+        Command::Found {
+            groups: vec![(G1, NodeId::servers(3)), (G2, NodeId::servers(2))],
+            nodes: vec![(7, at(7), 1 << 100 | 1)],
+            service: NodeId::servers(3),
+        },
+        Command::AddNode { node: 8, addresses: at(8) },
+        Command::RemoveNode { node: 9 },
+        attach(7, 5, None),
+        attach(7, u128::MAX, Some(3)),
         Command::Query { number: Some(300) },
         Command::Query { number: None },
     ];
@@ -269,6 +282,13 @@ fn every_command_and_output_survives_its_byte_form() {
         Error::GroupExists(G1),
         Error::NoSuchGroup(G2),
         Error::NoMembers,
+        Error::NoSuchNode(3),
+        Error::NodeExists(999),
+        Error::HasMember(4, SERVICE),
+        Error::HasMember(4, GroupId(300)),
+        Error::NoSuchAddress(5),
+        Error::FormerDisk(6),
+        Error::NoNodes,
         Error::LastGroup(G1),
         Error::NoSuchSlots,
         Error::OwnsThem(G2),
@@ -315,6 +335,12 @@ fn bytes_that_are_no_assignment_are_refused() {
     assert_eq!(bytes(10, &[(0, G1), (5, G1)]), none, "two runs of one owner");
     assert_eq!(bytes(10, &[(0, G1), (5, G2), (5, G1)]), none);
     assert_eq!(bytes(70_000, &[(0, G1)]), Err(Malformed("too many slots")));
-    let stray = Configuration { number: 0, groups: BTreeMap::new(), slots: Assignment::whole(10, G1) };
+    let stray = Configuration {
+        number: 0,
+        groups: BTreeMap::new(),
+        slots: Assignment::whole(10, G1),
+        nodes: Default::default(),
+        service: Vec::new(),
+    };
     assert_eq!(Configuration::from_bytes(&stray.to_bytes()), Err(Malformed("a slot of no group")));
 }

@@ -137,7 +137,7 @@ impl Run {
         }
         self.start_node(CONTROLLER, Process::controller(CONTROLLER, 0, &masters))?;
         let groups = (1..=GROUPS).map(|group| (GroupId(group), members(group))).collect();
-        self.configure(ConfigurationCommand::Found { groups });
+        self.configure(ConfigurationCommand::Found { groups, nodes: Vec::new(), service: Vec::new() });
         let is_founded = self.sim.run_until(20_000, Simulator::is_done)?;
         self.must(is_founded, "the store is not founded after 20 s")?;
         for number in 1..=MACHINES {

@@ -6,7 +6,7 @@ use synod_node::{Node, StateMachine};
 use synod_paxos::{Slot, invariants as logs};
 use synod_primarybackup::{Replicable, invariants as views};
 use synod_shardedstore::{
-    ConfigurationService, GroupId, GroupState, Master, Process, Server, Sharded, invariants as slots,
+    ConfigurationService, GroupId, GroupState, Process, Server, Sharded, invariants as slots,
 };
 
 /// Whether logs agree is asked about so many of the slots that were chosen last.
@@ -95,11 +95,11 @@ impl<'s, S: Sharded> Members<'s, S> {
         let mut members = Members { service: Vec::new(), groups: BTreeMap::new(), are_whole: true };
         for id in world.ids() {
             match world.node(id).map(process) {
-                Some(Process::Master(Master::Server(server))) => members.service.push(server),
+                Some(Process::Service(member)) => members.service.push(member.paxos()),
                 Some(Process::Server(server)) => {
                     members.groups.entry(server.group()).or_default().push(server);
                 }
-                Some(Process::Master(Master::Client(_)) | Process::Client(_)) => {}
+                Some(Process::Controller(_) | Process::Client(_)) => {}
                 None => {
                     let is_member = world.built(id).is_some_and(|node| process(node).server().is_some());
                     members.are_whole &= !is_member;

@@ -102,7 +102,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<Opened, String> {
         .or_else(|| about.opened::<searches::pair::Node>(&reel))
         .or_else(|| about.opened::<searches::group::Node>(&reel))
         .or_else(|| about.opened::<searches::shards::Node>(&reel))
-        .or_else(|| about.opened::<synod_shardedstore::Master>(&reel))
+        .or_else(|| about.opened::<synod_shardedstore::Controller>(&reel))
         .or_else(|| about.opened::<crate::shardedstore::Actor>(&reel));
     opened.unwrap_or_else(|| Err("the nodes of this run are of a kind that is not shown".to_owned()))
 }
@@ -116,7 +116,7 @@ fn dress(setup: &mut dyn Any) {
     }
     with::<searches::pair::Node>(setup, Views);
     with::<searches::group::Node>(setup, Ballots);
-    with::<synod_shardedstore::Master>(setup, Ballots);
+    with::<synod_shardedstore::Controller>(setup, Ballots);
     with::<searches::shards::Node>(setup, Shards);
     with::<crate::shardedstore::Actor>(setup, Actors);
 }
@@ -130,7 +130,7 @@ fn judge(setup: &mut dyn Any) {
     }
     with::<searches::pair::Node>(setup, claims::of_service());
     with::<searches::group::Node>(setup, claims::of_group());
-    with::<synod_shardedstore::Master>(setup, claims::of_group());
+    with::<synod_shardedstore::Controller>(setup, claims::of_group());
     with::<searches::shards::Node>(setup, claims::of_store(|node: &searches::shards::Node| node));
     with::<crate::shardedstore::Actor>(setup, claims::of_store(crate::shardedstore::Actor::node));
 }

@@ -5,7 +5,7 @@ use synod_clientserver::KvStore;
 use synod_debugger::{Cell, Portrait, Strip};
 use synod_node::StateMachine;
 use synod_paxos::{Proposal, Slot, SlotStatus};
-use synod_shardedstore::{Master, Process, Sharded, SlotId, SlotStatus as Hold};
+use synod_shardedstore::{Process, Sharded, SlotId, SlotStatus as Hold};
 
 /// So many slots of a log are shown: the last ones.
 const SLOTS_MAX: u64 = 48;
@@ -81,16 +81,16 @@ impl<S: Sharded> Portrait<Process<S>> for Shards {
     fn term(&self, node: &Process<S>) -> Option<(String, bool)> {
         match node {
             Process::Server(server) => Some(ballot(server.paxos())),
-            Process::Master(Master::Server(server)) => Some(ballot(server)),
-            Process::Master(Master::Client(_)) | Process::Client(_) => None,
+            Process::Service(member) => Some(ballot(member.paxos())),
+            Process::Controller(_) | Process::Client(_) => None,
         }
     }
 
     fn strips(&self, node: &Process<S>) -> Vec<Strip> {
         match node {
             Process::Server(server) => vec![held(server), log(server.paxos())],
-            Process::Master(Master::Server(server)) => vec![log(server)],
-            Process::Master(Master::Client(_)) | Process::Client(_) => Vec::new(),
+            Process::Service(member) => vec![log(member.paxos())],
+            Process::Controller(_) | Process::Client(_) => Vec::new(),
         }
     }
 }

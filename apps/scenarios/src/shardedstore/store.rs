@@ -158,8 +158,8 @@ impl Store {
     /// The seats of a group, as the configuration service has them, and how many configurations there are.
     pub fn seats(&self, group: u32) -> (Seats, u64) {
         let masters = self.sim.world().running().filter_map(|(_, actor)| match actor.node() {
-            Process::Master(master) => master.server(),
-            Process::Server(_) | Process::Client(_) => None,
+            Process::Service(member) => Some(member.paxos()),
+            Process::Controller(_) | Process::Server(_) | Process::Client(_) => None,
         });
         let newest = masters.max_by_key(|server| server.chosen_through());
         let history = newest.map_or(&[][..], |server| server.replica().machine().history());

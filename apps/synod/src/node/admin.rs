@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A longer request is none of ours.
 const REQUEST_BYTES_MAX: usize = 4096;
 
+/// The role in the configuration service of a node that has no member of it.
+pub(crate) const NO_MEMBER: &str = "no member";
+
 /// What a node says of itself. The role and all that belongs to a log are those of its member of the first group; `groups`
 /// has them for each.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -139,14 +142,12 @@ fn status(gateway: &Gateway) -> NodeStatus {
     let connected = connected.map(|(_, (number, _))| *number).collect();
     let here = gateway.groups_here();
     let groups: Vec<GroupStatus> = here.iter().map(|group| gateway.look(*group, group_status)).collect();
-    let (service_role, configuration) = gateway.look_at_master(|server| {
-        let newest = server.replica().machine().latest();
-        let shown = newest.map(|newest| (newest.number, format!("{:?}", newest.slots)));
-        (server.role_name().to_owned(), shown)
-    });
+    let service_role = gateway.look_at_service(|member| member.paxos().role_name());
+    let service_role = service_role.unwrap_or(NO_MEMBER).to_owned();
+    let configuration = gateway.newest().map(|newest| (newest.number, format!("{:?}", newest.slots)));
     let first = groups.first();
     NodeStatus {
-        node: gateway.nodes().me(),
+        node: gateway.me(),
         role: first.map_or_else(|| "starting".to_owned(), |first| first.role.clone()),
         leader: first.and_then(|first| first.leader),
         ballot: first.map_or_else(|| "-".to_owned(), |first| first.ballot.clone()),

@@ -1,13 +1,13 @@
 //! How the nodes of a process are built. A flight recording holds the blueprint of each, so that the debugger can build the
 //! node again that was recorded.
 
-use super::{MasterServer, Store, places, settings};
+use super::{Store, places, settings};
 use serde::{Deserialize, Serialize};
 use synod_host::{Resident, TellClock};
 use synod_node::NodeId;
 use synod_shardedstore::{
-    Client, ConfigurationNumber, ConfigurationService, GroupId, GroupPlan, Master, PART_BYTES, Process,
-    Request, SLOT_COUNT, Seats, Server,
+    Client, ConfigurationNumber, GroupId, GroupPlan, PART_BYTES, Process, Request, SERVICE, SLOT_COUNT,
+    Seats, Server, ServiceMember,
 };
 use synod_store::Keyspace;
 
@@ -16,8 +16,8 @@ use synod_store::Keyspace;
 pub(crate) struct Blueprint {
     /// The process that it runs in.
     pub(crate) node: u32,
-    /// All processes of the cluster, in order: each has a member of the configuration service.
-    pub(crate) nodes: Vec<u32>,
+    /// The processes that have a member of the configuration service.
+    pub(crate) service: Vec<u32>,
     /// What it is there.
     pub(crate) role: Role,
 }
@@ -26,8 +26,6 @@ pub(crate) struct Blueprint {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
-    /// A member of the configuration service, in this life of its disk.
-    Master { incarnation: u64 },
     /// The store's client, in a session that is named by 128 random bits.
     Gateway {
         #[serde(with = "hex")]
@@ -38,7 +36,7 @@ pub(crate) enum Role {
         #[serde(with = "hex")]
         session: u128,
     },
-    /// A member of a group.
+    /// A member of a group; of the configuration service, if that is group 0.
     Member {
         group: u32,
         /// The homes of each seat of the group, as the numbers of their names.
@@ -54,7 +52,6 @@ impl Blueprint {
     /// The node's name.
     pub(crate) fn id(&self) -> NodeId {
         match &self.role {
-            Role::Master { .. } => places::master(self.node),
             Role::Gateway { .. } => places::gateway(self.node),
             Role::Controller { .. } => places::controller(self.node),
             Role::Member { group, .. } => places::member(GroupId(*group), self.node),
@@ -66,22 +63,14 @@ impl Blueprint {
     /// # Errors
     /// If no node can be built like this: in words.
     pub(crate) fn build(&self) -> Result<Store, String> {
-        if !self.nodes.contains(&self.node) {
-            return Err(format!("node {} is none of {:?}", self.node, self.nodes));
+        let me = self.id();
+        let service: Vec<NodeId> = self.service.iter().map(|node| places::service(*node)).collect();
+        if service.is_empty() {
+            return Err("the configuration service has no member".to_owned());
         }
-        let (me, masters) =
-            (self.id(), self.nodes.iter().map(|node| places::master(*node)).collect::<Vec<_>>());
         Ok(match &self.role {
-            Role::Master { incarnation } => {
-                let service = ConfigurationService::new(SLOT_COUNT);
-                let server = match incarnation {
-                    0 => MasterServer::new(me, &masters, service, settings()),
-                    incarnation => MasterServer::rejoining(me, &masters, service, settings(), *incarnation),
-                };
-                Process::Master(Master::Server(server))
-            }
-            Role::Gateway { session } => Process::Client(Client::new(me, *session, &masters, SLOT_COUNT)),
-            Role::Controller { session } => Process::controller(me, *session, &masters),
+            Role::Gateway { session } => Process::Client(Client::new(me, *session, &service, SLOT_COUNT)),
+            Role::Controller { session } => Process::controller(me, *session, &service),
             Role::Member { group, seats, life, next } => {
                 let homes = |homes: &Vec<u32>| homes.iter().copied().map(NodeId::from_bits).collect();
                 let seats = Seats::of_homes(seats.iter().map(homes).collect()).ok_or("a seat has no home")?;
@@ -89,7 +78,10 @@ impl Blueprint {
                 if seats.seat_of(me).is_none() {
                     return Err(format!("no seat of group {group} is or was played there"));
                 }
-                Process::Server(member(me, GroupId(*group), &masters, (seats, *life, *next)))
+                match GroupId(*group) {
+                    SERVICE => Process::Service(service_member(me, (seats, *life, *next))),
+                    group => Process::Server(member(me, group, &service, (seats, *life, *next))),
+                }
             }
         })
     }
@@ -102,7 +94,7 @@ impl Blueprint {
         let node = self.build().expect("a process knows its own nodes");
         let built = serde_json::to_value(self).expect("a blueprint is plain data");
         let clock: Option<TellClock<Store>> = match self.role {
-            Role::Master { .. } | Role::Member { .. } => Some(Request::Clock),
+            Role::Member { .. } => Some(Request::Clock),
             Role::Gateway { .. } | Role::Controller { .. } => None,
         };
         Resident { id: self.id(), node, built, clock }
@@ -123,17 +115,24 @@ mod hex {
     }
 }
 
+fn service_member(me: NodeId, (seats, life, next): (Seats, u64, ConfigurationNumber)) -> ServiceMember {
+    match life {
+        0 => ServiceMember::new(me, &seats.names(), SLOT_COUNT, settings()),
+        life => ServiceMember::replacing(me, (seats, next), SLOT_COUNT, settings(), life),
+    }
+}
+
 fn member(
     me: NodeId,
     group: GroupId,
-    masters: &[NodeId],
+    service: &[NodeId],
     (seats, life, next): (Seats, u64, ConfigurationNumber),
 ) -> Server<Keyspace> {
     let names = seats.names();
     let plan = GroupPlan {
         group,
         members: &names,
-        masters,
+        masters: service,
         slot_count: SLOT_COUNT,
         store: Keyspace::new(),
         settings: settings(),

@@ -12,27 +12,29 @@ mod admin;
 mod admission;
 mod backend;
 pub(crate) mod blueprint;
-mod groups;
+mod joining;
+mod membership;
 mod outages;
 pub(crate) mod places;
 mod requests;
 
 use crate::config::Config;
 use crate::server::{self, Server};
+pub(crate) use admin::NO_MEMBER;
 pub use admin::{GroupStatus, NodeStatus};
-pub(crate) use backend::CLOCK_OFFSET_MS_MAX;
 use backend::Gateway;
+pub(crate) use backend::{ASK_ANOTHER, CLOCK_OFFSET_MS_MAX};
 use blueprint::{Blueprint, Role};
-use groups::Groups;
+use membership::Membership;
 pub(crate) use places::is_gateway;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use synod_host::{DataError, Host, HostConfig, HostError, Key, Peer, Stopped};
+use synod_host::{DataError, Host, HostConfig, HostError, Key, Stopped};
 use synod_node::{NodeId, RequestId};
 use synod_paxos::Settings;
-use synod_shardedstore::{ConfigurationService, Process, Record, Request};
+use synod_shardedstore::{Process, Record, Request};
 use synod_stdx::{Digest, Wire};
 use synod_store::Keyspace;
 use tokio::net::TcpListener;
@@ -41,8 +43,6 @@ use tokio::task::LocalSet;
 
 /// What runs on a node.
 pub(crate) type Store = Process<Keyspace>;
-/// A member of the configuration service.
-type MasterServer = synod_paxos::Server<ConfigurationService>;
 
 /// The size of a segment of the journal. A node that executes as much as a checkpoint waits for fills a few.
 const SEGMENT_BYTES: u64 = 32 << 20;
@@ -98,22 +98,22 @@ fn settings() -> Settings {
 }
 
 async fn run(config: &Config) -> Result<(), String> {
-    let nodes = places::Nodes::of(config);
+    let key = config.peer_key()?;
+    let clients = listen("listen", config.listen).await?;
+    let peers_in = listen("peer_listen", config.peer_listen).await?;
+    let least = joining::settle(config, key.as_ref(), &peers_in).await?;
+
     let front = Server::new(server_options(config)?);
     let requests = Rc::new(requests::Requests::new(front.completions()));
     let answered = Rc::clone(&requests);
     let on_reply = move |_: NodeId, id, response| answered.settle(id, response);
-    let opened = Host::<Store>::open(host_config(config, config.peer_key()?), on_reply, describe)
+    let opened = Host::<Store>::open(host_config(config, key, least), on_reply, describe)
         .map_err(|error| refused(&error))?;
     let (session, incarnation, host) = (opened.start().nonce, opened.incarnation(), opened.host());
-    let groups = Groups::open(&host, nodes.clone(), incarnation)?;
-    groups.introduce(&host);
-
-    let clients = listen("listen", config.listen).await?;
-    let peers_in = listen("peer_listen", config.peer_listen).await?;
-    let mut residents = standing_nodes(&nodes, incarnation, session);
-    residents.extend(groups.here().into_iter().map(|group| groups.member(group)));
-    let residents = residents.iter().map(Blueprint::resident).collect();
+    let membership = known_membership(&host, config, incarnation)?;
+    let founded_with = (joining::list_of(config), host.disk());
+    let residents = residents(&membership, session).iter().map(Blueprint::resident).collect();
+    let backend = Gateway::new(host.clone(), config, membership, requests);
     let mut engine = tokio::task::spawn_local(opened.run(residents, peers_in));
     // The engine's first step puts the nodes in place.
     tokio::task::yield_now().await;
@@ -121,26 +121,70 @@ async fn run(config: &Config) -> Result<(), String> {
         return Err(ended(engine.await));
     }
 
-    let backend = Gateway::new(host.clone(), nodes.clone(), groups, requests);
+    let for_guests = Rc::new(backend.clone());
+    host.on_guest(move |guest, question| {
+        Box::pin(joining::answer(Rc::clone(&for_guests), founded_with, guest, question))
+    });
     tokio::task::spawn_local(backend.clone().pump());
     tokio::task::spawn_local(backend.clone().watch_time());
-    let mut groups_watch = tokio::task::spawn_local(backend.clone().watch_groups());
+    let mut configurations_watch = tokio::task::spawn_local(backend.clone().watch_configurations());
+    let disk = (host.disk(), incarnation);
+    let mut announcement =
+        tokio::task::spawn_local(backend.clone().announce(disk, joining::own_addresses(config)));
     if let Some(address) = config.admin_listen {
         let listener = listen("admin_listen", address).await?;
         tokio::task::spawn_local(admin::serve(listener, backend.clone()));
     }
     tracing::info!(node = config.node, clients = %config.listen, peers = %config.peer_listen, "serving");
-    // Whoever asks too late is told that it is founded.
-    if nodes.myself == 0 && backend.configurations().is_empty() {
-        backend.found(config.groups);
-    }
+    backend.found(config.groups);
 
     tokio::select! {
         stopped = serve_until_told(front, clients, (backend, &host)) => stopped,
         stopped = &mut engine => Err(ended(stopped)),
-        problem = &mut groups_watch => {
+        problem = &mut configurations_watch => {
             Err(problem.unwrap_or_else(|panic| format!("the node failed in itself, which is a bug: {panic}")))
         }
+        Ok(Some(problem)) = &mut announcement => Err(problem),
+    }
+}
+
+/// Why a node ends that is no more.
+fn removed(node: u32) -> String {
+    format!(
+        "node {node} was removed from the cluster; its data is not needed any more: to let it come again, add it and give it an \
+         empty directory"
+    )
+}
+
+/// What this node knows of the cluster. What its file says besides must agree.
+fn known_membership(host: &Host<Store>, config: &Config, incarnation: u64) -> Result<Membership, String> {
+    let Some(fact) = host.fact(membership::FACT) else {
+        return Err("the data directory does not say which cluster it is of: an earlier release wrote it; start that one".to_owned());
+    };
+    let text = String::from_utf8(fact).ok();
+    let known =
+        text.and_then(|text| Membership::parse(config.node, incarnation, &text)).ok_or_else(|| {
+            format!(
+                "the superblock's fact `{}` is intact but cannot be read: start the release that wrote it",
+                membership::FACT
+            )
+        })?;
+    if known.is_gone(config.node) {
+        return Err(removed(config.node));
+    }
+    let is_strange = |node| !known.nodes().contains_key(&node) && !known.is_gone(node);
+    match config.peers.iter().find(|peer| is_strange(peer.node)) {
+        Some(peer) => {
+            let all: Vec<String> = known.nodes().keys().map(u32::to_string).collect();
+            Err(format!(
+                "peers: the cluster has no node {} as far as this node knows, but {}; add it (synod node add {} PEER \
+                 CLIENT), or take it out of the file",
+                peer.node,
+                all.join(", "),
+                peer.node
+            ))
+        }
+        None => Ok(known),
     }
 }
 
@@ -154,10 +198,11 @@ fn refused(error: &HostError) -> String {
     }
 }
 
-/// The nodes that every process has, whatever groups there are.
-fn standing_nodes(nodes: &places::Nodes, incarnation: u64, session: u128) -> Vec<Blueprint> {
-    let roles = [Role::Master { incarnation }, Role::Gateway { session }, Role::Controller { session }];
-    roles.map(|role| nodes.blueprint(role)).to_vec()
+/// The nodes of this process: the clients that every process has, and its members of groups.
+fn residents(membership: &Membership, session: u128) -> Vec<Blueprint> {
+    let clients = [Role::Gateway { session }, Role::Controller { session }];
+    let clients = clients.into_iter().map(|role| membership.blueprint(role));
+    clients.chain(membership.here().into_iter().map(|group| membership.member(group))).collect()
 }
 
 /// Serves clients until the process is told to stop; then hands over what it leads.
@@ -179,9 +224,9 @@ async fn serve_until_told(
             _ = hangup.recv(), if !outlives_terminal => {}
         }
         tracing::info!("stopping: handing over, then finishing what is under way");
-        let me = gateway.nodes().me();
+        let me = gateway.me();
         let members = gateway.groups_here().into_iter().map(|group| places::member(group, me));
-        for server in members.chain([places::master(me)]) {
+        for server in members.chain([places::service(me)]).filter(|server| host.runs(*server)) {
             host.request(server, RequestId(0), Request::HandOver);
         }
     };
@@ -202,13 +247,14 @@ async fn await_heirs(gateway: &Gateway) {
     }
 }
 
-fn host_config(config: &Config, key: Option<Key>) -> HostConfig {
+fn host_config(config: &Config, key: Option<Key>, incarnation: u64) -> HostConfig {
     HostConfig {
         cluster: Digest::of(config.cluster.as_bytes()),
         number: config.node,
-        incarnation: config.incarnation,
+        incarnation,
         data: config.data.clone(),
-        peers: peers(config),
+        // They are introduced once the data says who they are.
+        peers: Vec::new(),
         key,
         segment_bytes: SEGMENT_BYTES,
         recording: config.recording.clone().map(|path| (path, config.recording_bytes)),
@@ -251,17 +297,6 @@ fn server_options(config: &Config) -> Result<server::Options, String> {
         },
         seed,
     })
-}
-
-fn peers(config: &Config) -> Vec<Peer> {
-    let others = config.peers.iter().filter(|peer| peer.node != config.node);
-    others
-        .map(|peer| Peer {
-            number: peer.node,
-            address: peer.peer,
-            nodes: vec![places::master(peer.node), places::gateway(peer.node), places::controller(peer.node)],
-        })
-        .collect()
 }
 
 /// A record in words, for reports of damage: which slots it is about.

@@ -41,7 +41,7 @@ impl Outages {
                 continue;
             }
             outage.said = Some(Instant::now());
-            let is_away = |node: &u32| *node != gateway.nodes().me() && !gateway.is_connected(*node);
+            let is_away = |node: &u32| *node != gateway.me() && !gateway.is_connected(*node);
             let away: Vec<u32> = homes.into_iter().map(places::node_of).filter(is_away).collect();
             tracing::warn!(
                 %group,

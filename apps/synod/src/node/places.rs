@@ -7,25 +7,17 @@
 //! | gateway: the store's client, for what clients say here | `c2` |
 //! | controller: the configuration service's client, for what operators say here | `c1002` |
 
-use super::blueprint::{Blueprint, Role};
-use crate::config::Config;
 use synod_node::NodeId;
-use synod_shardedstore::GroupId;
+use synod_shardedstore::SERVICE;
+pub(crate) use synod_shardedstore::{NODE_BOUND, member_on as member, node_of};
 use synod_store::ClusterNode;
 
-/// The number of a node is below this, so that a name tells group and node.
-pub(crate) const NODE_BOUND: u32 = 1_000;
 /// The number of a group is below this.
 pub(crate) const GROUP_BOUND: u32 = 1_000_000;
 
 /// The member of the configuration service on a node.
-pub(crate) fn master(node: u32) -> NodeId {
-    NodeId::server(node)
-}
-
-/// The member of a group on a node.
-pub(crate) fn member(group: GroupId, node: u32) -> NodeId {
-    NodeId::server(group.0 * NODE_BOUND + node)
+pub(crate) fn service(node: u32) -> NodeId {
+    member(SERVICE, node)
 }
 
 /// The gateway on a node.
@@ -43,11 +35,6 @@ pub(crate) fn controller(node: u32) -> NodeId {
     NodeId::client(NODE_BOUND + node)
 }
 
-/// The node that runs `id`.
-pub(crate) fn node_of(id: NodeId) -> u32 {
-    id.number() % NODE_BOUND
-}
-
 /// The nodes of the cluster, as clients and protocol know them.
 #[derive(Clone)]
 pub(crate) struct Nodes {
@@ -60,39 +47,34 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    pub(crate) fn of(config: &Config) -> Nodes {
-        let mut peers = config.peers.clone();
-        peers.sort_by_key(|peer| peer.node);
-        let node = |peer: &crate::config::Peer| ClusterNode {
-            id: format!(
-                "{:032x}{:08x}",
-                u128::from(synod_stdx::Digest::of(config.cluster.as_bytes())),
-                peer.node
-            ),
-            host: peer.client.ip().to_string(),
-            port: peer.client.port(),
-            peer_port: peer.peer.port(),
-            is_connected: true,
+    /// The nodes of the cluster of this name, as node `me` knows them.
+    pub(crate) fn of(cluster: &str, me: u32, known: &synod_shardedstore::Nodes) -> Nodes {
+        let cluster = u128::from(synod_stdx::Digest::of(cluster.as_bytes()));
+        let node = |(number, addresses): (&u32, &synod_shardedstore::Addresses)| {
+            let (host, port) = host_and_port(&addresses.client);
+            ClusterNode {
+                id: format!("{cluster:032x}{number:08x}"),
+                host,
+                port,
+                peer_port: host_and_port(&addresses.peer).1,
+                is_connected: true,
+            }
         };
         Nodes {
-            numbers: peers.iter().map(|peer| peer.node).collect(),
-            seen: peers.iter().map(node).collect(),
-            myself: peers.iter().position(|peer| peer.node == config.node).unwrap_or(0),
+            numbers: known.keys().copied().collect(),
+            seen: known.iter().map(node).collect(),
+            myself: known.keys().position(|number| *number == me).unwrap_or(0),
         }
-    }
-
-    /// This node's number.
-    pub(crate) fn me(&self) -> u32 {
-        self.numbers[self.myself]
-    }
-
-    /// How a node of this process is built.
-    pub(super) fn blueprint(&self, role: Role) -> Blueprint {
-        Blueprint { node: self.me(), nodes: self.numbers.clone(), role }
     }
 
     /// Which of the nodes runs `id`, as an index.
     pub(crate) fn index_of(&self, id: NodeId) -> Option<usize> {
         self.numbers.iter().position(|node| *node == node_of(id))
     }
+}
+
+/// The parts of an address; the port is 0 if it has none.
+fn host_and_port(address: &str) -> (String, u16) {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    (host.trim_matches(['[', ']']).to_owned(), port.parse().unwrap_or(0))
 }

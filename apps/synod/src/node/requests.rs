@@ -11,7 +11,7 @@ use synod_node::RequestId;
 use synod_resp::Reply;
 use synod_shardedstore::{Configuration, ConfigurationError, ConfigurationOutput, Response};
 use synod_store::{Command, Outcome, Progress, Walk};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// A command that is not answered by then is reported to its client as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,13 +35,15 @@ pub(super) enum Ticket {
     Walk(Token, Box<Walk>),
     /// The node's own: nobody waits for it.
     Own,
+    /// The node's own, to the configuration service: what that answers.
+    Configured(oneshot::Sender<ConfigurationOutput>),
 }
 
 impl Ticket {
     fn token(&self) -> Option<Token> {
         match self {
             Ticket::Client(token) | Ticket::Walk(token, _) => Some(*token),
-            Ticket::Own => None,
+            Ticket::Own | Ticket::Configured(_) => None,
         }
     }
 }
@@ -250,6 +252,13 @@ impl Requests {
         let Some(Asked { ticket, at, .. }) = self.take(id) else { return };
         let now = Instant::now();
         self.room.note_answered(now.duration_since(at), now);
+        if let Ticket::Configured(answer) = ticket {
+            // Who asked may have given up.
+            if let Response::Configuration(Ran::Done(output)) = response {
+                let _ = answer.send(output);
+            }
+            return;
+        }
         let outcome = match response {
             Response::Store(Ran::Done(reply)) => Outcome::Done(reply),
             Response::Configuration(Ran::Done(output)) => Outcome::Done(tell(&output)),
@@ -270,7 +279,7 @@ impl Requests {
                 }
             },
             (Ticket::Walk(token, _), outcome) => self.completions.complete(token, outcome),
-            (Ticket::Own, _) => {}
+            (Ticket::Own | Ticket::Configured(_), _) => {}
         }
     }
 
@@ -333,6 +342,7 @@ fn tell(output: &ConfigurationOutput) -> Reply {
     match output {
         ConfigurationOutput::Ok(number) => Reply::Integer(number.cast_signed()),
         ConfigurationOutput::Configuration(configuration) => Reply::bulk(line_of(configuration)),
+        ConfigurationOutput::Attached { incarnation, .. } => Reply::Integer(incarnation.cast_signed()),
         ConfigurationOutput::Error(error) => Reply::Error(format!("ERR {}", words_of(*error)).into()),
     }
 }

@@ -83,6 +83,8 @@ pub struct Setup {
     pub own: Ports,
     /// Where the cluster's nodes listen, by their numbers from 1.
     pub all: Vec<Ports>,
+    /// The nodes that its file lists; all, if `None`.
+    pub listed: Option<Vec<u32>>,
     /// The words before the program's own that start it elsewhere.
     pub within: Vec<String>,
     /// What the process finds in its environment besides what the test has in its own.
@@ -111,7 +113,8 @@ impl Setup {
             let recording = toml::Value::String(self.recording().display().to_string());
             let _ = writeln!(text, "recording = {recording}");
         }
-        for (number, ports) in (1..).zip(&self.all) {
+        let is_listed = |number: &u32| self.listed.as_ref().is_none_or(|listed| listed.contains(number));
+        for (number, ports) in (1..).zip(&self.all).filter(|(number, _)| is_listed(number)) {
             let (peer, client) = (ports.peer, ports.client);
             let _ = write!(text, "\n[[peers]]\nnode = {number}\npeer = \"{peer}\"\nclient = \"{client}\"\n");
         }
@@ -245,6 +248,7 @@ impl Cluster {
                 records,
                 own,
                 all,
+                listed: None,
                 within,
                 environment,
             };
@@ -286,7 +290,8 @@ impl Cluster {
         self.directory.path()
     }
 
-    fn spawn(&mut self, number: u32) {
+    /// Starts a node, and does not wait for it.
+    pub fn spawn(&mut self, number: u32) {
         let node = self.node(number);
         assert!(node.process.is_none(), "node {number} runs already");
         node.process = Some(node.setup.start());

@@ -3,7 +3,7 @@
 use super::{CLUSTER, Do, Message, N1, PATIENCE, Process, alone, listener, peer};
 use crate::Refusal;
 use crate::frame::{
-    ANSWER_BYTES, GO, HELLO_BYTES, Hello, MAGIC, Seen, answer_from_bytes, answer_to_bytes, put_frame,
+    ANSWER_BYTES, GO, HELLO_BYTES, Hello, MAGIC, Seen, VERSION, answer_from_bytes, answer_to_bytes, put_frame,
 };
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -65,7 +65,7 @@ fn who_does_not_fit_is_refused_by_name() {
         (Hello { from: 9, ..HELLO }.to_bytes(), Refusal::UnknownNode),
         (with(HELLO.to_bytes(), 0, b"*1\r\n$4\r\nP"), Refusal::NotAPeer),
         (with(HELLO.to_bytes(), MAGIC.len(), &[0]), Refusal::NotAPeer),
-        (with(HELLO.to_bytes(), MAGIC.len(), &[3]), Refusal::NewerVersion),
+        (with(HELLO.to_bytes(), MAGIC.len(), &[VERSION + 1]), Refusal::NewerVersion),
         (with(HELLO.to_bytes(), HELLO_BYTES - 1, &[0]), Refusal::NotAPeer),
     ];
     for (hello, refusal) in strangers {

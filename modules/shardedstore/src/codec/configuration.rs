@@ -1,5 +1,6 @@
 //! The byte form of the configuration service's commands, outputs and state. Version 1: a tag, then the fields in order.
 
+use crate::nodes::Addresses;
 use crate::{Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, SlotId};
 use std::sync::Arc;
 use synod_node::NodeId;
@@ -36,9 +37,30 @@ impl Wire for ConfigurationCommand {
                 number.encode(out);
             }
             ConfigurationCommand::Balance => out.push(5),
-            ConfigurationCommand::Found { groups } => {
+            ConfigurationCommand::Found { groups, nodes, service } => {
                 out.push(6);
                 groups.encode(out);
+                let nodes: Vec<(u32, Addresses, Disk)> = nodes
+                    .iter()
+                    .map(|(node, addresses, disk)| (*node, addresses.clone(), Disk(*disk)))
+                    .collect();
+                nodes.encode(out);
+                service.encode(out);
+            }
+            ConfigurationCommand::AddNode { node, addresses } => {
+                out.push(8);
+                node.encode(out);
+                addresses.encode(out);
+            }
+            ConfigurationCommand::RemoveNode { node } => {
+                out.push(9);
+                node.encode(out);
+            }
+            ConfigurationCommand::Attach { node, disk, is_new, incarnation, addresses } => {
+                out.push(10);
+                (*node, Disk(*disk)).encode(out);
+                (*is_new, *incarnation).encode(out);
+                addresses.encode(out);
             }
             ConfigurationCommand::Replace { group, old, new } => {
                 out.push(7);
@@ -57,12 +79,28 @@ impl Wire for ConfigurationCommand {
             }
             4 => ConfigurationCommand::Query { number: Option::decode(input)? },
             5 => ConfigurationCommand::Balance,
-            6 => ConfigurationCommand::Found { groups: Vec::decode(input)? },
+            6 => {
+                let groups = Vec::decode(input)?;
+                let nodes = Vec::<(u32, Addresses, Disk)>::decode(input)?;
+                let nodes =
+                    nodes.into_iter().map(|(node, addresses, Disk(disk))| (node, addresses, disk)).collect();
+                ConfigurationCommand::Found { groups, nodes, service: Vec::decode(input)? }
+            }
             7 => {
                 let (group, old, new) = Wire::decode(input)?;
                 ConfigurationCommand::Replace { group, old, new }
             }
-            0 | 8.. => return Err(Malformed("no such command")),
+            8 => {
+                let (node, addresses) = Wire::decode(input)?;
+                ConfigurationCommand::AddNode { node, addresses }
+            }
+            9 => ConfigurationCommand::RemoveNode { node: u32::decode(input)? },
+            10 => {
+                let (node, Disk(disk)) = Wire::decode(input)?;
+                let (is_new, incarnation, addresses) = Wire::decode(input)?;
+                ConfigurationCommand::Attach { node, disk, is_new, incarnation, addresses }
+            }
+            0 | 11.. => return Err(Malformed("no such command")),
         })
     }
 }
@@ -82,6 +120,10 @@ impl Wire for ConfigurationOutput {
                 out.push(3);
                 error.encode(out);
             }
+            ConfigurationOutput::Attached { incarnation, number } => {
+                out.push(4);
+                (*incarnation, *number).encode(out);
+            }
         }
     }
 
@@ -90,7 +132,11 @@ impl Wire for ConfigurationOutput {
             1 => ConfigurationOutput::Ok(u64::decode(input)?),
             2 => ConfigurationOutput::Configuration(Arc::new(Configuration::decode(input)?)),
             3 => ConfigurationOutput::Error(ConfigurationError::decode(input)?),
-            0 | 4.. => return Err(Malformed("no such output")),
+            4 => {
+                let (incarnation, number) = Wire::decode(input)?;
+                ConfigurationOutput::Attached { incarnation, number }
+            }
+            0 | 5.. => return Err(Malformed("no such output")),
         })
     }
 }
@@ -112,6 +158,12 @@ impl Wire for ConfigurationError {
             ConfigurationError::IsMember(id) => (12, id.to_bits().into()),
             ConfigurationError::WasMember(id) => (13, id.to_bits().into()),
             ConfigurationError::TooFewMembers(group) => (14, group.0.into()),
+            ConfigurationError::NoSuchNode(node) => (15, (*node).into()),
+            ConfigurationError::NodeExists(node) => (16, (*node).into()),
+            ConfigurationError::HasMember(node, group) => (17, u64::from(*node) << 32 | u64::from(group.0)),
+            ConfigurationError::NoSuchAddress(node) => (18, (*node).into()),
+            ConfigurationError::FormerDisk(node) => (19, (*node).into()),
+            ConfigurationError::NoNodes => (20, 0),
         };
         out.push(tag);
         number.encode(out);
@@ -121,6 +173,7 @@ impl Wire for ConfigurationError {
         let tag = input.u8()?;
         let number = u64::decode(input)?;
         let id = || u32::try_from(number).map(NodeId::from_bits).map_err(|_| Malformed("no such node"));
+        let node = || u32::try_from(number).map_err(|_| Malformed("no such node"));
         let group = || u32::try_from(number).map(GroupId).map_err(|_| Malformed("no such group"));
         Ok(match tag {
             1 => ConfigurationError::GroupExists(group()?),
@@ -137,7 +190,28 @@ impl Wire for ConfigurationError {
             12 => ConfigurationError::IsMember(id()?),
             13 => ConfigurationError::WasMember(id()?),
             14 => ConfigurationError::TooFewMembers(group()?),
-            0 | 15.. => return Err(Malformed("no such error")),
+            15 => ConfigurationError::NoSuchNode(node()?),
+            16 => ConfigurationError::NodeExists(node()?),
+            17 => ConfigurationError::HasMember((number >> 32) as u32, GroupId(number as u32)),
+            18 => ConfigurationError::NoSuchAddress(node()?),
+            19 => ConfigurationError::FormerDisk(node()?),
+            20 => ConfigurationError::NoNodes,
+            0 | 21.. => return Err(Malformed("no such error")),
         })
+    }
+}
+
+/// The number of a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Disk(pub(crate) u128);
+
+impl Wire for Disk {
+    fn encode(&self, out: &mut Vec<u8>) {
+        ((self.0 >> 64) as u64, self.0 as u64).encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (high, low) = <(u64, u64)>::decode(input)?;
+        Ok(Disk(u128::from(high) << 64 | u128::from(low)))
     }
 }

@@ -63,6 +63,7 @@ impl<S: Shippable> Wire for Message<S> {
             Message::Ready { number, group } => tag(17, out).and(number).and(group),
             Message::Inquire { attempt, group, lock } => tag(16, out).and(attempt).and(group).and(lock),
             Message::Seated { seat, message } => tag(18, out).and(seat).and(message),
+            Message::SeatedMaster { seat, message } => tag(19, out).and(seat).and(message),
         };
     }
 
@@ -111,7 +112,11 @@ impl<S: Shippable> Wire for Message<S> {
                 let seat = NodeId::decode(input)?;
                 Message::Seated { seat, message: Wire::decode(input)? }
             }
-            0 | 19.. => return Err(Malformed("no such message")),
+            19 => {
+                let seat = NodeId::decode(input)?;
+                Message::SeatedMaster { seat, message: Wire::decode(input)? }
+            }
+            0 | 20.. => return Err(Malformed("no such message")),
         })
     }
 }
@@ -125,6 +130,7 @@ impl<C: Wire> Wire for Request<C> {
             Request::Configure(command) => tag(3, out).and(command),
             Request::HandOver => tag(4, out),
             Request::Clock(reading) => tag(5, out).and(reading),
+            Request::Service(members) => tag(6, out).and(members),
         };
     }
 
@@ -135,7 +141,8 @@ impl<C: Wire> Wire for Request<C> {
             3 => Request::Configure(Wire::decode(input)?),
             4 => Request::HandOver,
             5 => Request::Clock(Wire::decode(input)?),
-            0 | 6.. => return Err(Malformed("no such request")),
+            6 => Request::Service(Vec::decode(input)?),
+            0 | 7.. => return Err(Malformed("no such request")),
         })
     }
 }

@@ -6,6 +6,7 @@ mod state;
 mod step;
 mod texts;
 
+pub(crate) use configuration::Disk;
 pub use message::Shippable;
 
 use synod_stdx::Wire;

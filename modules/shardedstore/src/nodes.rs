@@ -1,0 +1,57 @@
+//! The nodes of a cluster: the processes that run members of groups. Which there are, and where others reach them, is data in
+//! the log of the configuration service.
+
+use crate::GroupId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use synod_node::NodeId;
+use synod_stdx::{Malformed, Reader, Wire};
+
+/// The configuration service, where a group is named: its members have seats and homes as those of groups do.
+pub const SERVICE: GroupId = GroupId(0);
+
+/// The number of a node is below this, so that a member's name tells its group and its node.
+pub const NODE_BOUND: u32 = 1_000;
+/// The longest address, in bytes: a host's name has 253 at most, and then come a colon and a port.
+pub const ADDRESS_BYTES_MAX: usize = 260;
+
+/// The member of a group on a node; of the configuration service, if the group is [`SERVICE`].
+pub const fn member_on(group: GroupId, node: u32) -> NodeId {
+    NodeId::server(group.0 * NODE_BOUND + node)
+}
+
+/// The node that runs a member.
+pub const fn node_of(member: NodeId) -> u32 {
+    member.number() % NODE_BOUND
+}
+
+/// Where a node is reached: `host:port`, the host by name or by number.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Addresses {
+    /// By other nodes.
+    pub peer: Arc<str>,
+    /// By clients.
+    pub client: Arc<str>,
+}
+
+/// The nodes of a cluster, by their numbers. Empty where a store does not name them, as in the searches.
+pub type Nodes = BTreeMap<u32, Addresses>;
+
+impl Addresses {
+    /// Whether both could be addresses.
+    pub fn are_possible(&self) -> bool {
+        [&self.peer, &self.client].iter().all(|address| (1..=ADDRESS_BYTES_MAX).contains(&address.len()))
+    }
+}
+
+impl Wire for Addresses {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.peer.encode(out);
+        self.client.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (peer, client) = Wire::decode(input)?;
+        Ok(Addresses { peer, client })
+    }
+}
