@@ -36,6 +36,7 @@ pub fn all() -> Vec<Scenario> {
         shardedstore::TRANSACTIONS_IN_TROUBLE,
         shardedstore::BEYOND,
         shardedstore::REPLACEMENTS,
+        shardedstore::SERVICE_MOVES,
         expiry::SCENARIOS,
     ]
     .concat()

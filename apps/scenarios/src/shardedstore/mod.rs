@@ -6,6 +6,7 @@ mod configurations;
 mod moves;
 pub mod replacements;
 mod service;
+pub mod service_moves;
 pub mod store;
 pub mod texts;
 mod transactions;
@@ -16,6 +17,7 @@ pub use configurations::CONFIGURATIONS;
 pub use moves::{MOVES, MOVES_IN_TROUBLE};
 pub use replacements::REPLACEMENTS;
 pub use service::SERVICE;
+pub use service_moves::SERVICE_MOVES;
 pub use transactions::{TRANSACTIONS, TRANSACTIONS_IN_TROUBLE};
 
 use synod_testkit::{Kind, Play, Scenario};

@@ -21,7 +21,7 @@ pub type Node = Actor;
 pub type Step = Result<(), Failure>;
 
 /// Who asks the configuration service for changes.
-const CONTROLLER: u32 = 1000;
+pub const CONTROLLER: u32 = 1000;
 
 /// How large a store is.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +146,11 @@ impl Store {
         self.run_node(id, Process::controller(id, 0, &masters))
     }
 
-    fn run_node(&mut self, id: NodeId, process: Process<Texts>) -> Step {
+    /// Starts a node, or lets another one run under its name.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub fn run_node(&mut self, id: NodeId, process: Process<Texts>) -> Step {
         let node = Actor::new(process, self.mutant);
         let is_known = self.sim.world().ids().any(|known| known == id);
         match is_known {

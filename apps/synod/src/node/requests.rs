@@ -372,7 +372,15 @@ pub(super) fn line_of(configuration: &Configuration) -> String {
         format!("{group} on {}", nodes.join(","))
     });
     let groups: Vec<String> = groups.collect();
-    format!("{}  {}  {:?}", configuration.number, groups.join("  "), configuration.slots)
+    let Configuration { number, slots, nodes, service, .. } = configuration;
+    let service: Vec<String> = service.iter().map(|id| places::node_of(*id).to_string()).collect();
+    let nodes: Vec<String> = nodes.keys().map(u32::to_string).collect();
+    format!(
+        "{number}  {}  {slots:?}  config on {}  nodes {}",
+        groups.join("  "),
+        service.join(","),
+        nodes.join(",")
+    )
 }
 
 #[cfg(test)]
