@@ -512,7 +512,7 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
         let logged_bytes = &mut self.core.places[self.place].logged_bytes;
         let number = self.core.appender.append_with(id, KIND_RECORD, |out| {
             let before = out.len();
-            record.encode(out);
+            record.append_to(out);
             *logged_bytes += out.len() - before;
         });
         self.core.places[self.place].writing.push_back(Writing::Record(number));

@@ -12,7 +12,7 @@
 
 use std::fmt;
 use synod_node::NodeId;
-use synod_stdx::{Malformed, Reader, Wire, put_u32, put_u64};
+use synod_stdx::{Cursor, Malformed, Wire, put_u32, put_u64};
 
 /// What every handshake begins with.
 pub const MAGIC: &[u8; 9] = b"SYNODPEER";
@@ -182,7 +182,7 @@ impl Hello {
         if version > VERSION {
             return Err(Refusal::NewerVersion);
         }
-        let mut input = Reader::new(&bytes[MAGIC.len() + 1..]);
+        let mut input = Cursor::new(&bytes[MAGIC.len() + 1..]);
         let mut read = || -> Result<(Hello, u32), Malformed> {
             let hello = Hello {
                 cluster: input.u64()?,
@@ -227,7 +227,7 @@ pub fn answer_from_bytes(bytes: &[u8; ANSWER_BYTES]) -> (Result<(), Refusal>, Op
         0 => Ok(()),
         code => Err(*Refusal::ALL.get(usize::from(code) - 1).unwrap_or(&Refusal::NewerVersion)),
     };
-    let mut input = Reader::new(&content[MAGIC.len() + 2..]);
+    let mut input = Cursor::new(&content[MAGIC.len() + 2..]);
     let mut read = || -> Result<Seen, Malformed> {
         Ok(Seen { start: input.u64()?, nonce: u128_of(&mut input)?, durable: input.u64()? })
     };
@@ -236,7 +236,7 @@ pub fn answer_from_bytes(bytes: &[u8; ANSWER_BYTES]) -> (Result<(), Refusal>, Op
 }
 
 /// The 128 bits at the front of `input`.
-pub(crate) fn u128_of(input: &mut Reader<'_>) -> Result<u128, Malformed> {
+pub(crate) fn u128_of(input: &mut Cursor<'_>) -> Result<u128, Malformed> {
     let (low, high) = (input.u64()?, input.u64()?);
     Ok(u128::from(high) << 64 | u128::from(low))
 }
@@ -248,7 +248,7 @@ pub fn put_frame(out: &mut Vec<u8>, durable: u64, (from, to): (NodeId, NodeId), 
     put_u64(out, durable);
     put_u32(out, from.to_bits());
     put_u32(out, to.to_bits());
-    message.encode(out);
+    message.append_to(out);
     let content = start + FRAME_HEADER_BYTES;
     let length = (out.len() - content) as u32;
     let crc = crc32fast::hash(&out[content..]);
@@ -330,7 +330,7 @@ pub fn first_frame(buffer: &[u8]) -> Result<Option<Frame<'_>>, BadFrame> {
             content[at + 3],
         ]))
     };
-    let durable = Reader::new(content).u64().map_err(|_| BadFrame::TooSmall)?;
+    let durable = Cursor::new(content).u64().map_err(|_| BadFrame::TooSmall)?;
     let (message, bytes) = (&content[16..], FRAME_HEADER_BYTES + length);
     Ok(Some(Frame { durable, from: bits(8), to: bits(12), message, bytes }))
 }

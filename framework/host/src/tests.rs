@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use synod_journal::Error;
 use synod_node::{Context, Durable, Node, NodeId, RequestId};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Longer than anything takes that happens at all.
@@ -165,7 +165,7 @@ impl Keeper {
 }
 
 impl Wire for Message {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Message::Ask(word) => (1u64, *word).encode(out),
             Message::Answer(word) => (2u64, *word).encode(out),
@@ -184,7 +184,7 @@ impl Wire for Message {
 }
 
 impl Wire for Do {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Do::Ask(node) => (1u32, *node).encode(out),
             Do::Keep(word) => (2u32, *word).encode(out),
@@ -209,7 +209,7 @@ impl Wire for Do {
 }
 
 impl Wire for Record {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.0.encode(out);
     }
 
@@ -222,7 +222,7 @@ impl Wire for Record {
 }
 
 impl Wire for Whole {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _stalled =
             self.0.contains(&STALLED).then(|| STALL.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.encode(out);

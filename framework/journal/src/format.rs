@@ -17,7 +17,7 @@
 //!   76 nodes (protocol node u32, covered u64)   then a checksum
 //! ```
 
-use synod_stdx::{Digest, Malformed, Reader, put_u32, put_u64};
+use synod_stdx::{Cursor, Digest, Malformed, put_u32, put_u64};
 
 use crate::{Error, Identity};
 
@@ -102,16 +102,16 @@ impl RecordHeader {
 }
 
 /// The 128 bits at the front of `input`.
-pub(crate) fn u128_of(input: &mut Reader<'_>) -> Result<u128, Malformed> {
+pub(crate) fn u128_of(input: &mut Cursor<'_>) -> Result<u128, Malformed> {
     let (low, high) = (input.u64()?, input.u64()?);
     Ok(u128::from(high) << 64 | u128::from(low))
 }
 
 /// The header at the front of `bytes`, if its checksum is right.
-fn checked(bytes: &[u8]) -> Option<Reader<'_>> {
+fn checked(bytes: &[u8]) -> Option<Cursor<'_>> {
     let header = bytes.get(..HEADER_BYTES)?;
     let checksum = crc32fast::hash(&header[..CHECKSUM_AT]).to_le_bytes();
-    (header[CHECKSUM_AT..] == checksum).then(|| Reader::new(header))
+    (header[CHECKSUM_AT..] == checksum).then(|| Cursor::new(header))
 }
 
 pub(crate) fn sealed(mut header: Vec<u8>) -> Vec<u8> {
@@ -123,7 +123,7 @@ pub(crate) fn sealed(mut header: Vec<u8>) -> Vec<u8> {
 
 /// Refuses a file of a later version before anything else in it is looked at.
 fn check_version(file: &str, bytes: &[u8], magic: &[u8; 8]) -> Result<(), Error> {
-    let mut input = Reader::new(bytes);
+    let mut input = Cursor::new(bytes);
     let (Ok(found), Ok(version)) = (input.take(8), input.u32()) else {
         return Err(Error::damaged(file, bytes.len() as u64, "the file ends in its header"));
     };
@@ -189,7 +189,7 @@ impl SegmentHeader {
     /// before the file got its name.
     pub(crate) fn read(file: &str, bytes: &[u8], owner: Owner, number: u64) -> Result<Self, Error> {
         check_version(file, bytes, SEGMENT_MAGIC)?;
-        let parse = |mut input: Reader<'_>| -> Result<SegmentHeader, Malformed> {
+        let parse = |mut input: Cursor<'_>| -> Result<SegmentHeader, Malformed> {
             input.take(40)?;
             Ok(SegmentHeader { number, first_sequence: input.u64()?, bytes: input.u64()? })
         };
@@ -292,7 +292,7 @@ impl Manifest {
     }
 
     fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let mut input = Reader::new(body);
+        let mut input = Cursor::new(body);
         input.take(12)?;
         let node = input.u32()?;
         let identity = Identity { cluster: input.u64()?, node, incarnation: input.u64()? };

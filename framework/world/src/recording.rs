@@ -77,8 +77,8 @@ impl Recorded {
             Stimulus::Start => (TraceEvent::Start { at_us, node }, None),
             Stimulus::Recover(durable) => {
                 let mut bytes = Vec::new();
-                durable.checkpoint.encode(&mut bytes);
-                durable.records.encode(&mut bytes);
+                durable.checkpoint.append_to(&mut bytes);
+                durable.records.append_to(&mut bytes);
                 (TraceEvent::Restart { at_us, node }, (bytes.len() <= recovered_max).then_some(bytes))
             }
             Stimulus::Message { from, message } => {

@@ -3,10 +3,10 @@
 use crate::{Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, SlotId};
 use std::sync::Arc;
 use synod_node::NodeId;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 impl Wire for SlotId {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         u32::from(self.number()).encode(out);
     }
 
@@ -16,7 +16,7 @@ impl Wire for SlotId {
 }
 
 impl Wire for ConfigurationCommand {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             ConfigurationCommand::Join { group, members } => {
                 out.push(1);
@@ -68,7 +68,7 @@ impl Wire for ConfigurationCommand {
 }
 
 impl Wire for ConfigurationOutput {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             ConfigurationOutput::Ok(number) => {
                 out.push(1);
@@ -96,7 +96,7 @@ impl Wire for ConfigurationOutput {
 }
 
 impl Wire for ConfigurationError {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let (tag, number): (u8, u64) = match self {
             ConfigurationError::GroupExists(group) => (1, group.0.into()),
             ConfigurationError::NoSuchGroup(group) => (2, group.0.into()),
