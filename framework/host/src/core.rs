@@ -1,12 +1,15 @@
 //! The nodes of a process and everything between them and the world: steps, timers, promises, outgoing bytes.
 
+use crate::carrier::NewsOf;
 use crate::clock::{monotonic_us, read_clocks};
 use crate::counters::Counters;
 use crate::disk::FileDisk;
 use crate::disk_thread::{DiskNews, DiskThreads, StoreCheckpoint};
 use crate::frame::put_frame;
+use crate::out::Out;
 use crate::recorder::Recorder;
 use crate::repeats::Repeats;
+use crate::transfer::Receiving;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
@@ -21,9 +24,9 @@ use synod_world::{Recordable, digest_of};
 use tokio::sync::Notify;
 
 /// What a node must be to run on a host: its messages, requests, records and checkpoints have a byte form.
-pub trait Hosted: Node<Checkpoint: Send> + Recordable + 'static {}
+pub trait Hosted: Node<Message: Send, Checkpoint: Send> + Recordable + 'static {}
 
-impl<N: Node<Checkpoint: Send> + Recordable + 'static> Hosted for N {}
+impl<N: Node<Message: Send, Checkpoint: Send> + Recordable + 'static> Hosted for N {}
 
 /// The request by which a node's user tells it what the clocks of the machine read.
 pub type TellClock<N> = fn(ClockReading) -> <N as Node>::Request;
@@ -47,9 +50,6 @@ impl<N: Node> Resident<N> {
         Resident { id, node, built: serde_json::Value::Null, clock: None }
     }
 }
-
-/// The most bytes that wait for one peer: what comes when more wait is dropped, as a network would.
-const OUT_BYTES_MAX: usize = 64 << 20;
 
 /// A node is told the clocks again only after so many microseconds: times are in milliseconds.
 const CLOCK_PAUSE_US: u64 = 1_000;
@@ -92,14 +92,6 @@ struct Place<N: Node> {
     checkpoint_bytes: usize,
 }
 
-/// What waits to be sent to one peer.
-#[derive(Default)]
-pub(crate) struct Out {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) is_connected: bool,
-    pub(crate) wake: Rc<Notify>,
-}
-
 struct Due<N: Node> {
     at: Instant,
     number: u64,
@@ -139,7 +131,7 @@ pub(crate) struct Core<N: Node> {
     timers_set: u64,
     rng: Rng,
     appender: Appender,
-    durable: DurableMark,
+    pub(crate) durable: DurableMark,
     spare: Option<Batch>,
     is_disk_busy: bool,
     disk: DiskThreads,
@@ -151,7 +143,12 @@ pub(crate) struct Core<N: Node> {
     stopped: Option<String>,
     checkpoints: u64,
     checkpointed: u64,
-    pub(crate) outs: Vec<Out>,
+    pub(crate) outs: Vec<Out<N::Message>>,
+    pub(crate) ins: Vec<Receiving>,
+    pub(crate) transfer_news: NewsOf<N>,
+    /// Transfers of this start have numbers above this one.
+    pub(crate) transfer_base: u64,
+    pub(crate) transfers_begun: u64,
     on_reply: OnReply<N>,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) counters: Counters,
@@ -170,6 +167,7 @@ pub(crate) struct Parts<N: Node> {
     pub(crate) superblock: Superblock<Arc<FileDisk>>,
     pub(crate) on_reply: OnReply<N>,
     pub(crate) recorder: Option<Recorder>,
+    pub(crate) transfer_news: NewsOf<N>,
 }
 
 impl<N: Hosted> Core<N> {
@@ -193,6 +191,10 @@ impl<N: Hosted> Core<N> {
             checkpoints: 0,
             checkpointed: 0,
             outs: (0..parts.peers).map(|_| Out::default()).collect(),
+            ins: (0..parts.peers).map(|_| Receiving::default()).collect(),
+            transfer_news: parts.transfer_news,
+            transfer_base: Rng::new(parts.seed).next_u64() >> 1,
+            transfers_begun: 0,
             on_reply: parts.on_reply,
             recorder: parts.recorder,
             counters: Counters::default(),
@@ -480,8 +482,12 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
                     return;
                 }
                 // Where nobody knows yet who runs it, it is lost, as on a network.
-                let out = self.core.remote.get(&to).map(|peer| &mut self.core.outs[*peer]);
-                match out.filter(|out| out.is_connected && out.bytes.len() < OUT_BYTES_MAX) {
+                let peer = self.core.peer_of(to);
+                if let Some(peer) = peer.filter(|_| message.is_bulky()) {
+                    self.core.send_in_parts(peer, (from, to), message);
+                    return;
+                }
+                match peer.map(|peer| &mut self.core.outs[peer]).filter(|out| out.has_room()) {
                     Some(out) => {
                         put_frame(&mut out.bytes, self.core.durable.sequence(), (from, to), &message);
                         self.core.counters.frames_sent += 1;

@@ -109,7 +109,7 @@ impl DiskThreads {
 }
 
 /// This thread's work can wait: whoever answers somebody goes first.
-fn give_way() {
+pub(crate) fn give_way() {
     const LESS_URGENT: i32 = 10;
     // Under Linux it concerns the calling thread alone. Where it is refused, all are as urgent as before.
     // SAFETY: it takes and returns a number.

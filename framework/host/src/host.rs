@@ -1,6 +1,7 @@
 //! A host: opens the data, starts the nodes, and keeps them going.
 
 use crate::boot::{KnownPeers, PEERS, REFUSED, draw};
+use crate::carrier::{self, TransferNews};
 use crate::core::{Core, Hosted, Parts, Resident};
 use crate::counters::Counters;
 use crate::data::JOURNAL;
@@ -153,6 +154,7 @@ pub struct Opened<N: Node> {
     incarnation: u64,
     start: Start,
     news: UnboundedReceiver<DiskNews>,
+    transfer_news: UnboundedReceiver<TransferNews<N::Message>>,
 }
 
 impl<N: Hosted> Host<N> {
@@ -170,6 +172,7 @@ impl<N: Hosted> Host<N> {
         let (superblock, incarnation) = (journal.superblock, recovered.identity.incarnation);
         let start = *superblock.starts().last().expect("this start is one");
         let (news_out, news) = unbounded_channel();
+        let (transfer_news_out, transfer_news) = unbounded_channel();
         let durable = journal.writer.durable();
         let disk =
             DiskThreads::start(journal.writer, journal.checkpointer, news_out).map_err(HostError::System)?;
@@ -195,6 +198,7 @@ impl<N: Hosted> Host<N> {
             superblock: superblock.clone(),
             on_reply: Box::new(on_reply),
             recorder,
+            transfer_news: transfer_news_out,
         });
         let us = Us {
             cluster: config.cluster,
@@ -211,7 +215,7 @@ impl<N: Hosted> Host<N> {
         };
         let host = Host { core: Rc::new(RefCell::new(core)), us: Rc::new(us) };
         let is_new = recovered.is_new;
-        Ok(Opened { host, logs: recovered.nodes, is_new, incarnation, start, news })
+        Ok(Opened { host, logs: recovered.nodes, is_new, incarnation, start, news, transfer_news })
     }
 
     /// Asks node `id`, which runs here. Its answer goes to the sink that the host was opened with.
@@ -307,7 +311,7 @@ impl<N: Hosted> Opened<N> {
     /// # Errors
     /// If a node's data cannot be read.
     pub async fn run(self, nodes: Vec<Resident<N>>, listener: TcpListener) -> Result<Stopped, HostError> {
-        let Opened { host, mut logs, is_new, incarnation: _, start: _, mut news } = self;
+        let Opened { host, mut logs, is_new, incarnation: _, start: _, mut news, transfer_news } = self;
         let core = Rc::clone(&host.core);
         for resident in nodes {
             let log = logs.remove(&resident.id.to_bits()).unwrap_or_default();
@@ -324,7 +328,9 @@ impl<N: Hosted> Opened<N> {
         tokio::task::spawn_local(peers::accept(listener, Rc::clone(&host.us), Rc::clone(&core)));
         for peer in 0..host.us.peers.len() {
             tokio::task::spawn_local(peers::dial(peer, Rc::clone(&host.us), Rc::clone(&core)));
+            tokio::task::spawn_local(carrier::send(peer, Rc::clone(&core)));
         }
+        tokio::task::spawn_local(carrier::receive(transfer_news, Rc::clone(&core)));
         let timers_changed = Rc::clone(&core.borrow().timers_changed);
         loop {
             let next = {

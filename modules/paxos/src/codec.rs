@@ -37,6 +37,15 @@ fn tag<'a, 'b>(tag: u8, out: &'a mut Writer<'b>) -> Fields<'a, 'b> {
 }
 
 impl<S: Portable> Wire for Message<S> {
+    fn is_bulky(&self) -> bool {
+        matches!(
+            self,
+            Message::Snapshot { .. }
+                | Message::Promise { snapshot: Some(_), .. }
+                | Message::Welcome { leading: Some(_), .. }
+        )
+    }
+
     fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Message::Submit { client, first, acked_below, commands } => {

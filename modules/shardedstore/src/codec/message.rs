@@ -37,6 +37,14 @@ impl<O: Wire> Wire for Results<O> {
 }
 
 impl<S: Shippable> Wire for Message<S> {
+    fn is_bulky(&self) -> bool {
+        match self {
+            Message::Masters(message) => message.is_bulky(),
+            Message::Members(message) | Message::Seated { message, .. } => message.is_bulky(),
+            _ => false,
+        }
+    }
+
     fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Message::Masters(message) => tag(1, out).and(message),
