@@ -64,6 +64,9 @@ const LONG_STEP_MIN: Duration = Duration::from_millis(20);
 /// So is a disk that takes so long for a batch, in microseconds.
 const SLOW_US_MIN: u64 = 1_000_000;
 
+/// Checkpoints are encoded in parts of this size.
+const CHECKPOINT_PART_BYTES: usize = 256 << 10;
+
 /// The kind of a record that holds a node's record.
 const KIND_RECORD: u8 = 1;
 
@@ -552,7 +555,13 @@ impl<N: Hosted> Scene<'_, N> {
             number,
             node: self.core.places[self.place].id.to_bits(),
             covered: self.core.durable,
-            encode: Box::new(move || checkpoint.to_bytes()),
+            encode: Box::new(move |put| {
+                checkpoint.to_parts(CHECKPOINT_PART_BYTES, &mut |part| {
+                    let goes_on = put(part);
+                    part.clear();
+                    goes_on
+                });
+            }),
         });
         number
     }

@@ -48,7 +48,8 @@ pub(crate) struct StoreCheckpoint {
     pub(crate) number: u64,
     pub(crate) node: u32,
     pub(crate) covered: Durable,
-    pub(crate) encode: Box<dyn FnOnce() -> Vec<u8> + Send>,
+    /// Gives the content part by part, as long as it is told to go on.
+    pub(crate) encode: Box<dyn FnOnce(&mut dyn FnMut(&[u8]) -> bool) + Send>,
 }
 
 /// The event loop's end of the threads.
@@ -177,11 +178,11 @@ fn store_checkpoints<D: Disk>(
     (release, news): (&mpsc::Sender<Work>, &UnboundedSender<DiskNews>),
 ) {
     while let Ok(StoreCheckpoint { number, node, covered, encode }) = work.recv() {
-        let content = encode();
-        match checkpointer.store(node, covered, &content) {
+        match checkpointer.store_parts(node, covered, encode) {
             Ok(stored) => {
+                let bytes = usize::try_from(stored.bytes()).unwrap_or(usize::MAX);
                 let _ = release.send(Work::Release(stored));
-                let _ = news.send(DiskNews::Checkpointed { number, node, bytes: content.len() });
+                let _ = news.send(DiskNews::Checkpointed { number, node, bytes });
             }
             Err(error) => {
                 let _ = news.send(DiskNews::Failed(error.to_string()));

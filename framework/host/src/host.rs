@@ -14,11 +14,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-use synod_journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Recovered, Start};
+use synod_journal::{Checkpointer, Disks, Identity, Journal, NodeLog, Opener, Options, Recovered, Start};
 use synod_node::{Durable, Node, NodeId, RequestId, Stimulus};
 use synod_stdx::Wire;
 use synod_world::Origin;
@@ -155,6 +155,9 @@ pub struct Opened<N: Node> {
     start: Start,
     news: UnboundedReceiver<DiskNews>,
     transfer_news: UnboundedReceiver<TransferNews<N::Message>>,
+    /// Where checkpoints are read.
+    checkpoints: Checkpointer<Arc<FileDisk>>,
+    data: PathBuf,
 }
 
 impl<N: Hosted> Host<N> {
@@ -174,6 +177,7 @@ impl<N: Hosted> Host<N> {
         let (news_out, news) = unbounded_channel();
         let (transfer_news_out, transfer_news) = unbounded_channel();
         let durable = journal.writer.durable();
+        let (checkpoints, data) = (journal.checkpointer.clone(), config.data.clone());
         let disk =
             DiskThreads::start(journal.writer, journal.checkpointer, news_out).map_err(HostError::System)?;
         let recorder = match config.recording {
@@ -215,7 +219,8 @@ impl<N: Hosted> Host<N> {
         };
         let host = Host { core: Rc::new(RefCell::new(core)), us: Rc::new(us) };
         let is_new = recovered.is_new;
-        Ok(Opened { host, logs: recovered.nodes, is_new, incarnation, start, news, transfer_news })
+        let logs = recovered.nodes;
+        Ok(Opened { host, logs, is_new, incarnation, start, news, transfer_news, checkpoints, data })
     }
 
     /// Asks node `id`, which runs here. Its answer goes to the sink that the host was opened with.
@@ -311,13 +316,13 @@ impl<N: Hosted> Opened<N> {
     /// # Errors
     /// If a node's data cannot be read.
     pub async fn run(self, nodes: Vec<Resident<N>>, listener: TcpListener) -> Result<Stopped, HostError> {
-        let Opened { host, mut logs, is_new, incarnation: _, start: _, mut news, transfer_news } = self;
+        let Opened { host, mut logs, is_new, mut news, transfer_news, checkpoints, data, .. } = self;
         let core = Rc::clone(&host.core);
         for resident in nodes {
             let log = logs.remove(&resident.id.to_bits()).unwrap_or_default();
             let stimulus = match is_new {
                 true => Stimulus::Start,
-                false => Stimulus::Recover(read_log(resident.id, log)?),
+                false => Stimulus::Recover(read_log(resident.id, log, &checkpoints, &data)?),
             };
             core.borrow_mut().add(resident, stimulus);
         }
@@ -394,14 +399,35 @@ fn open_data(config: &HostConfig, describe: fn(u32, u8, &[u8]) -> String) -> Res
     Ok(Data { journal, recovered, known })
 }
 
-fn read_log<N: Hosted>(node: NodeId, log: NodeLog) -> Result<Durable<N>, HostError> {
+fn read_log<N: Hosted>(
+    node: NodeId,
+    log: NodeLog,
+    checkpoints: &Checkpointer<Arc<FileDisk>>,
+    data: &Path,
+) -> Result<Durable<N>, HostError> {
     let unreadable = |record| move |why| HostError::Unreadable { node, record, why };
-    let checkpoint = match log.checkpoint {
-        Some(bytes) => Some(N::Checkpoint::from_bytes(&bytes).map_err(unreadable(None))?),
-        None => None,
-    };
-    let record = |record: &synod_journal::Record| {
+    let mut checkpoint = None;
+    if let Some(file) = &log.checkpoint {
+        let mut parts = checkpoints.parts(file);
+        let mut failed = None;
+        let read = N::Checkpoint::read_parts(file.bytes(), &mut |buffer| match parts.next_part() {
+            Ok(part) => {
+                buffer.extend_from_slice(&part);
+                !part.is_empty()
+            }
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        if let Some(error) = failed {
+            return Err(HostError::Journal(data.to_owned(), error));
+        }
+        checkpoint = Some(read.map_err(unreadable(None))?);
+    }
+    // Each record's bytes go as it is read: both forms of all would be held else.
+    let record = |record: synod_journal::Record| {
         N::Record::from_bytes(&record.payload).map_err(unreadable(Some(record.sequence)))
     };
-    Ok(Durable { checkpoint, records: log.records.iter().map(record).collect::<Result<_, _>>()? })
+    Ok(Durable { checkpoint, records: log.records.into_iter().map(record).collect::<Result<_, _>>()? })
 }

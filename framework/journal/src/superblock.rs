@@ -435,7 +435,7 @@ impl<D: Disk> Inside<D> {
 /// Writes both copies, one after the other.
 pub(crate) fn write_copies<D: Disk>(disk: &D, content: &Content, watermark: &Watermark) -> Result<(), Error> {
     let (sector, bytes) = (watermark.to_bytes(content.disk), content.to_bytes());
-    COPIES.into_iter().try_for_each(|name| replace(disk, name, &[&sector, &bytes]))
+    COPIES.into_iter().try_for_each(|name| replace(disk, name, &[&sector[..], &bytes].concat()))
 }
 
 /// Removes what a crash left of a copy on its way to its name.
