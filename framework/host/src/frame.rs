@@ -29,8 +29,8 @@ pub const ANSWER_BYTES: usize = 9 + 1 + 1 + 8 + 16 + 8 + 4;
 pub const GO: u8 = 1;
 /// The bytes before a frame's content.
 pub const FRAME_HEADER_BYTES: usize = 8;
-/// The most bytes of a frame's content. It bounds the largest command; states go in parts.
-pub const FRAME_BYTES_MAX: usize = 512 << 20;
+/// The most bytes of a frame's content: room for the largest command, 512 MiB, and a batch. States go in parts.
+pub const FRAME_BYTES_MAX: usize = 768 << 20;
 /// The bytes of a frame's content before its body.
 const CONTENT_HEADER_BYTES: usize = 17;
 

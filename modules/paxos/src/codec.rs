@@ -12,6 +12,9 @@ pub trait Portable: StateMachine<Command: Wire, Output: Wire> + Wire {}
 
 impl<S: StateMachine<Command: Wire, Output: Wire> + Wire> Portable for S {}
 
+/// A promise that holds more runs may hold as much as a state: an acceptor that kept its log for another one.
+const PROMISED_RUNS_MAX: usize = 64;
+
 /// The fields of a value, one behind the other.
 struct Fields<'a, 'b>(&'a mut Writer<'b>);
 
@@ -38,12 +41,13 @@ fn tag<'a, 'b>(tag: u8, out: &'a mut Writer<'b>) -> Fields<'a, 'b> {
 
 impl<S: Portable> Wire for Message<S> {
     fn is_bulky(&self) -> bool {
-        matches!(
-            self,
-            Message::Snapshot { .. }
-                | Message::Promise { snapshot: Some(_), .. }
-                | Message::Welcome { leading: Some(_), .. }
-        )
+        match self {
+            Message::Snapshot { .. } | Message::Welcome { leading: Some(_), .. } => true,
+            Message::Promise { snapshot, accepted, .. } => {
+                snapshot.is_some() || accepted.len() > PROMISED_RUNS_MAX
+            }
+            _ => false,
+        }
     }
 
     fn encode(&self, out: &mut Writer<'_>) {
