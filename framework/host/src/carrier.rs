@@ -259,6 +259,19 @@ impl<N: Hosted> Core<N> {
         }
     }
 
+    /// The connection to a peer is over: what waited is lost, but for the transfer that is under way.
+    pub(crate) fn end_connection(&mut self, peer: usize) {
+        let out = &mut self.outs[peer];
+        out.is_connected = false;
+        out.bytes = Vec::new();
+        out.has_part = false;
+        let lost = out.sending.lose_waiting();
+        if !lost.is_empty() {
+            self.counters.frames_dropped += lost.len() as u64;
+            drop_aside(lost);
+        }
+    }
+
     fn on_part_read(&mut self, peer: usize, transfer: u64) {
         if let Some((pair, ack)) = self.ins[peer].on_read(transfer, Instant::now()) {
             self.send_ack(peer, pair, ack);

@@ -281,10 +281,7 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
                     last_refusal = None;
                     core.borrow_mut().begin_connection(peer);
                     write_frames(&mut channel, peer, &wake, &core).await;
-                    let out = &mut core.borrow_mut().outs[peer];
-                    out.is_connected = false;
-                    out.bytes = Vec::new();
-                    out.has_part = false;
+                    core.borrow_mut().end_connection(peer);
                 }
             }
             Err(Missed::Refused(_, seen)) if is_contradicted(&us, peer, seen, &core) => return,

@@ -190,6 +190,11 @@ impl<M> Sending<M> {
         Some(message)
     }
 
+    /// The connection broke: what had not begun is lost, so that it keeps no old state while the peer is away.
+    pub(crate) fn lose_waiting(&mut self) -> VecDeque<(Pair, M)> {
+        std::mem::take(&mut self.waiting)
+    }
+
     /// The transfer is over. Says whether its message arrived.
     pub(crate) fn end(&mut self, now: Instant) -> bool {
         let Some(ended) = self.current.take() else { return false };

@@ -131,6 +131,8 @@ fn states_of_one_pair_are_not_queued_and_other_pairs_wait() {
         let pair = (N1, synod_node::NodeId::server(100 + number));
         assert_eq!(sending.offer(pair, 0, later).is_some(), number >= 63, "a bound on what waits");
     }
+    assert_eq!(sending.lose_waiting().len(), 64);
+    assert!(sending.begin(9, later).is_none() && sending.current.is_some(), "what is under way stays");
 }
 
 fn part(transfer: u64, number: u64, is_last: bool, bytes: &[u8]) -> Vec<u8> {
