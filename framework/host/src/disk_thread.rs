@@ -43,13 +43,15 @@ enum Work {
     Mark,
 }
 
+/// Gives a checkpoint's content part by part, as long as it is told to go on.
+type Encode = dyn FnOnce(&mut dyn FnMut(&[u8]) -> bool) + Send;
+
 /// A checkpoint to be stored: encoding it is the checkpoint thread's work too.
 pub(crate) struct StoreCheckpoint {
     pub(crate) number: u64,
     pub(crate) node: u32,
     pub(crate) covered: Durable,
-    /// Gives the content part by part, as long as it is told to go on.
-    pub(crate) encode: Box<dyn FnOnce(&mut dyn FnMut(&[u8]) -> bool) + Send>,
+    pub(crate) encode: Box<Encode>,
 }
 
 /// The event loop's end of the threads.

@@ -1,5 +1,10 @@
 //! Where byte forms are written to and read from: a whole slice or vector, or part after part with a bounded buffer.
 
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method's path is of one lifetime of a cursor, and one for all is asked for"
+)]
+
 use std::fmt;
 
 /// Bytes that are not what they should be; says which rule they broke.
