@@ -5,7 +5,7 @@ use crate::{Keyspace, SlotId};
 use std::fmt;
 use std::sync::Arc;
 use synod_shardedstore::Slots;
-use synod_stdx::{Malformed, Reader, Wire, kind_of, put_varint};
+use synod_stdx::{Cursor, Malformed, Reader, Wire, Writer, kind_of, put_varint};
 
 /// A command to the keyspace: what to do, and the time of the log at which it runs, which the leader that proposes it
 /// notes. Whoever submits it has no say in that.
@@ -124,7 +124,7 @@ impl Command {
     /// # Errors
     /// If a newer version wrote it.
     pub(crate) fn operation(&self) -> Result<Operation<'_>, Malformed> {
-        Operation::decode(&mut Reader::new(&self.bytes[HEADER_BYTES..]))
+        Operation::decode(&mut Cursor::new(&self.bytes[HEADER_BYTES..]))
     }
 }
 
@@ -156,7 +156,7 @@ fn home_of(operation: &Operation<'_>) -> (SlotId, bool) {
 }
 
 impl Wire for Command {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_varint(out, self.at_ms);
         self.bytes.encode(out);
     }
@@ -179,7 +179,7 @@ impl fmt::Debug for Command {
         const SHOWN_MAX: usize = 80;
         let body = &self.bytes[HEADER_BYTES..];
         let cut = if body.len() > SHOWN_MAX { "…" } else { "" };
-        let operation = Operation::decode(&mut Reader::new(body));
+        let operation = Operation::decode(&mut Cursor::new(body));
         let name = operation.map_or_else(|_| "Unknown".to_owned(), |operation| kind_of(&operation));
         // Its number says the same as its name.
         let fields = body.get(1..body.len().min(SHOWN_MAX)).unwrap_or_default();

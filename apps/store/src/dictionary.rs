@@ -128,12 +128,12 @@ impl<V: Clone> Dictionary<V> {
     }
 
     /// Adds a name that comes after all others; whether it does.
-    pub(crate) fn append(&mut self, name: &[u8], value: V) -> bool {
-        let hash = hash_of(name);
+    pub(crate) fn append(&mut self, name: Arc<[u8]>, value: V) -> bool {
+        let hash = hash_of(&name);
         let last = self.len().checked_sub(1).and_then(|last| self.tree.at(last));
-        let is_behind = last.is_none_or(|last| (last.hash, &*last.name) < (hash, name));
+        let is_behind = last.is_none_or(|last| (last.hash, &*last.name) < (hash, &*name));
         if is_behind {
-            self.tree.push(Named { hash, name: Arc::from(name), value });
+            self.tree.push(Named { hash, name, value });
         }
         is_behind
     }

@@ -2,7 +2,7 @@
 
 use crate::operation::Field;
 use synod_resp::Args;
-use synod_stdx::{Malformed, Reader, put_bytes, put_varint};
+use synod_stdx::{Cursor, Malformed, put_bytes, put_varint};
 
 /// A list of byte strings, not copied.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ impl<'a> Items<'a> {
             Items::Words(words) => (Some(words.iter()), &[][..]),
             Items::Bytes { bytes, .. } => (None, *bytes),
         };
-        let mut rest = Reader::new(bytes);
+        let mut rest = Cursor::new(bytes);
         // `take` checked that the bytes are whole, so an error is the end.
         words.into_iter().flatten().chain(std::iter::from_fn(move || rest.bytes().ok()))
     }
@@ -51,10 +51,10 @@ impl<'a> Field<'a> for Items<'a> {
         }
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         let count = input.varint()?;
         let bytes = input.bytes()?;
-        let mut rest = Reader::new(bytes);
+        let mut rest = Cursor::new(bytes);
         for _ in 0..count {
             rest.bytes()?;
         }

@@ -34,6 +34,12 @@ impl Key {
     pub(crate) fn new(probe: &Probe<'_>) -> Key {
         Key { hash: probe.hash, bytes: Arc::from(probe.bytes) }
     }
+
+    /// The key of these bytes, and its slot.
+    pub(crate) fn of(bytes: Arc<[u8]>) -> (Key, SlotId) {
+        let Probe { hash, slot, .. } = Probe::new(&bytes);
+        (Key { hash, bytes }, slot)
+    }
 }
 
 impl<'a> Probe<'a> {

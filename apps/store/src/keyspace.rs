@@ -28,7 +28,7 @@ use std::sync::Arc;
 use synod_clientserver::{Admission, ClientId, Sessions};
 use synod_node::{StateMachine, UNLOGGED_MS_MAX};
 use synod_resp::Reply;
-use synod_stdx::{Reader, mark};
+use synod_stdx::{Cursor, mark};
 
 /// How many exactly-once clients a slot remembers. A client has its slot by its number: 65,536 clients are four to a slot,
 /// and more than this one time in a million.
@@ -214,7 +214,7 @@ impl Keyspace {
 
     /// Runs a step of a client: not a transaction, not an exactly-once wrapper.
     fn run_step(&mut self, step: &[u8], now_ms: u64) -> Reply {
-        match Operation::decode(&mut Reader::new(step)) {
+        match Operation::decode(&mut Cursor::new(step)) {
             Err(_) => MALFORMED,
             Ok(Operation::Transaction { .. } | Operation::Once { .. }) => {
                 Reply::error("ERR transactions and exactly-once commands do not nest")
@@ -322,7 +322,7 @@ impl Keyspace {
     }
 
     fn answer_step(&self, step: &[u8], now_ms: u64) -> Reply {
-        match Operation::decode(&mut Reader::new(step)) {
+        match Operation::decode(&mut Cursor::new(step)) {
             Ok(operation) if !matches!(operation, Operation::Transaction { .. }) => {
                 self.answer(&operation, now_ms)
             }

@@ -10,12 +10,12 @@ use crate::list::ListOperation;
 use crate::set::SetOperation;
 use crate::sorted_set::SortedSetOperation;
 use crate::value::Kind;
-use synod_stdx::{Malformed, Reader, put_bytes, put_u64, put_varint};
+use synod_stdx::{Cursor, Malformed, put_bytes, put_u64, put_varint};
 
 /// A part of an operation that has a byte form.
 pub(crate) trait Field<'a>: Sized {
     fn put(&self, out: &mut Vec<u8>);
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed>;
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed>;
 }
 
 /// Whether an operation may change a state.
@@ -57,7 +57,7 @@ macro_rules! family {
                 }
             }
 
-            fn take(input: &mut synod_stdx::Reader<'a>) -> Result<Self, synod_stdx::Malformed> {
+            fn take(input: &mut synod_stdx::Cursor<'a>) -> Result<Self, synod_stdx::Malformed> {
                 match input.u8()? {
                     $($number => Ok($family::$name {
                         $($field: $crate::operation::Field::take(input)?),*
@@ -91,7 +91,7 @@ macro_rules! operations {
             }
 
             /// Reads what `encode` wrote.
-            pub(crate) fn decode(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+            pub(crate) fn decode(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
                 match input.u8()? {
                     $($number => Ok(Operation::$name { $($field: Field::take(input)?),* }),)*
                     _ => Err(Malformed("an operation of a newer version")),
@@ -192,10 +192,10 @@ impl Operation<'_> {
             Operation::SortedSets { operation } => operation.is_read_only(),
             Operation::GetEx { expiry, .. } => *expiry == Expiry::Keep,
             Operation::Transaction { steps, .. } => steps.iter().all(|step| {
-                Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.is_read_only())
+                Operation::decode(&mut Cursor::new(step)).is_ok_and(|operation| operation.is_read_only())
             }),
             Operation::Stretch { step, .. } => {
-                Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.is_read_only())
+                Operation::decode(&mut Cursor::new(step)).is_ok_and(|operation| operation.is_read_only())
             }
             Operation::Tick { .. }
             | Operation::Once { .. }
@@ -234,7 +234,7 @@ impl Operation<'_> {
                 matches!(form, TtlForm::RelativeSeconds | TtlForm::RelativeMs)
             }
             Operation::Transaction { steps, .. } => steps.iter().any(|step| {
-                Operation::decode(&mut Reader::new(step)).is_ok_and(|operation| operation.tells_time())
+                Operation::decode(&mut Cursor::new(step)).is_ok_and(|operation| operation.tells_time())
             }),
             _ => false,
         }
@@ -304,7 +304,7 @@ impl Operation<'_> {
 }
 
 fn for_each_key_of_step(step: &[u8], see: &mut impl FnMut(&[u8])) {
-    match Operation::decode(&mut Reader::new(step)) {
+    match Operation::decode(&mut Cursor::new(step)) {
         // Neither nests: the words of a client cannot make one that does, and none is run.
         Ok(Operation::Transaction { .. } | Operation::Once { .. }) | Err(_) => {}
         Ok(operation) => operation.for_each_key(see),
@@ -351,7 +351,7 @@ impl<'a> Field<'a> for Expiry {
         }
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         match input.u8()? {
             0 => Ok(Expiry::Clear),
             1 => Ok(Expiry::Keep),
@@ -376,7 +376,7 @@ macro_rules! choices {
                 out.push(*self as u8);
             }
 
-            fn take(input: &mut synod_stdx::Reader<'a>) -> Result<Self, synod_stdx::Malformed> {
+            fn take(input: &mut synod_stdx::Cursor<'a>) -> Result<Self, synod_stdx::Malformed> {
                 match input.u8()? {
                     $($number => Ok($name::$choice),)*
                     _ => Err(synod_stdx::Malformed("unknown choice")),
@@ -443,7 +443,7 @@ impl<'a> Field<'a> for &'a [u8] {
         put_bytes(out, self);
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         input.bytes()
     }
 }
@@ -456,7 +456,7 @@ impl<'a, T: Field<'a>> Field<'a> for Option<T> {
         }
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         Ok(if bool::take(input)? { Some(Field::take(input)?) } else { None })
     }
 }
@@ -466,7 +466,7 @@ impl<'a> Field<'a> for u64 {
         put_varint(out, *self);
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         input.varint()
     }
 }
@@ -476,7 +476,7 @@ impl<'a> Field<'a> for i64 {
         put_u64(out, self.cast_unsigned());
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         Ok(input.u64()?.cast_signed())
     }
 }
@@ -486,7 +486,7 @@ impl<'a> Field<'a> for bool {
         out.push(u8::from(*self));
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         match input.u8()? {
             0 => Ok(false),
             1 => Ok(true),

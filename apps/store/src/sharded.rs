@@ -33,7 +33,7 @@ use synod_clientserver::Sessions;
 use synod_node::StateMachine as _;
 use synod_resp::Reply;
 use synod_shardedstore::{Sharded, Slots};
-use synod_stdx::{Malformed, Reader, Wire, mark};
+use synod_stdx::{Malformed, Reader, Wire, Writer, mark};
 
 /// By so much two groups' times may differ without anybody setting clocks, in ms.
 const GROUPS_DIFFER_MS_MAX: u64 = 1_000;
@@ -292,7 +292,7 @@ impl Entry {
 }
 
 impl Wire for Fragment {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let Part { clock_ms, moves, version, keys, sessions } = &*self.part;
         (*clock_ms, *version).encode(out);
         moves.encode(out);
@@ -322,7 +322,7 @@ impl Wire for Fragment {
 }
 
 impl Wire for SlotView {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let keys = self.keys.iter().flat_map(|keys| keys.iter());
         let keys: Vec<_> = keys.map(|(key, entry)| (Arc::clone(&key.bytes), entry.clone())).collect();
         self.slot.encode(out);

@@ -6,13 +6,13 @@ use crate::{Keyspace, SLOT_COUNT, SlotId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synod_clientserver::Sessions;
-use synod_stdx::{Malformed, Reader, Wire, put_bytes, put_u64, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_bytes, put_u64, put_varint};
 
 /// The version of this form; a higher one is refused.
 const VERSION: u8 = 3;
 
 impl Wire for Keyspace {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         out.push(VERSION);
         put_varint(out, self.clock_ms);
         self.floors.encode(out);
@@ -26,6 +26,9 @@ impl Wire for Keyspace {
         }
         put_varint(out, self.space.len());
         for (_, key, entry) in self.space.walk(Position::START) {
+            if out.is_cut() {
+                return;
+            }
             put_bytes(out, &key.bytes);
             entry.encode(out);
         }
@@ -47,7 +50,7 @@ impl Wire for Keyspace {
         let mut space = Space::new();
         // A key takes a length, and its entry a type, a length, a version and an expiry.
         for _ in 0..input.length(5)? {
-            let key = input.bytes()?;
+            let key = Arc::decode(input)?;
             if !space.restore(key, Entry::decode(input)?) {
                 return Err(Malformed("a key twice"));
             }

@@ -207,11 +207,11 @@ impl Space {
     }
 
     /// Puts back what a snapshot holds, with its own version.
-    pub(crate) fn restore(&mut self, bytes: &[u8], entry: Entry) -> bool {
-        let probe = Probe::new(bytes);
+    pub(crate) fn restore(&mut self, bytes: Arc<[u8]>, entry: Entry) -> bool {
+        let (key, slot) = Key::of(bytes);
         self.keys += 1;
         self.expiring += u64::from(entry.expires_at_ms.is_some());
-        slot_mut(&mut self.chunks, probe.slot).insert(Key::new(&probe), entry).is_none()
+        slot_mut(&mut self.chunks, slot).insert(key, entry).is_none()
     }
 
     /// Continues the count of modifications where a snapshot was taken, or where another space is.

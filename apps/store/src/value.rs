@@ -8,7 +8,7 @@ use crate::sorted_set::SortedSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use synod_resp::parse_integer;
-use synod_stdx::{Malformed, Reader, Wire, put_varint};
+use synod_stdx::{Cursor, Malformed, Reader, Wire, Writer, put_varint};
 
 /// A value of one of the types, behind an `Arc`, so that a clone is a pointer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -107,7 +107,7 @@ impl Entry {
 }
 
 impl Wire for Entry {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         out.push(self.value.kind() as u8);
         match &self.value {
             Value::String(bytes) => bytes.encode(out),
@@ -121,7 +121,7 @@ impl Wire for Entry {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let value = match Field::take(input)? {
+        let value = match Kind::take(&mut Cursor::new(input.take(1)?))? {
             Kind::String => Value::String(Arc::decode(input)?),
             Kind::Hash => Value::Hash(Arc::new(Hash::decode(input)?)),
             Kind::List => Value::List(Arc::new(List::decode(input)?)),

@@ -17,7 +17,7 @@ use crate::operation::Operation;
 use crate::space::{Position, SlotMap};
 use crate::{Command, Keyspace, SLOT_COUNT, SlotId};
 use synod_resp::Reply;
-use synod_stdx::{Reader, mark};
+use synod_stdx::{Cursor, mark};
 
 /// A command about all keys on its way over the slots.
 #[derive(Clone, Debug)]
@@ -138,7 +138,7 @@ impl Keyspace {
         now_ms: u64,
         is_served: &dyn Fn(SlotId) -> bool,
     ) -> Reply {
-        let Ok(Operation::Flush {}) = Operation::decode(&mut Reader::new(step)) else {
+        let Ok(Operation::Flush {}) = Operation::decode(&mut Cursor::new(step)) else {
             return self.answer_stretch((first, step), now_ms, is_served);
         };
         let Ok(first) = u16::try_from(first) else { return MALFORMED };
@@ -157,7 +157,7 @@ impl Keyspace {
         is_served: &dyn Fn(SlotId) -> bool,
     ) -> Reply {
         let Ok(first) = u16::try_from(first) else { return MALFORMED };
-        let Ok(step) = Operation::decode(&mut Reader::new(step)) else { return MALFORMED };
+        let Ok(step) = Operation::decode(&mut Cursor::new(step)) else { return MALFORMED };
         let end = self.end_of_stretch(first, is_served);
         let keys = |hash| {
             let walk = self.space.walk_until(Position { slot: first, hash }, end);

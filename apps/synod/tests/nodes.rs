@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use synod_host::Refusal;
 use synod_host::frame::{ANSWER_BYTES, GO, Hello, answer_from_bytes, put_frame};
 use synod_node::NodeId;
-use synod_stdx::{Digest, Malformed, Reader, Rng, Wire};
+use synod_stdx::{Digest, Malformed, Reader, Rng, Wire, Writer};
 
 /// The segment of a stopped node's journal that holds the most, and how many bytes of it are used.
 fn fullest_segment(setup: &Setup) -> (PathBuf, usize) {
@@ -121,7 +121,7 @@ const ABSENT: u32 = 3;
 struct Noise(Vec<u8>);
 
 impl Wire for Noise {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         out.extend_from_slice(&self.0);
     }
 

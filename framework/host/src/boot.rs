@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use synod_journal::{Heard, Start, Superblock};
-use synod_stdx::{Malformed, Reader, put_u32, put_u64};
+use synod_stdx::{Cursor, Malformed, put_u32, put_u64};
 
 /// The superblock's fact of what is known of the peers.
 pub(crate) const PEERS: &str = "peers";
@@ -72,7 +72,7 @@ impl KnownPeers {
     /// # Errors
     /// If these are not the bytes of it.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<KnownPeers, Malformed> {
-        let mut input = Reader::new(bytes);
+        let mut input = Cursor::new(bytes);
         let mut peers = BTreeMap::new();
         for _ in 0..input.u32()? {
             let number = input.u32()?;

@@ -1,12 +1,15 @@
 //! The nodes of a process and everything between them and the world: steps, timers, promises, outgoing bytes.
 
+use crate::carrier::NewsOf;
 use crate::clock::{monotonic_us, read_clocks};
 use crate::counters::Counters;
 use crate::disk::FileDisk;
 use crate::disk_thread::{DiskNews, DiskThreads, StoreCheckpoint};
 use crate::frame::put_frame;
+use crate::out::Out;
 use crate::recorder::Recorder;
 use crate::repeats::Repeats;
+use crate::transfer::Receiving;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
@@ -21,9 +24,9 @@ use synod_world::{Recordable, digest_of};
 use tokio::sync::Notify;
 
 /// What a node must be to run on a host: its messages, requests, records and checkpoints have a byte form.
-pub trait Hosted: Node<Checkpoint: Send> + Recordable + 'static {}
+pub trait Hosted: Node<Message: Send, Checkpoint: Send> + Recordable + 'static {}
 
-impl<N: Node<Checkpoint: Send> + Recordable + 'static> Hosted for N {}
+impl<N: Node<Message: Send, Checkpoint: Send> + Recordable + 'static> Hosted for N {}
 
 /// The request by which a node's user tells it what the clocks of the machine read.
 pub type TellClock<N> = fn(ClockReading) -> <N as Node>::Request;
@@ -48,9 +51,6 @@ impl<N: Node> Resident<N> {
     }
 }
 
-/// The most bytes that wait for one peer: what comes when more wait is dropped, as a network would.
-const OUT_BYTES_MAX: usize = 64 << 20;
-
 /// A node is told the clocks again only after so many microseconds: times are in milliseconds.
 const CLOCK_PAUSE_US: u64 = 1_000;
 
@@ -63,6 +63,9 @@ const LATE_MIN: Duration = Duration::from_millis(100);
 const LONG_STEP_MIN: Duration = Duration::from_millis(20);
 /// So is a disk that takes so long for a batch, in microseconds.
 const SLOW_US_MIN: u64 = 1_000_000;
+
+/// Checkpoints are encoded in parts of this size.
+const CHECKPOINT_PART_BYTES: usize = 256 << 10;
 
 /// The kind of a record that holds a node's record.
 const KIND_RECORD: u8 = 1;
@@ -90,14 +93,6 @@ struct Place<N: Node> {
     logged_bytes: usize,
     /// The size of its last checkpoint, as far as this process wrote it.
     checkpoint_bytes: usize,
-}
-
-/// What waits to be sent to one peer.
-#[derive(Default)]
-pub(crate) struct Out {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) is_connected: bool,
-    pub(crate) wake: Rc<Notify>,
 }
 
 struct Due<N: Node> {
@@ -139,7 +134,7 @@ pub(crate) struct Core<N: Node> {
     timers_set: u64,
     rng: Rng,
     appender: Appender,
-    durable: DurableMark,
+    pub(crate) durable: DurableMark,
     spare: Option<Batch>,
     is_disk_busy: bool,
     disk: DiskThreads,
@@ -151,7 +146,12 @@ pub(crate) struct Core<N: Node> {
     stopped: Option<String>,
     checkpoints: u64,
     checkpointed: u64,
-    pub(crate) outs: Vec<Out>,
+    pub(crate) outs: Vec<Out<N::Message>>,
+    pub(crate) ins: Vec<Receiving>,
+    pub(crate) transfer_news: NewsOf<N>,
+    /// Transfers of this start have numbers above this one.
+    pub(crate) transfer_base: u64,
+    pub(crate) transfers_begun: u64,
     on_reply: OnReply<N>,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) counters: Counters,
@@ -170,6 +170,7 @@ pub(crate) struct Parts<N: Node> {
     pub(crate) superblock: Superblock<Arc<FileDisk>>,
     pub(crate) on_reply: OnReply<N>,
     pub(crate) recorder: Option<Recorder>,
+    pub(crate) transfer_news: NewsOf<N>,
 }
 
 impl<N: Hosted> Core<N> {
@@ -193,6 +194,10 @@ impl<N: Hosted> Core<N> {
             checkpoints: 0,
             checkpointed: 0,
             outs: (0..parts.peers).map(|_| Out::default()).collect(),
+            ins: (0..parts.peers).map(|_| Receiving::default()).collect(),
+            transfer_news: parts.transfer_news,
+            transfer_base: Rng::new(parts.seed).next_u64() >> 1,
+            transfers_begun: 0,
             on_reply: parts.on_reply,
             recorder: parts.recorder,
             counters: Counters::default(),
@@ -237,15 +242,15 @@ impl<N: Hosted> Core<N> {
     /// There is one more peer, of this index.
     pub(crate) fn add_out(&mut self) -> usize {
         self.outs.push(Out::default());
+        self.ins.push(Receiving::default());
         self.outs.len() - 1
     }
 
     /// Nothing runs at this peer any more.
     pub(crate) fn forget_peer(&mut self, peer: usize) {
         self.remote.retain(|_, at| *at != peer);
-        let out = &mut self.outs[peer];
-        out.bytes = Vec::new();
-        out.wake.notify_one();
+        self.end_connection(peer);
+        self.outs[peer].wake.notify_one();
     }
 
     /// Which peer runs the node `id`, if it is known to run at one.
@@ -494,8 +499,12 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
                     return;
                 }
                 // Where nobody knows yet who runs it, it is lost, as on a network.
-                let out = self.core.remote.get(&to).map(|peer| &mut self.core.outs[*peer]);
-                match out.filter(|out| out.is_connected && out.bytes.len() < OUT_BYTES_MAX) {
+                let peer = self.core.peer_of(to);
+                if let Some(peer) = peer.filter(|_| message.is_bulky()) {
+                    self.core.send_in_parts(peer, (from, to), message);
+                    return;
+                }
+                match peer.map(|peer| &mut self.core.outs[peer]).filter(|out| out.has_room()) {
                     Some(out) => {
                         put_frame(&mut out.bytes, self.core.durable.sequence(), (from, to), &message);
                         self.core.counters.frames_sent += 1;
@@ -526,7 +535,7 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
         let logged_bytes = &mut self.core.places[self.place].logged_bytes;
         let number = self.core.appender.append_with(id, KIND_RECORD, |out| {
             let before = out.len();
-            record.encode(out);
+            record.append_to(out);
             *logged_bytes += out.len() - before;
         });
         self.core.places[self.place].writing.push_back(Writing::Record(number));
@@ -560,7 +569,13 @@ impl<N: Hosted> Scene<'_, N> {
             number,
             node: self.core.places[self.place].id.to_bits(),
             covered: self.core.durable,
-            encode: Box::new(move || checkpoint.to_bytes()),
+            encode: Box::new(move |put| {
+                checkpoint.to_parts(CHECKPOINT_PART_BYTES, &mut |part| {
+                    let goes_on = put(part);
+                    part.clear();
+                    goes_on
+                });
+            }),
         });
         number
     }

@@ -13,6 +13,16 @@ pub struct Counters {
     pub frames_sent: u64,
     /// Frames that were not sent, because the peer was away or its buffer full.
     pub frames_dropped: u64,
+    /// Messages that hold a state and arrived from peers, in parts.
+    pub transfers_received: u64,
+    /// Those that arrived at peers.
+    pub transfers_sent: u64,
+    /// Those that did not, because the peer could not read them or was silent for too long.
+    pub transfers_given_up: u64,
+    /// Parts of them that arrived.
+    pub parts_received: u64,
+    /// Parts of them that were put on their way.
+    pub parts_sent: u64,
     /// Batches that the disk made durable: each is one sync.
     pub disk_batches: u64,
     /// Records in them.

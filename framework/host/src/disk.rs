@@ -131,6 +131,14 @@ impl Disk for FileDisk {
         fs::read(self.directory.join(name))
     }
 
+    fn read_part(&self, name: &str, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let file = File::open(self.directory.join(name))?;
+        let left = file.metadata()?.len().saturating_sub(offset);
+        let mut part = vec![0; usize::try_from(left).unwrap_or(bytes_max).min(bytes_max)];
+        file.read_exact_at(&mut part, offset)?;
+        Ok(part)
+    }
+
     fn len(&self, name: &str) -> io::Result<u64> {
         Ok(fs::metadata(self.directory.join(name))?.len())
     }
@@ -224,7 +232,11 @@ mod tests {
         drop((journal, disk));
         let disk = open(&scratch.0.join("below")).unwrap();
         let (journal, recovered) = Journal::open(disks(&disk), opener, options).unwrap();
-        assert_eq!(recovered.nodes[&0].checkpoint.as_deref(), Some(&b"even"[..]));
+        let file = recovered.nodes[&0].checkpoint.as_ref().unwrap();
+        let mut parts = journal.checkpointer.parts(file);
+        assert_eq!(parts.next_part().unwrap(), b"even");
+        assert!(parts.next_part().unwrap().is_empty());
+        assert_eq!(disk.read_part(file.name(), 66, 1).unwrap(), b"e");
         let odd: Vec<u32> = recovered.nodes[&1]
             .records
             .iter()

@@ -43,12 +43,15 @@ enum Work {
     Mark,
 }
 
+/// Gives a checkpoint's content part by part, as long as it is told to go on.
+type Encode = dyn FnOnce(&mut dyn FnMut(&[u8]) -> bool) + Send;
+
 /// A checkpoint to be stored: encoding it is the checkpoint thread's work too.
 pub(crate) struct StoreCheckpoint {
     pub(crate) number: u64,
     pub(crate) node: u32,
     pub(crate) covered: Durable,
-    pub(crate) encode: Box<dyn FnOnce() -> Vec<u8> + Send>,
+    pub(crate) encode: Box<Encode>,
 }
 
 /// The event loop's end of the threads.
@@ -109,7 +112,7 @@ impl DiskThreads {
 }
 
 /// This thread's work can wait: whoever answers somebody goes first.
-fn give_way() {
+pub(crate) fn give_way() {
     const LESS_URGENT: i32 = 10;
     // Under Linux it concerns the calling thread alone. Where it is refused, all are as urgent as before.
     // SAFETY: it takes and returns a number.
@@ -177,11 +180,11 @@ fn store_checkpoints<D: Disk>(
     (release, news): (&mpsc::Sender<Work>, &UnboundedSender<DiskNews>),
 ) {
     while let Ok(StoreCheckpoint { number, node, covered, encode }) = work.recv() {
-        let content = encode();
-        match checkpointer.store(node, covered, &content) {
+        match checkpointer.store_parts(node, covered, encode) {
             Ok(stored) => {
+                let bytes = usize::try_from(stored.bytes()).unwrap_or(usize::MAX);
                 let _ = release.send(Work::Release(stored));
-                let _ = news.send(DiskNews::Checkpointed { number, node, bytes: content.len() });
+                let _ = news.send(DiskNews::Checkpointed { number, node, bytes });
             }
             Err(error) => {
                 let _ = news.send(DiskNews::Failed(error.to_string()));

@@ -6,13 +6,16 @@
 //!                                  (code 0: welcome; else a refusal. Then the latest that was seen of the sender's
 //!                                  disk: a start, 0 for none, and up to which record its journal was durable)
 //! go        one byte, 1            (the sender's disk agrees with that)
-//! frame     length:u32 crc:u32 durable:u64 from:u32 to:u32 message     (length and crc are of what follows them)
+//! frame     length:u32 crc:u32 durable:u64 from:u32 to:u32 kind:u8 body     (length and crc are of what follows them)
+//! kind 1    message
+//! kind 2    transfer:u64 part:u64 is_last:u8 bytes        (a part of a message that holds a state: `transfer.rs`)
+//! kind 3    transfer:u64 next:u64 state:u8                (how far its receiver, `from`, read it; 0 on its way, 1 done, 2 given up)
 //! ```
 //! All numbers are little-endian. Processes of two versions do not talk to each other.
 
 use std::fmt;
 use synod_node::NodeId;
-use synod_stdx::{Malformed, Reader, Wire, put_u32, put_u64};
+use synod_stdx::{Cursor, Malformed, Wire, put_u32, put_u64};
 
 /// What every handshake begins with.
 pub const MAGIC: &[u8; 9] = b"SYNODPEER";
@@ -28,8 +31,10 @@ pub const GO: u8 = 1;
 pub const GUEST_INCARNATION: u64 = u64::MAX;
 /// The bytes before a frame's content.
 pub const FRAME_HEADER_BYTES: usize = 8;
-/// The most bytes of a frame's content.
-pub const FRAME_BYTES_MAX: usize = 512 << 20;
+/// The most bytes of a frame's content: room for the largest command, 512 MiB, and a batch. States go in parts.
+pub const FRAME_BYTES_MAX: usize = 768 << 20;
+/// The bytes of a frame's content before its body.
+const CONTENT_HEADER_BYTES: usize = 17;
 
 /// Who dials, and whom it means to reach.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +73,8 @@ pub enum Refusal {
     NotAPeer,
     /// The sender speaks a version that this program does not know.
     NewerVersion,
+    /// The sender speaks a version that this program does not speak any more.
+    OlderVersion,
     /// The sender belongs to another cluster.
     OtherCluster,
     /// The sender means to reach another process.
@@ -87,7 +94,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    const ALL: [Refusal; 10] = [
+    const ALL: [Refusal; 11] = [
         Refusal::NotAPeer,
         Refusal::NewerVersion,
         Refusal::OtherCluster,
@@ -98,6 +105,8 @@ impl Refusal {
         Refusal::OtherDisk,
         Refusal::NoKey,
         Refusal::OtherKey,
+        // New ones go to the end: their places are their codes.
+        Refusal::OlderVersion,
     ];
 
     fn code(self) -> u8 {
@@ -109,6 +118,7 @@ impl Refusal {
         match self {
             Refusal::NotAPeer => "not_a_peer",
             Refusal::NewerVersion => "newer_version",
+            Refusal::OlderVersion => "older_version",
             Refusal::OtherCluster => "other_cluster",
             Refusal::OtherNode => "other_node",
             Refusal::UnknownNode => "unknown_node",
@@ -126,6 +136,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Refusal::NotAPeer => "this port is for the cluster's own processes: clients have another one",
             Refusal::NewerVersion => "the peer speaks a newer protocol: upgrade this process",
+            Refusal::OlderVersion => "the peer speaks an older protocol: upgrade it",
             Refusal::OtherCluster => {
                 "the peer belongs to another cluster: check the address and the cluster's id"
             }
@@ -191,7 +202,7 @@ impl Hello {
         if version > VERSION {
             return Err(Refusal::NewerVersion);
         }
-        let mut input = Reader::new(&bytes[MAGIC.len() + 1..]);
+        let mut input = Cursor::new(&bytes[MAGIC.len() + 1..]);
         let mut read = || -> Result<(Hello, u32), Malformed> {
             let hello = Hello {
                 cluster: input.u64()?,
@@ -207,6 +218,9 @@ impl Hello {
         let (hello, crc) = read().map_err(|_| Refusal::NotAPeer)?;
         if version == 0 || crc != crc32fast::hash(&bytes[..HELLO_BYTES - 4]) {
             return Err(Refusal::NotAPeer);
+        }
+        if version < VERSION {
+            return Err(Refusal::OlderVersion);
         }
         Ok(hello)
     }
@@ -236,7 +250,7 @@ pub fn answer_from_bytes(bytes: &[u8; ANSWER_BYTES]) -> (Result<(), Refusal>, Op
         0 => Ok(()),
         code => Err(*Refusal::ALL.get(usize::from(code) - 1).unwrap_or(&Refusal::NewerVersion)),
     };
-    let mut input = Reader::new(&content[MAGIC.len() + 2..]);
+    let mut input = Cursor::new(&content[MAGIC.len() + 2..]);
     let mut read = || -> Result<Seen, Malformed> {
         Ok(Seen { start: input.u64()?, nonce: u128_of(&mut input)?, durable: input.u64()? })
     };
@@ -245,19 +259,94 @@ pub fn answer_from_bytes(bytes: &[u8; ANSWER_BYTES]) -> (Result<(), Refusal>, Op
 }
 
 /// The 128 bits at the front of `input`.
-pub(crate) fn u128_of(input: &mut Reader<'_>) -> Result<u128, Malformed> {
+pub(crate) fn u128_of(input: &mut Cursor<'_>) -> Result<u128, Malformed> {
     let (low, high) = (input.u64()?, input.u64()?);
     Ok(u128::from(high) << 64 | u128::from(low))
 }
 
+const KIND_MESSAGE: u8 = 1;
+const KIND_PART: u8 = 2;
+const KIND_ACK: u8 = 3;
+
+/// Who says something to whom.
+pub type Pair = (NodeId, NodeId);
+
+/// A part of a message that is sent in parts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Part<'a> {
+    /// Which transfer: a number that its sender never used before.
+    pub transfer: u64,
+    /// Which part, from 0.
+    pub part: u64,
+    /// Whether none follows.
+    pub is_last: bool,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// How far a transfer is at its receiver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ack {
+    /// Which transfer.
+    pub transfer: u64,
+    /// Every part before this one was read.
+    pub next: u64,
+    /// What becomes of it.
+    pub state: AckState,
+}
+
+/// What becomes of a transfer at its receiver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AckState {
+    /// It goes on.
+    UnderWay,
+    /// The message is with its node.
+    Done,
+    /// Nothing comes of it: the receiver knows nothing of it any more, cannot read it, or is not done with another one.
+    GivenUp,
+}
+
 /// Appends a frame that carries `message`. The sender's journal is durable up to record `durable`.
-pub fn put_frame(out: &mut Vec<u8>, durable: u64, (from, to): (NodeId, NodeId), message: &impl Wire) {
+pub fn put_frame(out: &mut Vec<u8>, durable: u64, pair: Pair, message: &impl Wire) {
+    put_content(out, durable, (pair, KIND_MESSAGE), |out| message.append_to(out));
+}
+
+/// Appends a frame that carries a part.
+pub fn put_part(out: &mut Vec<u8>, durable: u64, pair: Pair, part: &Part<'_>) {
+    put_content(out, durable, (pair, KIND_PART), |out| {
+        put_u64(out, part.transfer);
+        put_u64(out, part.part);
+        out.push(u8::from(part.is_last));
+        out.extend_from_slice(part.bytes);
+    });
+}
+
+/// Appends a frame that says how far a transfer is. The pair is the transfer's receiver and its sender.
+pub fn put_ack(out: &mut Vec<u8>, durable: u64, pair: Pair, ack: Ack) {
+    put_content(out, durable, (pair, KIND_ACK), |out| {
+        put_u64(out, ack.transfer);
+        put_u64(out, ack.next);
+        out.push(match ack.state {
+            AckState::UnderWay => 0,
+            AckState::Done => 1,
+            AckState::GivenUp => 2,
+        });
+    });
+}
+
+fn put_content(
+    out: &mut Vec<u8>,
+    durable: u64,
+    ((from, to), kind): (Pair, u8),
+    body: impl FnOnce(&mut Vec<u8>),
+) {
     let start = out.len();
     out.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
     put_u64(out, durable);
     put_u32(out, from.to_bits());
     put_u32(out, to.to_bits());
-    message.encode(out);
+    out.push(kind);
+    body(out);
     let content = start + FRAME_HEADER_BYTES;
     let length = (out.len() - content) as u32;
     let crc = crc32fast::hash(&out[content..]);
@@ -282,6 +371,8 @@ pub enum BadFrame {
     Unexpected,
     /// It was not sealed with the key by whoever shook hands.
     NotSealed,
+    /// It is a part that does not follow what came of its transfer, or comes before there is room for it.
+    Transfer,
 }
 
 impl BadFrame {
@@ -295,11 +386,12 @@ impl BadFrame {
             BadFrame::Misdirected => "frame_misdirected",
             BadFrame::Unexpected => "frame_unexpected",
             BadFrame::NotSealed => "frame_not_sealed",
+            BadFrame::Transfer => "frame_transfer",
         }
     }
 }
 
-/// One frame of a buffer: who, to whom, and the message's bytes.
+/// One frame of a buffer: who, to whom, and what.
 pub struct Frame<'a> {
     /// Up to which record the sender's journal was durable.
     pub durable: u64,
@@ -307,10 +399,21 @@ pub struct Frame<'a> {
     pub from: NodeId,
     /// The receiver.
     pub to: NodeId,
-    /// The message.
-    pub message: &'a [u8],
+    /// What it says.
+    pub body: Body<'a>,
     /// The bytes of the whole frame.
     pub bytes: usize,
+}
+
+/// What a frame says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Body<'a> {
+    /// A message, in its byte form.
+    Message(&'a [u8]),
+    /// A part of one.
+    Part(Part<'a>),
+    /// How far the receiver of parts is.
+    Ack(Ack),
 }
 
 /// The first frame of `buffer`, if it is there to its end.
@@ -324,29 +427,55 @@ pub fn first_frame(buffer: &[u8]) -> Result<Option<Frame<'_>>, BadFrame> {
     if length > FRAME_BYTES_MAX {
         return Err(BadFrame::TooLarge);
     }
-    if length < 16 {
+    if length < CONTENT_HEADER_BYTES {
         return Err(BadFrame::TooSmall);
     }
     let Some(content) = rest.get(..length) else { return Ok(None) };
     if crc32fast::hash(content) != word(4) {
         return Err(BadFrame::Checksum);
     }
-    let bits = |at: usize| {
-        NodeId::from_bits(u32::from_le_bytes([
-            content[at],
-            content[at + 1],
-            content[at + 2],
-            content[at + 3],
-        ]))
+    let (durable, from, to, body) = read_content(content).map_err(|_| BadFrame::Malformed)?;
+    Ok(Some(Frame { durable, from, to, body, bytes: FRAME_HEADER_BYTES + length }))
+}
+
+fn read_content(content: &[u8]) -> Result<(u64, NodeId, NodeId, Body<'_>), Malformed> {
+    let mut input = Cursor::new(content);
+    let durable = input.u64()?;
+    let (from, to) = (NodeId::from_bits(input.u32()?), NodeId::from_bits(input.u32()?));
+    let body = match input.u8()? {
+        KIND_MESSAGE => Body::Message(input.take(input.remaining())?),
+        KIND_PART => {
+            let (transfer, part) = (input.u64()?, input.u64()?);
+            let is_last = match input.u8()? {
+                0 => false,
+                1 => true,
+                2.. => return Err(Malformed("neither true nor false")),
+            };
+            Body::Part(Part { transfer, part, is_last, bytes: input.take(input.remaining())? })
+        }
+        KIND_ACK => {
+            let (transfer, next) = (input.u64()?, input.u64()?);
+            let state = match input.u8()? {
+                0 => AckState::UnderWay,
+                1 => AckState::Done,
+                2 => AckState::GivenUp,
+                3.. => return Err(Malformed("no such state of a transfer")),
+            };
+            if !input.is_empty() {
+                return Err(Malformed("bytes left over"));
+            }
+            Body::Ack(Ack { transfer, next, state })
+        }
+        0 | 4.. => return Err(Malformed("no such kind of frame")),
     };
-    let durable = Reader::new(content).u64().map_err(|_| BadFrame::TooSmall)?;
-    let (message, bytes) = (&content[16..], FRAME_HEADER_BYTES + length);
-    Ok(Some(Frame { durable, from: bits(8), to: bits(12), message, bytes }))
+    Ok((durable, from, to, body))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BadFrame, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes, first_frame, put_frame};
+    use super::{
+        BadFrame, Body, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes, first_frame, put_frame,
+    };
     use synod_node::NodeId;
 
     const HELLO: Hello = Hello { cluster: 7, from: 1, to: 2, incarnation: 3, start: 4, nonce: 6, disk: 5 };
@@ -359,7 +488,10 @@ mod tests {
             let mut broken = bytes.clone();
             broken[bit / 8] ^= 1 << (bit % 8);
             let read = Hello::from_bytes(&broken.try_into().unwrap());
-            assert!(matches!(read, Err(Refusal::NotAPeer | Refusal::NewerVersion)), "bit {bit}");
+            assert!(
+                matches!(read, Err(Refusal::NotAPeer | Refusal::NewerVersion | Refusal::OlderVersion)),
+                "bit {bit}"
+            );
         }
     }
 
@@ -379,8 +511,8 @@ mod tests {
         put_frame(&mut bytes, 9, (NodeId::server(1), NodeId::client(2)), &77u64);
         let whole = first_frame(&bytes).unwrap().unwrap();
         assert_eq!(
-            (whole.durable, whole.from, whole.to, whole.message, whole.bytes),
-            (9, NodeId::server(1), NodeId::client(2), &[77][..], bytes.len())
+            (whole.durable, whole.from, whole.to, whole.body, whole.bytes),
+            (9, NodeId::server(1), NodeId::client(2), Body::Message(&[77]), bytes.len())
         );
         for cut in 0..bytes.len() {
             assert!(first_frame(&bytes[..cut]).unwrap().is_none());

@@ -1,6 +1,7 @@
 //! A host: opens the data, starts the nodes, and keeps them going.
 
 use crate::boot::{KnownPeers, PEERS, REFUSED, draw};
+use crate::carrier::{self, TransferNews};
 use crate::core::{Core, Hosted, Parts, Resident};
 use crate::counters::Counters;
 use crate::data::JOURNAL;
@@ -13,11 +14,11 @@ use crate::seal::Key;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-use synod_journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Recovered, Start};
+use synod_journal::{Checkpointer, Disks, Identity, Journal, NodeLog, Opener, Options, Recovered, Start};
 use synod_node::{Durable, Node, NodeId, RequestId, Stimulus};
 use synod_stdx::Wire;
 use synod_world::Origin;
@@ -153,6 +154,10 @@ pub struct Opened<N: Node> {
     incarnation: u64,
     start: Start,
     news: UnboundedReceiver<DiskNews>,
+    transfer_news: UnboundedReceiver<TransferNews<N::Message>>,
+    /// Where checkpoints are read.
+    checkpoints: Checkpointer<Arc<FileDisk>>,
+    data: PathBuf,
 }
 
 impl<N: Hosted> Host<N> {
@@ -170,7 +175,9 @@ impl<N: Hosted> Host<N> {
         let (superblock, incarnation) = (journal.superblock, recovered.identity.incarnation);
         let start = *superblock.starts().last().expect("this start is one");
         let (news_out, news) = unbounded_channel();
+        let (transfer_news_out, transfer_news) = unbounded_channel();
         let durable = journal.writer.durable();
+        let (checkpoints, data) = (journal.checkpointer.clone(), config.data.clone());
         let disk =
             DiskThreads::start(journal.writer, journal.checkpointer, news_out).map_err(HostError::System)?;
         let recorder = match config.recording {
@@ -195,6 +202,7 @@ impl<N: Hosted> Host<N> {
             superblock: superblock.clone(),
             on_reply: Box::new(on_reply),
             recorder,
+            transfer_news: transfer_news_out,
         });
         let us = Us {
             cluster: config.cluster,
@@ -213,7 +221,8 @@ impl<N: Hosted> Host<N> {
         };
         let host = Host { core: Rc::new(RefCell::new(core)), us: Rc::new(us) };
         let is_new = recovered.is_new;
-        Ok(Opened { host, logs: recovered.nodes, is_new, incarnation, start, news })
+        let logs = recovered.nodes;
+        Ok(Opened { host, logs, is_new, incarnation, start, news, transfer_news, checkpoints, data })
     }
 
     /// Asks node `id`, which runs here. Its answer goes to the sink that the host was opened with.
@@ -256,13 +265,19 @@ impl<N: Hosted> Host<N> {
                 self.us.connections.borrow_mut().push(0);
                 let index = self.core.borrow_mut().add_out();
                 if self.us.runs.get() {
-                    tokio::task::spawn_local(peers::dial(index, Rc::clone(&self.us), Rc::clone(&self.core)));
+                    self.reach(index);
                 }
                 index
             }
         };
         let mut core = self.core.borrow_mut();
         peer.nodes.iter().for_each(|node| core.meet(*node, index));
+    }
+
+    /// Keeps a connection to a peer from now on.
+    fn reach(&self, peer: usize) {
+        tokio::task::spawn_local(peers::dial(peer, Rc::clone(&self.us), Rc::clone(&self.core)));
+        tokio::task::spawn_local(carrier::send(peer, Rc::clone(&self.core)));
     }
 
     /// A process belongs to the cluster no more: nothing that it says is heard.
@@ -348,13 +363,13 @@ impl<N: Hosted> Opened<N> {
     /// # Errors
     /// If a node's data cannot be read.
     pub async fn run(self, nodes: Vec<Resident<N>>, listener: TcpListener) -> Result<Stopped, HostError> {
-        let Opened { host, mut logs, is_new, incarnation: _, start: _, mut news } = self;
+        let Opened { host, mut logs, is_new, mut news, transfer_news, checkpoints, data, .. } = self;
         let core = Rc::clone(&host.core);
         for resident in nodes {
             let log = logs.remove(&resident.id.to_bits()).unwrap_or_default();
             let stimulus = match is_new {
                 true => Stimulus::Start,
-                false => Stimulus::Recover(read_log(resident.id, log)?),
+                false => Stimulus::Recover(read_log(resident.id, log, &checkpoints, &data)?),
             };
             core.borrow_mut().add(resident, stimulus);
         }
@@ -365,9 +380,8 @@ impl<N: Hosted> Opened<N> {
         tokio::task::spawn_local(peers::accept(listener, Rc::clone(&host.us), Rc::clone(&core)));
         host.us.runs.set(true);
         let peers = host.us.peers.borrow().len();
-        for peer in 0..peers {
-            tokio::task::spawn_local(peers::dial(peer, Rc::clone(&host.us), Rc::clone(&core)));
-        }
+        (0..peers).for_each(|peer| host.reach(peer));
+        tokio::task::spawn_local(carrier::receive(transfer_news, Rc::clone(&core)));
         let timers_changed = Rc::clone(&core.borrow().timers_changed);
         loop {
             let next = {
@@ -431,14 +445,35 @@ fn open_data(config: &HostConfig, describe: fn(u32, u8, &[u8]) -> String) -> Res
     Ok(Data { journal, recovered, known })
 }
 
-fn read_log<N: Hosted>(node: NodeId, log: NodeLog) -> Result<Durable<N>, HostError> {
+fn read_log<N: Hosted>(
+    node: NodeId,
+    log: NodeLog,
+    checkpoints: &Checkpointer<Arc<FileDisk>>,
+    data: &Path,
+) -> Result<Durable<N>, HostError> {
     let unreadable = |record| move |why| HostError::Unreadable { node, record, why };
-    let checkpoint = match log.checkpoint {
-        Some(bytes) => Some(N::Checkpoint::from_bytes(&bytes).map_err(unreadable(None))?),
-        None => None,
-    };
-    let record = |record: &synod_journal::Record| {
+    let mut checkpoint = None;
+    if let Some(file) = &log.checkpoint {
+        let mut parts = checkpoints.parts(file);
+        let mut failed = None;
+        let read = N::Checkpoint::read_parts(file.bytes(), &mut |buffer| match parts.next_part() {
+            Ok(part) => {
+                buffer.extend_from_slice(&part);
+                !part.is_empty()
+            }
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        if let Some(error) = failed {
+            return Err(HostError::Journal(data.to_owned(), error));
+        }
+        checkpoint = Some(read.map_err(unreadable(None))?);
+    }
+    // Each record's bytes go as it is read: both forms of all would be held else.
+    let record = |record: synod_journal::Record| {
         N::Record::from_bytes(&record.payload).map_err(unreadable(Some(record.sequence)))
     };
-    Ok(Durable { checkpoint, records: log.records.iter().map(record).collect::<Result<_, _>>()? })
+    Ok(Durable { checkpoint, records: log.records.into_iter().map(record).collect::<Result<_, _>>()? })
 }

@@ -36,11 +36,14 @@
 //! a step is with the system before the step is taken, so that the step in which a process ends is there too. A node's
 //! [`Resident::built`] says how it was built: with that, what happened can be let happen again elsewhere.
 //!
-//! # What is left out
-//! Chunked snapshots: a snapshot is one frame, bounded by
-//! [`FRAME_BYTES_MAX`](frame::FRAME_BYTES_MAX).
+//! # Large states
+//! A message that holds a whole state ([`Wire::is_bulky`](synod_stdx::Wire::is_bulky)) goes in numbered parts, between the
+//! other frames of its connection (`transfer.rs`, `carrier.rs`). Threads encode and decode it part by part, so that neither
+//! the loop nor the memory pays for its size. The receiver acknowledges what it has read; no more than a window of parts is
+//! under way, and a connection that broke is followed by one on which the transfer goes on.
 
 mod boot;
+mod carrier;
 mod clock;
 mod core;
 mod counters;
@@ -50,12 +53,14 @@ mod disk_thread;
 pub mod frame;
 mod guests;
 mod host;
+mod out;
 mod peers;
 mod recorder;
 mod repeats;
 mod seal;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use boot::draw;
 pub use core::{Hosted, Resident, TellClock};

@@ -3,7 +3,9 @@
 
 use crate::boot::{KnownPeers, PEERS, REFUSED, contradiction};
 use crate::core::{Core, Hosted};
-use crate::frame::{BadFrame, GO, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes, first_frame};
+use crate::frame::{
+    Ack, AckState, BadFrame, Body, GO, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes, first_frame,
+};
 use crate::guests::{self, Guest, OnGuest};
 use crate::host::{HostError, Peer};
 use crate::repeats::Repeats;
@@ -285,15 +287,25 @@ fn take_frame<N: Hosted>(
     // A node that the peer has started already and this process has not: what is said to it and by it is lost.
     if core.peer_of(frame.from).is_none() || !core.is_local(frame.to) {
         core.counters.frames_dropped += 1;
+        if let Body::Part(part) = frame.body {
+            let ack = Ack { transfer: part.transfer, next: 0, state: AckState::GivenUp };
+            core.send_ack(peer, (frame.from, frame.to), ack);
+        }
         return Ok(Some((frame.bytes, frame.durable)));
     }
-    let message = N::Message::from_bytes(frame.message).map_err(|_| BadFrame::Malformed)?;
-    if !core.node(frame.to).is_some_and(|node| node.accepts(frame.from, &message)) {
-        return Err(BadFrame::Unexpected);
+    match frame.body {
+        Body::Message(bytes) => {
+            let message = N::Message::from_bytes(bytes).map_err(|_| BadFrame::Malformed)?;
+            if !core.node(frame.to).is_some_and(|node| node.accepts(frame.from, &message)) {
+                return Err(BadFrame::Unexpected);
+            }
+            core.on_message(frame.from, frame.to, message);
+        }
+        Body::Part(part) => core.on_part(peer, (frame.from, frame.to), &part)?,
+        Body::Ack(ack) => core.on_ack(peer, ack),
     }
     core.counters.frames_received += 1;
     core.counters.bytes_received += frame.bytes as u64;
-    core.on_message(frame.from, frame.to, message);
     Ok(Some((frame.bytes, frame.durable)))
 }
 
@@ -311,11 +323,9 @@ pub(crate) async fn dial<N: Hosted>(peer: usize, us: Rc<Us>, core: Rc<RefCell<Co
                 if channel.write(&[GO]).await.is_ok() {
                     pause = REDIAL.0;
                     last_refusal = None;
-                    core.borrow_mut().outs[peer].is_connected = true;
+                    core.borrow_mut().begin_connection(peer);
                     write_frames(&mut channel, (peer, &us), &wake, &core).await;
-                    let out = &mut core.borrow_mut().outs[peer];
-                    out.is_connected = false;
-                    out.bytes = Vec::new();
+                    core.borrow_mut().end_connection(peer);
                 }
             }
             Err(Missed::Refused(_, seen)) if is_contradicted(&us, peer, seen, &core) => return,
@@ -446,7 +456,7 @@ async fn write_frames<N: Hosted>(
             _ = reader.read(&mut byte) => return,
         }
         loop {
-            std::mem::swap(&mut writing, &mut core.borrow_mut().outs[peer].bytes);
+            core.borrow_mut().outs[peer].take_bytes(&mut writing);
             if writing.is_empty() {
                 break;
             }

@@ -8,7 +8,8 @@ use crate::clock::wall_time;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use synod_node::{Node, NodeId, Stimulus};
+use synod_node::{NodeId, Stimulus};
+use synod_stdx::{Wire as _, kind_of};
 use synod_world::{Origin, Recordable, Recorded, Recording, TraceEvent, did_line};
 
 /// A recovery of more than this part of what is kept at all is noted without what was recovered.
@@ -66,8 +67,10 @@ impl Recorder {
     }
 
     /// A message was sent to nobody.
-    pub(crate) fn lost<N: Node>(&mut self, from: NodeId, to: NodeId, message: &N::Message) {
-        let (from, to, message) = (from.to_string(), to.to_string(), format!("{message:?}"));
+    pub(crate) fn lost<N: Recordable>(&mut self, from: NodeId, to: NodeId, message: &N::Message) {
+        // The words of a whole state would be as long as it is.
+        let message = if message.is_bulky() { kind_of(message) } else { format!("{message:?}") };
+        let (from, to) = (from.to_string(), to.to_string());
         self.note(TraceEvent::Drop { at_us: now_us(), from, to, message });
     }
 

@@ -8,6 +8,7 @@ mod keys;
 mod older_disks;
 mod processes;
 mod recording;
+mod transfers;
 
 use crate::{Counters, Host, HostConfig, HostError, Peer, Resident, Stopped};
 use std::net::{SocketAddr, TcpListener};
@@ -18,7 +19,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use synod_journal::Error;
 use synod_node::{Context, Durable, Node, NodeId, RequestId};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Longer than anything takes that happens at all.
@@ -30,6 +31,9 @@ const N3: NodeId = NodeId::server(3);
 
 /// How a keeper is built, in words.
 const BUILT: &str = "keeps nothing yet";
+
+/// The name of the answer when a state came.
+const STATE_CAME: RequestId = RequestId(99);
 
 /// A record that no later release can read.
 const UNREADABLE: u64 = 1_313;
@@ -54,6 +58,8 @@ enum Message {
     Answer(u64),
     /// To be kept, and reported to the receiver's user once it is durable.
     Keep(u64),
+    /// All that the sender keeps, to be kept instead, and reported.
+    State(Vec<u64>),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -68,6 +74,8 @@ enum Do {
     /// Ask that node, until it answers.
     Ask(NodeId),
     Keep(u64),
+    /// Keep all numbers below this one, and send that node all that is kept.
+    Give(NodeId, u64),
     Checkpoint,
     Compact,
     /// Answer under each of these names in the time behind it, in milliseconds.
@@ -104,6 +112,10 @@ impl Node for Keeper {
                 }
             }
             Message::Keep(word) => self.keep(RequestId(word), word, ctx),
+            Message::State(kept) => {
+                self.kept = kept;
+                ctx.reply(STATE_CAME, self.told());
+            }
         }
     }
 
@@ -121,6 +133,10 @@ impl Node for Keeper {
                 self.ask(id.0, ctx);
             }
             Do::Keep(word) => self.keep(id, word, ctx),
+            Do::Give(to, words) => {
+                self.kept = (0..words).collect();
+                ctx.send(to, Message::State(self.kept.clone()));
+            }
             Do::Checkpoint => {
                 ctx.checkpoint(Whole(self.kept.clone()));
                 ctx.reply(id, self.told());
@@ -165,12 +181,17 @@ impl Keeper {
 }
 
 impl Wire for Message {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Message::Ask(word) => (1u64, *word).encode(out),
             Message::Answer(word) => (2u64, *word).encode(out),
             Message::Keep(word) => (3u64, *word).encode(out),
+            Message::State(words) => (5u64, 0u64, words.clone()).encode(out),
         }
+    }
+
+    fn is_bulky(&self) -> bool {
+        matches!(self, Message::State(_))
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -178,13 +199,14 @@ impl Wire for Message {
             (1, word) => Ok(Message::Ask(word)),
             (2, word) => Ok(Message::Answer(word)),
             (3, word) => Ok(Message::Keep(word)),
-            (0 | 4.., _) => Err(Malformed("no such message")),
+            (5, _) => Vec::decode(input).map(Message::State),
+            (0 | 4 | 6.., _) => Err(Malformed("no such message")),
         }
     }
 }
 
 impl Wire for Do {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Do::Ask(node) => (1u32, *node).encode(out),
             Do::Keep(word) => (2u32, *word).encode(out),
@@ -192,6 +214,7 @@ impl Wire for Do {
             Do::Compact => 4u32.encode(out),
             Do::Remember(timers) => (5u32, timers.clone()).encode(out),
             Do::Tell => 6u32.encode(out),
+            Do::Give(to, words) => (7u32, *to, *words).encode(out),
         }
     }
 
@@ -203,13 +226,14 @@ impl Wire for Do {
             4 => Do::Compact,
             5 => Do::Remember(Wire::decode(input)?),
             6 => Do::Tell,
+            7 => Do::Give(Wire::decode(input)?, Wire::decode(input)?),
             _ => return Err(Malformed("no such wish")),
         })
     }
 }
 
 impl Wire for Record {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.0.encode(out);
     }
 
@@ -222,7 +246,7 @@ impl Wire for Record {
 }
 
 impl Wire for Whole {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _stalled =
             self.0.contains(&STALLED).then(|| STALL.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.encode(out);

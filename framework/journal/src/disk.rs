@@ -26,6 +26,12 @@ pub trait Disk {
     /// What the disk says.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
 
+    /// At most `bytes_max` bytes of a file from `offset` on; fewer only at its end.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn read_part(&self, name: &str, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>>;
+
     /// The length of a file.
     ///
     /// # Errors
@@ -77,6 +83,10 @@ impl<D: Disk + ?Sized> Disk for Arc<D> {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         (**self).read(name)
+    }
+
+    fn read_part(&self, name: &str, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
+        (**self).read_part(name, offset, bytes_max)
     }
 
     fn len(&self, name: &str) -> io::Result<u64> {

@@ -67,27 +67,66 @@ pub(crate) fn kind(name: &str) -> Kind {
     }
 }
 
-/// Writes a file aside, syncs it, gives it its name, and syncs the name. What is large is synced piece by piece: a file
-/// system that orders data before names lets everybody who syncs a name wait for what is not written yet.
-pub(crate) fn replace<D: Disk>(disk: &D, name: &str, parts: &[&[u8]]) -> Result<(), Error> {
-    let aside = format!("{name}{ASIDE}");
-    disk.create(&aside, 0).map_err(at("create", &aside))?;
-    let mut offset = 0;
-    for piece in parts.iter().flat_map(|part| part.chunks(PIECE_BYTES)) {
-        disk.write_at(&aside, offset, piece).map_err(at("write", &aside))?;
-        offset += piece.len() as u64;
-        if piece.len() == PIECE_BYTES {
-            disk.sync(&aside).map_err(at("sync", &aside))?;
-        }
+/// A file on its way to its name. What is large is synced piece by piece: a file system that orders data before names lets
+/// everybody who syncs a name wait for what is not written yet.
+pub(crate) struct Aside<'a, D> {
+    disk: &'a D,
+    name: &'a str,
+    aside: String,
+    /// Where the next piece goes.
+    end: u64,
+    unsynced: usize,
+}
+
+impl<'a, D: Disk> Aside<'a, D> {
+    /// Begins a file that has `head` bytes in front of what is put, which come last.
+    pub(crate) fn create(disk: &'a D, name: &'a str, head: u64) -> Result<Self, Error> {
+        let aside = format!("{name}{ASIDE}");
+        disk.create(&aside, 0).map_err(at("create", &aside))?;
+        Ok(Aside { disk, name, aside, end: head, unsynced: 0 })
     }
-    disk.sync(&aside).map_err(at("sync", &aside))?;
-    disk.rename(&aside, name).map_err(at("rename", &aside))?;
-    disk.sync_dir().map_err(at("sync the directory of", name))?;
-    disk.close(name);
-    Ok(())
+
+    /// Where it ends so far.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Appends bytes.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        for piece in bytes.chunks(PIECE_BYTES) {
+            self.disk.write_at(&self.aside, self.end, piece).map_err(at("write", &self.aside))?;
+            self.end += piece.len() as u64;
+            self.unsynced += piece.len();
+            if self.unsynced >= PIECE_BYTES {
+                self.disk.sync(&self.aside).map_err(at("sync", &self.aside))?;
+                self.unsynced = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes its head, syncs it, gives it its name, and syncs the name.
+    pub(crate) fn finish(self, head: &[u8]) -> Result<(), Error> {
+        let Aside { disk, name, aside, .. } = self;
+        if !head.is_empty() {
+            disk.write_at(&aside, 0, head).map_err(at("write", &aside))?;
+        }
+        disk.sync(&aside).map_err(at("sync", &aside))?;
+        disk.rename(&aside, name).map_err(at("rename", &aside))?;
+        disk.sync_dir().map_err(at("sync the directory of", name))?;
+        disk.close(name);
+        Ok(())
+    }
+}
+
+/// Replaces a file, so that a crash leaves the old one or the new one.
+pub(crate) fn replace<D: Disk>(disk: &D, name: &str, content: &[u8]) -> Result<(), Error> {
+    let mut file = Aside::create(disk, name, 0)?;
+    file.put(content)?;
+    file.finish(&[])
 }
 
 /// Replaces the manifest.
 pub(crate) fn replace_manifest<D: Disk>(disk: &D, manifest: &Manifest) -> Result<(), Error> {
-    replace(disk, MANIFEST, &[&manifest.to_bytes()])
+    replace(disk, MANIFEST, &manifest.to_bytes())
 }

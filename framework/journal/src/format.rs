@@ -17,8 +17,10 @@
 //!   76 nodes (protocol node u32, covered u64)   then a checksum
 //! ```
 
-use synod_stdx::{Digest, Malformed, Reader, put_u32, put_u64};
+use synod_stdx::{Cursor, Digest, Malformed, put_u32, put_u64};
 
+use crate::disk::Disk;
+use crate::error::at;
 use crate::{Error, Identity};
 
 /// The version that is written, and the latest that is read.
@@ -102,16 +104,16 @@ impl RecordHeader {
 }
 
 /// The 128 bits at the front of `input`.
-pub(crate) fn u128_of(input: &mut Reader<'_>) -> Result<u128, Malformed> {
+pub(crate) fn u128_of(input: &mut Cursor<'_>) -> Result<u128, Malformed> {
     let (low, high) = (input.u64()?, input.u64()?);
     Ok(u128::from(high) << 64 | u128::from(low))
 }
 
 /// The header at the front of `bytes`, if its checksum is right.
-fn checked(bytes: &[u8]) -> Option<Reader<'_>> {
+fn checked(bytes: &[u8]) -> Option<Cursor<'_>> {
     let header = bytes.get(..HEADER_BYTES)?;
     let checksum = crc32fast::hash(&header[..CHECKSUM_AT]).to_le_bytes();
-    (header[CHECKSUM_AT..] == checksum).then(|| Reader::new(header))
+    (header[CHECKSUM_AT..] == checksum).then(|| Cursor::new(header))
 }
 
 pub(crate) fn sealed(mut header: Vec<u8>) -> Vec<u8> {
@@ -123,7 +125,7 @@ pub(crate) fn sealed(mut header: Vec<u8>) -> Vec<u8> {
 
 /// Refuses a file of a later version before anything else in it is looked at.
 fn check_version(file: &str, bytes: &[u8], magic: &[u8; 8]) -> Result<(), Error> {
-    let mut input = Reader::new(bytes);
+    let mut input = Cursor::new(bytes);
     let (Ok(found), Ok(version)) = (input.take(8), input.u32()) else {
         return Err(Error::damaged(file, bytes.len() as u64, "the file ends in its header"));
     };
@@ -189,7 +191,7 @@ impl SegmentHeader {
     /// before the file got its name.
     pub(crate) fn read(file: &str, bytes: &[u8], owner: Owner, number: u64) -> Result<Self, Error> {
         check_version(file, bytes, SEGMENT_MAGIC)?;
-        let parse = |mut input: Reader<'_>| -> Result<SegmentHeader, Malformed> {
+        let parse = |mut input: Cursor<'_>| -> Result<SegmentHeader, Malformed> {
             input.take(40)?;
             Ok(SegmentHeader { number, first_sequence: input.u64()?, bytes: input.u64()? })
         };
@@ -213,8 +215,70 @@ pub(crate) struct CheckpointHeader {
     pub(crate) covered: u64,
 }
 
+/// A checkpoint that was found, and found to be whole: where its content is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckpointFile {
+    name: String,
+    node: u32,
+    bytes: u64,
+    checksum: u32,
+}
+
+impl CheckpointFile {
+    /// The file's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The bytes of its content.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn damaged(&self, offset: u64, detail: &str) -> Error {
+        Error::Damaged { file: self.name.clone(), offset, node: Some(self.node), detail: detail.to_owned() }
+    }
+}
+
+/// Reads the content of a checkpoint, part by part.
+pub struct CheckpointParts<'a, D> {
+    disk: &'a D,
+    file: &'a CheckpointFile,
+    read: u64,
+    checksum: crc32fast::Hasher,
+}
+
+impl<'a, D: Disk> CheckpointParts<'a, D> {
+    pub(crate) fn new(disk: &'a D, file: &'a CheckpointFile) -> Self {
+        CheckpointParts { disk, file, read: 0, checksum: crc32fast::Hasher::new() }
+    }
+
+    /// The next part; empty at the end. Whoever has seen the end has seen what the header vouches for.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the content is not what the header says.
+    pub fn next_part(&mut self) -> Result<Vec<u8>, Error> {
+        let bytes_max = PART_BYTES.min(usize::try_from(self.file.bytes - self.read).unwrap_or(PART_BYTES));
+        let name = self.file.name();
+        let part = self.disk.read_part(name, HEADER_BYTES as u64 + self.read, bytes_max);
+        let part = part.map_err(at("read", name))?;
+        self.checksum.update(&part);
+        self.read += part.len() as u64;
+        let is_end = part.len() < bytes_max || self.read == self.file.bytes;
+        if is_end && (self.read, self.checksum.clone().finalize()) != (self.file.bytes, self.file.checksum) {
+            let detail = "the checkpoint's content is not what its header says";
+            return Err(self.file.damaged(HEADER_BYTES as u64, detail));
+        }
+        Ok(part)
+    }
+}
+
+/// Checkpoints are read in parts of this size.
+const PART_BYTES: usize = 1 << 20;
+
 impl CheckpointHeader {
-    pub(crate) fn to_bytes(self, owner: Owner, content: &[u8]) -> Vec<u8> {
+    /// The header of a content of `bytes` bytes with this checksum.
+    pub(crate) fn to_bytes(self, owner: Owner, bytes: u64, checksum: u32) -> Vec<u8> {
         let identity = owner.identity;
         let mut out = CHECKPOINT_MAGIC.to_vec();
         put_u32(&mut out, VERSION);
@@ -223,27 +287,35 @@ impl CheckpointHeader {
         // No segment has the number 0.
         put_u64(&mut out, owner.salt(0));
         put_u64(&mut out, self.covered);
-        put_u64(&mut out, content.len() as u64);
+        put_u64(&mut out, bytes);
         put_u32(&mut out, self.node);
-        put_u32(&mut out, crc32fast::hash(content));
+        put_u32(&mut out, checksum);
         sealed(out)
     }
 
-    /// Takes the content out of the bytes of `file`, which must be exactly this checkpoint.
-    pub(crate) fn open(self, file: &str, mut bytes: Vec<u8>, owner: Owner) -> Result<Vec<u8>, Error> {
-        let damaged = |offset, detail: &str| Error::Damaged {
-            file: file.to_owned(),
-            offset,
-            node: Some(self.node),
-            detail: detail.to_owned(),
+    /// Reads `file` to its end, which must be exactly this checkpoint.
+    pub(crate) fn verify<D: Disk>(self, disk: &D, name: &str, owner: Owner) -> Result<CheckpointFile, Error> {
+        let header = disk.read_part(name, 0, HEADER_BYTES).map_err(at("read", name))?;
+        let length = disk.len(name).map_err(at("measure", name))?;
+        check_version(name, &header, CHECKPOINT_MAGIC)?;
+        let mut file = CheckpointFile { name: name.to_owned(), node: self.node, bytes: 0, checksum: 0 };
+        let mut input =
+            checked(&header).ok_or_else(|| file.damaged(0, "the checkpoint's header is broken"))?;
+        let mut read = || -> Result<(u64, u32), Malformed> {
+            input.take(40)?;
+            let bytes = input.u64()?;
+            input.take(4)?;
+            Ok((bytes, input.u32()?))
         };
-        check_version(file, &bytes, CHECKPOINT_MAGIC)?;
-        checked(&bytes).ok_or_else(|| damaged(0, "the checkpoint's header is broken"))?;
-        if bytes[..HEADER_BYTES] != self.to_bytes(owner, &bytes[HEADER_BYTES..]) {
-            return Err(damaged(HEADER_BYTES as u64, "the checkpoint's content is not what its header says"));
+        (file.bytes, file.checksum) = read().map_err(|malformed| file.damaged(0, malformed.0))?;
+        let is_named = header == self.to_bytes(owner, file.bytes, file.checksum);
+        if !is_named || length != HEADER_BYTES as u64 + file.bytes {
+            let detail = "the checkpoint's content is not what its header says";
+            return Err(file.damaged(HEADER_BYTES as u64, detail));
         }
-        bytes.drain(..HEADER_BYTES);
-        Ok(bytes)
+        let mut parts = CheckpointParts::new(disk, &file);
+        while !parts.next_part()?.is_empty() {}
+        Ok(file)
     }
 }
 
@@ -292,7 +364,7 @@ impl Manifest {
     }
 
     fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let mut input = Reader::new(body);
+        let mut input = Cursor::new(body);
         input.take(12)?;
         let node = input.u32()?;
         let identity = Identity { cluster: input.u64()?, node, incarnation: input.u64()? };

@@ -103,9 +103,9 @@ impl<D: Disk> Files<'_, D> {
             let name = checkpoint_name(node, covered);
             let content = self
                 .owner(&name)
-                .and_then(|owner| CheckpointHeader { node, covered }.open(&name, self.read(&name)?, owner));
+                .and_then(|owner| CheckpointHeader { node, covered }.verify(self.disk, &name, owner));
             let words = content
-                .map(|content| format!("{} bytes, up to record {covered} of node {node}", content.len()));
+                .map(|content| format!("{} bytes, up to record {covered} of node {node}", content.bytes()));
             (name, words)
         })
         .collect()
@@ -172,6 +172,10 @@ impl<D: Disk> Disk for Untouched<D> {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         self.0.read(name)
+    }
+
+    fn read_part(&self, name: &str, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
+        self.0.read_part(name, offset, bytes_max)
     }
 
     fn len(&self, name: &str) -> io::Result<u64> {

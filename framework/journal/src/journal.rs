@@ -8,7 +8,7 @@ use crate::checkpoint::Checkpointer;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::files::replace_manifest;
-use crate::format::{HEADER_BYTES, Manifest, Owner};
+use crate::format::{CheckpointFile, HEADER_BYTES, Manifest, Owner};
 use crate::recovery::{FromJournal, is_formatted, recover};
 use crate::superblock::{self, COPIES, Content, Found, STARTS_MAX, Start, Superblock, Watermark};
 use crate::writer::{Durable, Writer};
@@ -71,8 +71,8 @@ pub struct Record {
 /// What a journal has of one protocol node.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NodeLog {
-    /// The newest checkpoint.
-    pub checkpoint: Option<Vec<u8>>,
+    /// The newest checkpoint: its content is read [part by part](Checkpointer::parts).
+    pub checkpoint: Option<CheckpointFile>,
     /// The records after it, or all if there is none, in order.
     pub records: Vec<Record>,
 }

@@ -87,6 +87,7 @@ pub use appender::{Appender, Batch};
 pub use checkpoint::{Checkpointer, Stored};
 pub use disk::Disk;
 pub use error::Error;
+pub use format::{CheckpointFile, CheckpointParts};
 pub use inspect::{Inspection, inspect};
 pub use journal::{Disks, Identity, Journal, NodeLog, Opener, Options, Prior, Record, Recovered};
 pub use memory::MemoryDisk;

@@ -249,6 +249,12 @@ impl Disk for MemoryDisk {
         Ok(self.inside().file(name)?.content.clone())
     }
 
+    fn read_part(&self, name: &str, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let inside = self.inside();
+        let rest = inside.file(name)?.content.get(offset as usize..).unwrap_or_default();
+        Ok(rest[..bytes_max.min(rest.len())].to_vec())
+    }
+
     fn len(&self, name: &str) -> io::Result<u64> {
         Ok(self.inside().file(name)?.content.len() as u64)
     }

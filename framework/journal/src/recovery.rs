@@ -93,7 +93,7 @@ pub(crate) fn recover<D: Disk>(
         spares: Vec::new(),
         checkpoints: nodes
             .iter()
-            .filter_map(|(node, log)| Some((*node, log.checkpoint.as_ref()?.len() as u64)))
+            .filter_map(|(node, log)| Some((*node, log.checkpoint.as_ref()?.bytes())))
             .collect(),
         pinning: BTreeSet::new(),
         is_spare_ordered: false,
@@ -169,9 +169,8 @@ impl<D: Disk> Recovery<'_, D> {
         for (node, versions) in &listing.checkpoints {
             let Some(&covered) = versions.last() else { continue };
             let name = checkpoint_name(*node, covered);
-            let bytes = self.disk.read(&name).map_err(at("read", &name))?;
-            let content = CheckpointHeader { node: *node, covered }.open(&name, bytes, self.owner)?;
-            self.nodes.insert(*node, NodeLog { checkpoint: Some(content), records: Vec::new() });
+            let file = CheckpointHeader { node: *node, covered }.verify(self.disk, &name, self.owner)?;
+            self.nodes.insert(*node, NodeLog { checkpoint: Some(file), records: Vec::new() });
             self.manifest.covered.push((*node, covered));
         }
         Ok(())

@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use synod_stdx::{Malformed, Reader, put_u32, put_u64};
+use synod_stdx::{Cursor, Malformed, put_u32, put_u64};
 
 use crate::disk::Disk;
 use crate::error::{Error, at};
@@ -130,7 +130,7 @@ impl Content {
     }
 
     fn parse(body: &[u8]) -> Result<Content, Malformed> {
-        let mut input = Reader::new(body);
+        let mut input = Cursor::new(body);
         let node = input.u32()?;
         let identity = Identity { node, cluster: input.u64()?, incarnation: input.u64()? };
         let (disk, number) = (u128_of(&mut input)?, input.u64()?);
@@ -185,7 +185,7 @@ impl Watermark {
     fn read(bytes: &[u8], disk: u128) -> Option<Watermark> {
         let sector = bytes.get(..WATERMARK_BYTES)?;
         let parse = || -> Result<Watermark, Malformed> {
-            let mut input = Reader::new(&sector[12..]);
+            let mut input = Cursor::new(&sector[12..]);
             let count = input.u32()?;
             input.take(16)?;
             let durable = input.u64()?;
@@ -249,7 +249,7 @@ fn found(bytes: &[u8]) -> Found {
         return Found::Damaged(bytes.len() as u64, "the file ends before its content");
     };
     let (prelude, body) = content.split_at(PRELUDE_BYTES);
-    let mut input = Reader::new(&prelude[8..]);
+    let mut input = Cursor::new(&prelude[8..]);
     let words = [input.u32(), input.u32(), input.u32(), input.u32()].map(|word| word.unwrap_or(0));
     if !prelude.starts_with(CONTENT_MAGIC) || crc32fast::hash(&prelude[..12]) != words[1] {
         return Found::Damaged(at, "the content does not begin as a superblock's");
@@ -435,7 +435,7 @@ impl<D: Disk> Inside<D> {
 /// Writes both copies, one after the other.
 pub(crate) fn write_copies<D: Disk>(disk: &D, content: &Content, watermark: &Watermark) -> Result<(), Error> {
     let (sector, bytes) = (watermark.to_bytes(content.disk), content.to_bytes());
-    COPIES.into_iter().try_for_each(|name| replace(disk, name, &[&sector, &bytes]))
+    COPIES.into_iter().try_for_each(|name| replace(disk, name, &[&sector[..], &bytes].concat()))
 }
 
 /// Removes what a crash left of a copy on its way to its name.

@@ -38,6 +38,13 @@ fn fresh(options: Options) -> (MemoryDisk, Journal<MemoryDisk>) {
     (disk, journal)
 }
 
+/// What a node's checkpoint holds.
+fn content(disk: &MemoryDisk, log: &crate::NodeLog) -> Option<Vec<u8>> {
+    log.checkpoint
+        .as_ref()
+        .map(|file| disk.read(file.name()).unwrap()[crate::format::HEADER_BYTES..].to_vec())
+}
+
 fn payloads(log: &crate::NodeLog) -> Vec<&str> {
     log.records.iter().map(|record| std::str::from_utf8(&record.payload).expect("text")).collect()
 }

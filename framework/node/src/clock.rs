@@ -1,6 +1,6 @@
 //! The two clocks of a machine, as a driver tells a node of them.
 
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// What both clocks of one machine read at one moment. A node cannot look at a clock: whoever drives it tells it, as a
 /// request of its user, so a reading stands in traces and recordings like any other input.
@@ -14,7 +14,7 @@ pub struct ClockReading {
 }
 
 impl Wire for ClockReading {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         (self.monotonic_us, self.wall_ms).encode(out);
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// The name of a node: a server (`n1`, `n2`, …) or a client (`c1`, `c2`, …).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,7 +84,7 @@ impl FromStr for NodeId {
 }
 
 impl Wire for NodeId {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.0.rotate_left(1).encode(out);
     }
 

@@ -4,7 +4,7 @@ use crate::write_integer;
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
-use synod_stdx::{Malformed, Reader, Wire, put_bytes, put_u64, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_bytes, put_u64, put_varint};
 
 /// The version of the protocol that a connection speaks; `HELLO` changes it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -277,7 +277,7 @@ fn write_shortened(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 const DEPTH_MAX: u32 = 32;
 
 impl Wire for Reply {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Reply::Simple(text) => encode_tagged(out, 0, text.as_bytes()),
             Reply::Error(text) => encode_tagged(out, 1, text.as_bytes()),
@@ -307,12 +307,12 @@ impl Wire for Reply {
     }
 }
 
-fn encode_tagged(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+fn encode_tagged(out: &mut Writer<'_>, tag: u8, bytes: &[u8]) {
     out.push(tag);
     put_bytes(out, bytes);
 }
 
-fn encode_items(out: &mut Vec<u8>, tag: u8, items: &[Reply]) {
+fn encode_items(out: &mut Writer<'_>, tag: u8, items: &[Reply]) {
     out.push(tag);
     put_varint(out, items.len() as u64);
     for item in items {
@@ -320,7 +320,7 @@ fn encode_items(out: &mut Vec<u8>, tag: u8, items: &[Reply]) {
     }
 }
 
-fn encode_pairs(out: &mut Vec<u8>, tag: u8, pairs: &[(Reply, Reply)]) {
+fn encode_pairs(out: &mut Writer<'_>, tag: u8, pairs: &[(Reply, Reply)]) {
     out.push(tag);
     put_varint(out, pairs.len() as u64);
     for (first, second) in pairs {

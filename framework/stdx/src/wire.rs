@@ -1,14 +1,14 @@
 //! The byte form of hot messages and log records. Bytes come from outside: nothing here panics on them.
 
+use crate::bytes::{Malformed, NextPart, Reader, TakePart, Writer, put_bytes, put_varint};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 /// A value with a byte form that is the same on every machine. `decode(encode(x)) == x`, and `decode` reads exactly
 /// what `encode` wrote, so that values can stand one behind the other.
 pub trait Wire: Sized {
     /// Appends the byte form to `out`.
-    fn encode(&self, out: &mut Vec<u8>);
+    fn encode(&self, out: &mut Writer<'_>);
 
     /// Reads one value from the front of `input`.
     ///
@@ -16,11 +16,35 @@ pub trait Wire: Sized {
     /// [`Malformed`] if the bytes are no such value; `input` is then at an unspecified place.
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed>;
 
+    /// Whether the value holds a whole state, so that its byte form may have any size. A driver encodes such a value in
+    /// parts, and beside its other work.
+    fn is_bulky(&self) -> bool {
+        false
+    }
+
+    /// Appends the byte form to `out`.
+    fn append_to(&self, out: &mut Vec<u8>) {
+        self.encode(&mut Writer::new(out));
+    }
+
     /// The byte form in a vector of its own.
     fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        self.encode(&mut out);
+        self.append_to(&mut out);
         out
+    }
+
+    /// Gives away the byte form in parts of `part_bytes` bytes; the last part has one byte at least, and may be shorter.
+    /// Returns false, early, if nobody wanted more.
+    fn to_parts(&self, part_bytes: usize, take: &mut TakePart<'_>) -> bool {
+        let mut out = Vec::with_capacity(part_bytes);
+        let is_cut = {
+            let mut give = |part: &mut Vec<u8>| take(part);
+            let mut writer = Writer::in_parts(&mut out, part_bytes, &mut give);
+            self.encode(&mut writer);
+            writer.is_cut()
+        };
+        !is_cut && (out.is_empty() || take(&mut out))
     }
 
     /// Reads a value that must fill `bytes` to the last one.
@@ -28,154 +52,30 @@ pub trait Wire: Sized {
     /// # Errors
     /// [`Malformed`] if the bytes are no such value, or if some are left over.
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut input = Reader::new(bytes);
-        let value = Self::decode(&mut input)?;
+        Self::decode_all(&mut Reader::new(bytes))
+    }
+
+    /// Reads a value that must fill the parts that `next` gives, of at most `bytes_max` bytes together.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Wire::from_bytes).
+    fn read_parts(bytes_max: u64, next: &mut NextPart<'_>) -> Result<Self, Malformed> {
+        let mut next = |buffer: &mut Vec<u8>| next(buffer);
+        Self::decode_all(&mut Reader::of_parts(bytes_max, &mut next))
+    }
+
+    /// Reads a value that must fill `input`.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Wire::from_bytes).
+    fn decode_all(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let value = Self::decode(input)?;
         if input.is_empty() { Ok(value) } else { Err(Malformed("bytes left over")) }
     }
 }
 
-/// Bytes that are not what they should be; says which rule they broke.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Malformed(pub &'static str);
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "malformed bytes: {}", self.0)
-    }
-}
-
-impl std::error::Error for Malformed {}
-
-/// A cursor over bytes from outside.
-#[derive(Clone, Debug)]
-pub struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    /// A cursor at the first of `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { rest: bytes }
-    }
-
-    /// Whether every byte was read.
-    pub fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    /// The number of bytes not yet read.
-    pub fn remaining(&self) -> usize {
-        self.rest.len()
-    }
-
-    /// The next `n` bytes, borrowed.
-    ///
-    /// # Errors
-    /// If fewer are left.
-    pub fn take(&mut self, n: usize) -> Result<&'a [u8], Malformed> {
-        let (head, tail) = self.rest.split_at_checked(n).ok_or(Malformed("cut short"))?;
-        self.rest = tail;
-        Ok(head)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        Ok(self.take(N)?.try_into().expect("take returned as many bytes as asked"))
-    }
-
-    /// One byte.
-    ///
-    /// # Errors
-    /// If none is left.
-    pub fn u8(&mut self) -> Result<u8, Malformed> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    /// Four bytes, little-endian.
-    ///
-    /// # Errors
-    /// If fewer are left.
-    pub fn u32(&mut self) -> Result<u32, Malformed> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    /// Eight bytes, little-endian.
-    ///
-    /// # Errors
-    /// If fewer are left.
-    pub fn u64(&mut self) -> Result<u64, Malformed> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-
-    /// A variable-length number: seven bits a byte, lowest first, at most ten bytes, only the shortest form.
-    ///
-    /// # Errors
-    /// If it is cut short, does not fit 64 bits, or is longer than it need be.
-    pub fn varint(&mut self) -> Result<u64, Malformed> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return Err(Malformed("number too large"));
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return if byte == 0 && shift > 0 { Err(Malformed("number too long")) } else { Ok(value) };
-            }
-        }
-        Err(Malformed("number too long"))
-    }
-
-    /// A length that the rest can hold, if each item takes at least `item_bytes_min` bytes. Allocate by this and the
-    /// allocation is bounded by what was received.
-    ///
-    /// # Errors
-    /// If the announced number of items cannot be there.
-    pub fn length(&mut self, item_bytes_min: usize) -> Result<usize, Malformed> {
-        let announced = self.varint()?;
-        if announced > (self.rest.len() / item_bytes_min.max(1)) as u64 {
-            return Err(Malformed("length beyond the end"));
-        }
-        Ok(announced as usize)
-    }
-
-    /// A byte string: its length, then its bytes, borrowed.
-    ///
-    /// # Errors
-    /// If it is cut short.
-    pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
-        let n = self.length(1)?;
-        self.take(n)
-    }
-}
-
-/// Appends four bytes, little-endian.
-pub fn put_u32(out: &mut Vec<u8>, value: u32) {
-    out.extend_from_slice(&value.to_le_bytes());
-}
-
-/// Appends eight bytes, little-endian.
-pub fn put_u64(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(&value.to_le_bytes());
-}
-
-/// Appends the shortest variable-length form of `value`; see [`Reader::varint`].
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Appends a byte string: its length, then its bytes.
-pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
 impl Wire for u64 {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_varint(out, *self);
     }
 
@@ -185,7 +85,7 @@ impl Wire for u64 {
 }
 
 impl Wire for u32 {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_varint(out, u64::from(*self));
     }
 
@@ -195,7 +95,7 @@ impl Wire for u32 {
 }
 
 impl Wire for bool {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         out.push(u8::from(*self));
     }
 
@@ -209,7 +109,7 @@ impl Wire for bool {
 }
 
 impl Wire for () {
-    fn encode(&self, _out: &mut Vec<u8>) {}
+    fn encode(&self, _out: &mut Writer<'_>) {}
 
     fn decode(_input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(())
@@ -217,7 +117,7 @@ impl Wire for () {
 }
 
 impl Wire for Arc<[u8]> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_bytes(out, self);
     }
 
@@ -227,7 +127,7 @@ impl Wire for Arc<[u8]> {
 }
 
 impl Wire for Arc<str> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_bytes(out, self.as_bytes());
     }
 
@@ -237,7 +137,7 @@ impl Wire for Arc<str> {
 }
 
 impl<A: Wire, B: Wire> Wire for (A, B) {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.0.encode(out);
         self.1.encode(out);
     }
@@ -248,7 +148,7 @@ impl<A: Wire, B: Wire> Wire for (A, B) {
 }
 
 impl<A: Wire, B: Wire, C: Wire> Wire for (A, B, C) {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.0.encode(out);
         self.1.encode(out);
         self.2.encode(out);
@@ -260,7 +160,7 @@ impl<A: Wire, B: Wire, C: Wire> Wire for (A, B, C) {
 }
 
 impl Wire for String {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_bytes(out, self.as_bytes());
     }
 
@@ -271,7 +171,7 @@ impl Wire for String {
 }
 
 impl<T: Wire> Wire for Option<T> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             None => out.push(0),
             Some(value) => {
@@ -288,9 +188,12 @@ impl<T: Wire> Wire for Option<T> {
 
 /// In the order of the keys; decoding refuses another order, so equal maps have equal bytes.
 impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_varint(out, self.len() as u64);
         for (key, value) in self {
+            if out.is_cut() {
+                return;
+            }
             key.encode(out);
             value.encode(out);
         }
@@ -310,7 +213,7 @@ impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
 }
 
 impl<T: Wire> Wire for Vec<T> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_varint(out, self.len() as u64);
         for item in self {
             item.encode(out);
@@ -327,6 +230,8 @@ impl<T: Wire> Wire for Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::{Malformed, Reader, Wire, put_varint};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     #[test]
     fn numbers_survive_and_have_one_form_only() {
@@ -352,5 +257,95 @@ mod tests {
         assert_eq!(Vec::<Option<String>>::from_bytes(&value.to_bytes()), Ok(value));
         assert_eq!(bool::from_bytes(&[2]), Err(Malformed("neither true nor false")));
         assert_eq!(bool::from_bytes(&[1, 1]), Err(Malformed("bytes left over")));
+    }
+
+    type Compound = BTreeMap<Arc<str>, (Vec<Option<u64>>, Arc<[u8]>, bool)>;
+
+    fn compound() -> Compound {
+        let value = |n: u64| {
+            (vec![Some(n), None, Some(u64::MAX - n)], Arc::from(vec![n as u8; n as usize * 7]), true)
+        };
+        (0..20).map(|n| (Arc::from(format!("key {n:03}")), value(n))).collect()
+    }
+
+    fn parts_of(value: &impl Wire, part_bytes: usize) -> Vec<Vec<u8>> {
+        let mut parts = Vec::new();
+        let all = value.to_parts(part_bytes, &mut |part| {
+            parts.push(std::mem::take(part));
+            true
+        });
+        assert!(all);
+        parts
+    }
+
+    fn from(parts: &[Vec<u8>]) -> Result<Compound, Malformed> {
+        let mut parts = parts.iter();
+        Compound::read_parts(1 << 20, &mut |buffer| {
+            let part = parts.next();
+            buffer.extend(part.into_iter().flatten());
+            part.is_some()
+        })
+    }
+
+    #[test]
+    fn a_value_survives_parts_of_any_size_and_has_the_same_bytes() {
+        let value = compound();
+        let whole = value.to_bytes();
+        for part_bytes in 1..=whole.len() + 1 {
+            let parts = parts_of(&value, part_bytes);
+            assert_eq!(parts.concat(), whole);
+            let (last, others) = parts.split_last().unwrap();
+            assert!(others.iter().all(|part| part.len() == part_bytes) && last.len() <= part_bytes);
+            assert_eq!(from(&parts), Ok(value.clone()), "parts of {part_bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn parts_that_end_early_go_on_too_long_or_are_wrong_are_malformed() {
+        let whole = compound().to_bytes();
+        for cut in 0..whole.len() {
+            let parts: Vec<_> = whole[..cut].chunks(5).map(<[u8]>::to_vec).collect();
+            assert!(from(&parts).is_err(), "cut at {cut}");
+        }
+        assert_eq!(from(&[whole.clone(), vec![0]]), Err(Malformed("bytes left over")));
+        for at in 0..whole.len() {
+            let mut wrong = whole.clone();
+            wrong[at] ^= 0x55;
+            // Some are other values; none is a panic.
+            let _ = from(&wrong.chunks(3).map(<[u8]>::to_vec).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn parts_beyond_the_bound_are_not_read_and_a_length_beyond_it_allocates_nothing() {
+        let mut asked = 0;
+        let outcome = Vec::<u64>::read_parts(1_000, &mut |buffer| {
+            asked += 1;
+            buffer.extend([1; 100]);
+            true
+        });
+        assert!(outcome.is_err() && asked <= 11, "{outcome:?} after {asked} parts");
+        let mut bytes = Vec::new();
+        put_varint(&mut bytes, 1_001);
+        let mut once = Some(bytes);
+        let outcome = Vec::<u64>::read_parts(1_000, &mut |buffer| {
+            once.take().is_some_and(|bytes| {
+                buffer.extend(bytes);
+                true
+            })
+        });
+        assert_eq!(outcome, Err(Malformed("length beyond the end")));
+    }
+
+    #[test]
+    fn an_encoder_whose_parts_nobody_wants_stops() {
+        let mut taken = 0;
+        let value: BTreeMap<u64, u64> = (0..100_000).map(|n| (n, n)).collect();
+        let all = value.to_parts(100, &mut |_| {
+            taken += 1;
+            taken < 3
+        });
+        assert!(!all);
+        assert_eq!(taken, 3);
     }
 }

@@ -13,7 +13,7 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
 use synod_node::{Effect, Node, NodeId, Stimulus};
-use synod_stdx::{Digest, Malformed, Wire};
+use synod_stdx::{Digest, Malformed, Wire, kind_of};
 
 /// A node whose stimuli have a byte form; its timers are known by their words.
 pub trait Recordable: Node<Message: Wire, Request: Wire, Record: Wire, Checkpoint: Wire> {}
@@ -40,12 +40,23 @@ pub struct Recorded {
     #[serde(flatten)]
     pub event: TraceEvent,
     /// In base64: the message or the request that came, or the checkpoint and the records that were recovered. None for what
-    /// has no such, and for a recovery that was too large to be kept.
+    /// has no such, and for a recovery or a state that was too large to be kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<String>,
     /// Of a node that starts or recovers: how it was built, in the words of who builds such nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub built: Option<serde_json::Value>,
+}
+
+/// The byte form, if it has at most `bytes_max` bytes: more is never held.
+fn kept_bytes(value: &impl Wire, bytes_max: usize) -> Option<Vec<u8>> {
+    const PART_BYTES: usize = 64 << 10;
+    let mut bytes = Vec::new();
+    let is_whole = value.to_parts(PART_BYTES, &mut |part| {
+        bytes.append(part);
+        bytes.len() <= bytes_max
+    });
+    is_whole.then_some(bytes)
 }
 
 /// What a node did in the step of the line before.
@@ -64,7 +75,8 @@ pub struct Recording {
 }
 
 impl Recorded {
-    /// What happens to a node now. A recovery of more than `recovered_max` bytes is noted without them.
+    /// What happens to a node now. A recovery of more than `recovered_max` bytes is noted without them, and so is a message
+    /// that holds such a state.
     pub fn of<N: Recordable>(
         (at_us, node): (u64, NodeId),
         stimulus: &Stimulus<N>,
@@ -77,13 +89,14 @@ impl Recorded {
             Stimulus::Start => (TraceEvent::Start { at_us, node }, None),
             Stimulus::Recover(durable) => {
                 let mut bytes = Vec::new();
-                durable.checkpoint.encode(&mut bytes);
-                durable.records.encode(&mut bytes);
+                durable.checkpoint.append_to(&mut bytes);
+                durable.records.append_to(&mut bytes);
                 (TraceEvent::Restart { at_us, node }, (bytes.len() <= recovered_max).then_some(bytes))
             }
             Stimulus::Message { from, message } => {
-                let (from, words) = (from.to_string(), format!("{message:?}"));
-                (TraceEvent::Deliver { at_us, from, to: node, message: words }, Some(message.to_bytes()))
+                let bytes = kept_bytes(message, if message.is_bulky() { recovered_max } else { usize::MAX });
+                let words = if bytes.is_some() { format!("{message:?}") } else { kind_of(message) };
+                (TraceEvent::Deliver { at_us, from: from.to_string(), to: node, message: words }, bytes)
             }
             Stimulus::Timer(timer) => (TraceEvent::Fire { at_us, node, timer: format!("{timer:?}") }, None),
             Stimulus::Request { id, request } => {

@@ -1,10 +1,10 @@
 //! The byte form of messages, for drivers that store or send them. Version 2: a tag, then the fields in order.
 
 use crate::{ClientId, Message};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 impl<C: Wire, O: Wire> Wire for Message<C, O> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Message::Request { client, first, acked_below, commands } => {
                 out.push(1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synod_node::StateMachine;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// A key or a value.
 pub type Text = Arc<str>;
@@ -148,7 +148,7 @@ impl StateMachine for KvStore {
 }
 
 impl Wire for KvCommand {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             KvCommand::Put { key, value } => (0u32, key.clone(), value.clone()).encode(out),
             KvCommand::Get { key } => (1u32, key.clone()).encode(out),
@@ -167,7 +167,7 @@ impl Wire for KvCommand {
 }
 
 impl Wire for KvOutput {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             KvOutput::PutOk => 0u32.encode(out),
             KvOutput::Value(value) => (1u32, value.clone()).encode(out),
@@ -188,7 +188,7 @@ impl Wire for KvOutput {
 }
 
 impl Wire for KvStore {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let pairs: Vec<(Text, Text)> =
             self.values.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         pairs.encode(out);

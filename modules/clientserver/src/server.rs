@@ -2,7 +2,7 @@
 
 use crate::{Admission, ClientId, Message, Seq, Sessions, WINDOW_MAX};
 use synod_node::{NodeId, Rename, StateMachine};
-use synod_stdx::{Malformed, Reader, Wire, mark};
+use synod_stdx::{Malformed, Reader, Wire, Writer, mark};
 
 /// The most clients that a server remembers.
 const SESSIONS_MAX: usize = 65_536;
@@ -79,7 +79,7 @@ impl<S: StateMachine<Output: Rename> + Rename> Rename for Server<S> {
 
 /// What a state transfer carries: the application and what its clients were answered.
 impl<S: StateMachine<Output: Wire> + Wire> Wire for Server<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let Server { machine, sessions } = self;
         machine.encode(out);
         sessions.encode(out);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use synod_node::{NodeId, Rename};
-use synod_stdx::{Malformed, Reader, Wire, mark};
+use synod_stdx::{Malformed, Reader, Wire, Writer, mark};
 
 /// The most results that are kept of one client, and so the most requests that it may have outstanding.
 pub const WINDOW_MAX: usize = 16_384;
@@ -55,7 +55,7 @@ impl fmt::Debug for ClientId {
 }
 
 impl Wire for ClientId {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let life = self.life();
         (self.node, (life >> 64) as u64, life as u64).encode(out);
     }
@@ -237,7 +237,7 @@ impl<O: Rename> Rename for Sessions<O> {
 }
 
 impl<O: Wire + Clone> Wire for Sessions<O> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         (self.clock, self.sessions_max as u64, self.results_max as u64).encode(out);
         (self.sessions.len() as u64).encode(out);
         for session in &self.sessions {

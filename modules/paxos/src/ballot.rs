@@ -3,7 +3,7 @@
 use crate::Incarnation;
 use std::fmt;
 use synod_node::{NodeId, Rename};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// No round and no slot is ever higher: with a million a second that takes a hundred thousand years. So there is always a
 /// next one.
@@ -61,7 +61,7 @@ impl Rename for Ballot {
 }
 
 impl Wire for Ballot {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.round.encode(out);
         self.node.encode(out);
         self.life.encode(out);
@@ -117,7 +117,7 @@ impl Rename for Slot {
 }
 
 impl Wire for Slot {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.0.encode(out);
     }
 

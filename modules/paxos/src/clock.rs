@@ -36,7 +36,7 @@
 
 use std::collections::BTreeMap;
 use synod_node::{ClockReading, NodeId, Rename, UNLOGGED_MS_MAX};
-use synod_stdx::{Malformed, Reader, Wire, mark};
+use synod_stdx::{Malformed, Reader, Wire, Writer, mark};
 
 /// Two monotonic clocks differ in rate by at most so many in a million: what the guarantee assumes. Crystals keep 100.
 pub const CLOCK_DRIFT_MAX_PPM: u64 = 1_000;
@@ -347,7 +347,7 @@ impl Rename for Heard {
 }
 
 impl Wire for ClockReport {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.wall_ms.encode(out);
         self.log.map(|LogTime { at_us, age_us }| (at_us, age_us)).encode(out);
     }

@@ -5,17 +5,20 @@ use crate::{Ballot, Checkpoint, Message, Record, Request, Run, Slot};
 use std::sync::Arc;
 use synod_clientserver::ClientId;
 use synod_node::{NodeId, StateMachine};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// What an application must offer to run on a host.
 pub trait Portable: StateMachine<Command: Wire, Output: Wire> + Wire {}
 
 impl<S: StateMachine<Command: Wire, Output: Wire> + Wire> Portable for S {}
 
-/// The fields of a value, one behind the other.
-struct Fields<'a>(&'a mut Vec<u8>);
+/// A promise that holds more runs may hold as much as a state: an acceptor that kept its log for another one.
+const PROMISED_RUNS_MAX: usize = 64;
 
-impl Fields<'_> {
+/// The fields of a value, one behind the other.
+struct Fields<'a, 'b>(&'a mut Writer<'b>);
+
+impl Fields<'_, '_> {
     fn and(self, field: &impl Wire) -> Self {
         field.encode(self.0);
         self
@@ -31,13 +34,23 @@ impl Fields<'_> {
 }
 
 /// Begins a value: its tag, to which its fields are appended.
-fn tag(tag: u8, out: &mut Vec<u8>) -> Fields<'_> {
+fn tag<'a, 'b>(tag: u8, out: &'a mut Writer<'b>) -> Fields<'a, 'b> {
     out.push(tag);
     Fields(out)
 }
 
 impl<S: Portable> Wire for Message<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn is_bulky(&self) -> bool {
+        match self {
+            Message::Snapshot { .. } | Message::Welcome { leading: Some(_), .. } => true,
+            Message::Promise { snapshot, accepted, .. } => {
+                snapshot.is_some() || accepted.len() > PROMISED_RUNS_MAX
+            }
+            _ => false,
+        }
+    }
+
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Message::Submit { client, first, acked_below, commands } => {
                 tag(1, out).and(client).and(first).and(acked_below).and(commands)
@@ -165,7 +178,7 @@ fn decode_runs<C: Wire>(input: &mut Reader<'_>) -> Result<Vec<Run<C>>, Malformed
 
 /// As it stands in recordings.
 impl<C: Wire> Wire for Request<C> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Request::Commands(commands) => tag(1, out).and(commands),
             Request::Queries(queries) => tag(2, out).and(queries),
@@ -186,7 +199,7 @@ impl<C: Wire> Wire for Request<C> {
 }
 
 impl<C: Wire> Wire for Record<C> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Record::Promised { ballot, chosen_through } => tag(1, out).and(ballot).and(chosen_through),
             Record::Accepted { run, chosen_through } => tag(2, out).and(chosen_through).and(run),
@@ -208,7 +221,7 @@ impl<C: Wire> Wire for Record<C> {
 }
 
 impl<S: Portable> Wire for Checkpoint<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let fields = tag(1, out).and(&self.incarnation).and(&self.promised);
         fields.and(&self.accepted).and(&self.incarnations).and(&*self.replica);
     }

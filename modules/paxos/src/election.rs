@@ -18,7 +18,7 @@ use synod_node::{Context, NodeId, Rename, StateMachine};
 use synod_stdx::mark;
 
 /// Who waits to be let in asks for it again after so many ticks, and oftener at first.
-const REJOIN_TICKS: u64 = 8;
+pub(crate) const REJOIN_TICKS: u64 = 8;
 
 /// What a server knows of the others' presence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -102,6 +102,18 @@ impl<S: StateMachine> Leader<S> {
         self.followers.iter_mut().find(|progress| progress.node() == of)
     }
 
+    /// A state through this slot is sent to a follower that begins anew.
+    pub(crate) fn hold(&mut self, of: NodeId, through: Slot) {
+        if let Some(progress) = self.progress(of) {
+            progress.hold(through);
+        }
+    }
+
+    /// From which slot on the log is needed behind a state that is on its way.
+    pub(crate) fn held(&self) -> Option<Slot> {
+        self.followers.iter().filter_map(Progress::held).min()
+    }
+
     /// The follower that accepted most, of those that `may` be chosen.
     pub(crate) fn furthest(&self, may: impl Fn(NodeId) -> bool) -> Option<NodeId> {
         let candidates = self.followers.iter().filter(|progress| may(progress.node()));
@@ -393,8 +405,14 @@ impl<S: StateMachine> Server<S> {
         let last = self.log.last();
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(progress) = leader.progress(peer) else { return };
+        let executed = self.liveness.executed(peer).min(last);
+        if progress.sent() < self.log.dropped_through() && executed >= self.log.dropped_through() {
+            // It has a state already, and its disk is not done with that: the log goes on from there.
+            mark!("paxos.caught_up_from_executed");
+            progress.on_sent(executed);
+        }
         if progress.sent() < self.log.dropped_through() {
-            if progress.begin_snapshot() {
+            if progress.begin_snapshot(self.replica.through()) {
                 mark!("paxos.snapshot_sent");
                 let replica = Arc::new(self.replica.clone());
                 ctx.send_early(peer, Message::Snapshot { ballot, replica });
@@ -420,6 +438,7 @@ impl<S: StateMachine> Server<S> {
         let Role::Leader(leader) = &mut self.role else { return };
         let mut behind = Vec::new();
         for progress in &mut leader.followers {
+            progress.on_tick_of_hold(self.liveness.executed(progress.node()), self.log.last());
             // Nothing is sent again to those who are not there: they would get it all at once.
             if self.liveness.is_heard(progress.node()) && progress.on_tick(self.log.last()) {
                 behind.push(progress.node());

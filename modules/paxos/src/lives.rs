@@ -157,6 +157,9 @@ impl<S: StateMachine> Server<S> {
             let open = self.log.runs(self.chosen_through, crate::Slot(u64::MAX)).collect();
             (std::sync::Arc::new(self.replica.clone()), open)
         });
+        if let Role::Leader(leader) = &mut self.role {
+            leader.hold(from, self.replica.through());
+        }
         let (lives, promised) = (self.lives(), self.promised);
         ctx.send(from, Message::Welcome { incarnation, lives, promised, leading });
     }

@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use synod_clientserver::{ClientId, Seq};
 use synod_node::{NodeId, Rename};
-use synod_stdx::{Malformed, Reader, Wire, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_varint};
 
 /// What can be chosen for a slot.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -358,7 +358,7 @@ impl<C: Rename + Clone> Rename for Log<C> {
 }
 
 impl<C: Wire> Wire for Proposal<C> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Proposal::Noop => out.push(0),
             Proposal::Command { client, seq, acked_below, command } => {
@@ -393,7 +393,7 @@ impl<C: Wire> Wire for Proposal<C> {
 }
 
 impl<C: Wire> Wire for Run<C> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.first.encode(out);
         self.ballot.encode(out);
         put_varint(out, self.slots());

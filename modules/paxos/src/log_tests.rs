@@ -137,6 +137,6 @@ fn a_run_survives_its_byte_form() {
     assert_eq!((clipped.first(), clipped.last()), (Slot(8), Slot(8)));
     assert_eq!(Run::from_bytes(&clipped.to_bytes()), Ok(clipped));
     let mut empty = Vec::new();
-    (7u64, 3u64, 0u64).encode(&mut empty);
+    (7u64, 3u64, 0u64).append_to(&mut empty);
     assert!(Run::<u64>::from_bytes(&empty).is_err());
 }

@@ -5,6 +5,9 @@ use synod_node::{NodeId, Rename};
 
 /// So many ticks pass between two snapshots to one follower: the first may still be on its way.
 const SNAPSHOT_PAUSE_TICKS: u32 = 8;
+/// So many ticks after a state was last sent to a follower the log is still kept from there on. More than pass between two
+/// questions of a replica that begins anew.
+const HOLD_TICKS: u32 = 4 * crate::election::REJOIN_TICKS as u32;
 
 /// What a leader knows of a follower. Always `matched <= sent`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -20,6 +23,10 @@ pub(crate) struct Progress {
     is_stalled: bool,
     /// Ticks until a snapshot may be sent again.
     snapshot_pause: u32,
+    /// A state that goes up to this slot is perhaps on its way to it, or it executed so much behind one: until it has the
+    /// whole log, or gets no further for so many ticks, the log is kept from there on. Else the log would never reach back
+    /// to a state that took long.
+    hold: Option<(Slot, u32)>,
     /// The last round of read confirmations that it answered.
     confirmed: u64,
 }
@@ -42,6 +49,7 @@ impl Progress {
             is_probing: true,
             is_stalled: false,
             snapshot_pause: 0,
+            hold: None,
             confirmed: 0,
         }
     }
@@ -97,13 +105,34 @@ impl Progress {
         self.confirmed = self.confirmed.max(round);
     }
 
-    /// Whether a snapshot may be sent now; if so it counts as sent, and the next one waits for some ticks.
-    pub(crate) fn begin_snapshot(&mut self) -> bool {
+    /// Whether a snapshot through this slot may be sent now; if so it counts as sent, and the next one waits for some ticks.
+    pub(crate) fn begin_snapshot(&mut self, through: Slot) -> bool {
         let may = self.snapshot_pause == 0;
         if may {
             self.snapshot_pause = SNAPSHOT_PAUSE_TICKS;
+            self.hold(through);
         }
         may
+    }
+
+    /// A state through this slot is sent. One that was sent before may still be on its way: then this one is lost.
+    pub(crate) fn hold(&mut self, through: Slot) {
+        let (first, _) = self.hold.unwrap_or((through, 0));
+        self.hold = Some((first, HOLD_TICKS));
+    }
+
+    /// From which slot on it needs the log, if a state is on its way to it.
+    pub(crate) fn held(&self) -> Option<Slot> {
+        self.hold.map(|(through, _)| through)
+    }
+
+    /// A tick passed, it said that it executed everything up to `executed`, and the log ends at `last`.
+    pub(crate) fn on_tick_of_hold(&mut self, executed: Slot, last: Slot) {
+        self.hold.take_if(|(through, ticks)| {
+            *ticks = if executed > *through { HOLD_TICKS } else { *ticks - 1 };
+            *through = executed.max(*through);
+            *ticks == 0 || *through >= last
+        });
     }
 
     /// A tick passed, and the log ends at `last`; returns whether everything not accepted should be sent again, and

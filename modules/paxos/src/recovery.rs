@@ -208,12 +208,24 @@ impl<S: StateMachine> Server<S> {
         }
     }
 
+    /// From which slot on the log is kept for a follower to which a state is on its way: within bounds.
+    fn held(&self) -> Option<Slot> {
+        let Role::Leader(leader) = &self.role else { return None };
+        let slots_max = self.settings.retained_slots_max.saturating_mul(u64::from(HELD_FACTOR).pow(3));
+        let by_slots = Slot(self.replica.through().0.saturating_sub(slots_max));
+        let bytes_max = self.settings.retained_bytes_max.saturating_mul(HELD_FACTOR as usize);
+        let held = leader.held()?;
+        mark!("paxos.log_held_for_a_state");
+        Some(held.max(by_slots).max(self.retained.excess(bytes_max)))
+    }
+
     /// Drops what all have executed; and, whoever lags, all but the last slots and bytes: one dead replica never stops it.
     pub(crate) fn maybe_compact(&mut self) {
         let executed = self.replica.through();
         let by_all = self.peers.iter().map(|peer| self.liveness.executed(*peer)).fold(executed, Slot::min);
         let by_slots = Slot(executed.0.saturating_sub(self.settings.retained_slots_max));
         let bounded = by_slots.max(self.retained.excess(self.settings.retained_bytes_max));
+        let bounded = self.held().map_or(bounded, |held| bounded.min(held));
         if bounded > by_all {
             mark!("paxos.compacted_without_all");
         }
@@ -222,6 +234,9 @@ impl<S: StateMachine> Server<S> {
         self.retained.drop_through(self.log.dropped_through());
     }
 }
+
+/// While a state is on its way, so many times more of the log is kept than otherwise, if it must be.
+const HELD_FACTOR: u32 = 4;
 
 /// Batches smaller than this are counted together.
 const GRAIN_BYTES: usize = 16 << 10;

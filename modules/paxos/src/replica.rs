@@ -3,7 +3,7 @@
 use crate::{Proposal, Slot};
 use synod_clientserver::{Admission, ClientId, Seq, Sessions};
 use synod_node::{NodeId, Rename, StateMachine};
-use synod_stdx::{Malformed, Reader, Wire, mark};
+use synod_stdx::{Malformed, Reader, Wire, Writer, mark};
 
 /// The most clients that a replica remembers.
 const SESSIONS_MAX: usize = 4096;
@@ -92,7 +92,7 @@ where
     S: StateMachine + Wire,
     S::Output: Wire,
 {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.through.encode(out);
         self.sessions.encode(out);
         self.machine.encode(out);

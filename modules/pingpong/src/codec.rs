@@ -1,10 +1,10 @@
 //! The byte form of messages, for drivers that store or send them. Version 1: a tag, then the value.
 
 use crate::Message;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 impl Wire for Message {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let (tag, value) = match self {
             Message::Ping { value } => (1, value),
             Message::Pong { value } => (2, value),

@@ -3,10 +3,10 @@
 use crate::{Checkpoint, Message, Operation, View, ViewNumber};
 use std::sync::Arc;
 use synod_clientserver::ClientId;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 impl<C: Wire> Wire for Operation<C> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let Operation { client, first, acked_below, commands } = self;
         client.encode(out);
         (*first, *acked_below).encode(out);
@@ -24,7 +24,7 @@ impl<C: Wire> Wire for Operation<C> {
 }
 
 impl<C: Wire, O: Wire> Wire for Message<C, O> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Message::Ping { life, acked, is_backup_lost } => {
                 out.push(1);
@@ -91,7 +91,7 @@ impl<C: Wire, O: Wire> Wire for Message<C, O> {
 }
 
 impl Wire for Checkpoint {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Checkpoint::Life(life) => {
                 out.push(1);

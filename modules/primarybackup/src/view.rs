@@ -2,7 +2,7 @@
 
 use std::fmt;
 use synod_node::NodeId;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// The number of a view. Each is one more than the last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,7 +130,7 @@ impl fmt::Debug for View {
 }
 
 impl Wire for ViewNumber {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.0.encode(out);
     }
 
@@ -140,7 +140,7 @@ impl Wire for ViewNumber {
 }
 
 impl Wire for Member {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         (self.id, self.life).encode(out);
     }
 
@@ -150,7 +150,7 @@ impl Wire for Member {
 }
 
 impl Wire for View {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         (self.number, self.primary, self.backup).encode(out);
     }
 

@@ -4,7 +4,7 @@ use crate::slot::SlotRange;
 use crate::{GroupId, SlotId};
 use std::collections::BTreeMap;
 use std::fmt;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// Consecutive slots of one owner.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -148,7 +148,7 @@ impl fmt::Debug for Assignment {
 }
 
 impl Wire for Assignment {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         u32::from(self.slot_count).encode(out);
         let starts: Vec<(u32, GroupId)> =
             self.starts.iter().map(|(start, owner)| (u32::from(*start), *owner)).collect();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use synod_node::{NodeId, StateMachine};
-use synod_stdx::{Malformed, Reader, Wire, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_varint};
 
 /// The number of a configuration, from 0: each is one more than the last.
 pub type ConfigurationNumber = u64;
@@ -598,7 +598,7 @@ impl StateMachine for ConfigurationService {
 }
 
 impl Wire for ConfigurationService {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         u32::from(self.slot_count).encode(out);
         put_varint(out, self.history.len() as u64);
         self.history.iter().for_each(|configuration| configuration.encode(out));
@@ -631,7 +631,7 @@ impl Wire for ConfigurationService {
 }
 
 impl Wire for Configuration {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.number.encode(out);
         let groups: Vec<(GroupId, Vec<NodeId>)> =
             self.groups.iter().map(|(group, members)| (*group, members.clone())).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// The name of a group of servers; shown as `g1`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +30,7 @@ impl FromStr for GroupId {
 }
 
 impl Wire for GroupId {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.0.encode(out);
     }
 

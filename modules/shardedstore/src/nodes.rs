@@ -5,7 +5,7 @@ use crate::GroupId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synod_node::NodeId;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// The configuration service, where a group is named: its members have seats and homes as those of groups do.
 pub const SERVICE: GroupId = GroupId(0);
@@ -45,7 +45,7 @@ impl Addresses {
 }
 
 impl Wire for Addresses {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.peer.encode(out);
         self.client.encode(out);
     }

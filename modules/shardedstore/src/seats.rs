@@ -7,7 +7,7 @@
 use crate::{Configuration, GroupId};
 use std::sync::Arc;
 use synod_node::NodeId;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// The lives of a seat are numbered by its replacements, and within each by how often that home lost its disk: below this
 /// power of two.
@@ -142,7 +142,7 @@ pub(crate) fn life(replacement: u64) -> u64 {
 }
 
 impl Wire for Seats {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.homes.encode(out);
         self.replaced().encode(out);
     }

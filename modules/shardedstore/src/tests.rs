@@ -322,8 +322,8 @@ fn every_command_and_output_survives_its_byte_form() {
 fn bytes_that_are_no_assignment_are_refused() {
     let bytes = |slot_count: u32, starts: &[(u32, GroupId)]| {
         let mut out = Vec::new();
-        slot_count.encode(&mut out);
-        starts.to_vec().encode(&mut out);
+        slot_count.append_to(&mut out);
+        starts.to_vec().append_to(&mut out);
         Assignment::from_bytes(&out)
     };
     assert_eq!(bytes(10, &[(0, G1)]), Ok(Assignment::whole(10, G1)));

@@ -315,9 +315,9 @@ fn without_snapshot(said: Said) -> Said {
 /// The same state, and nothing of whom was answered what.
 fn forgetful(replica: &Replica<KvStore>) -> Arc<Replica<KvStore>> {
     let mut bytes = Vec::new();
-    replica.through().encode(&mut bytes);
-    Sessions::<synod_clientserver::KvOutput>::new(16, WINDOW_MAX).encode(&mut bytes);
-    replica.machine().encode(&mut bytes);
+    replica.through().append_to(&mut bytes);
+    Sessions::<synod_clientserver::KvOutput>::new(16, WINDOW_MAX).append_to(&mut bytes);
+    replica.machine().append_to(&mut bytes);
     Arc::new(Replica::from_bytes(&bytes).expect("a replica's bytes are these three parts"))
 }
 

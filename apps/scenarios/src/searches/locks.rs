@@ -11,7 +11,7 @@ use synod_node::{
     ClockReading, Context, Durable, Effect, Node, NodeId, RequestId, StateMachine, Stimulus, step,
 };
 use synod_paxos::{Checkpoint, Client, ClockReport, Message, Process, Record, Request, Server, Timer};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 use synod_testkit::{Desk, Mutant, Search, Staged};
 
 /// The module's searches.
@@ -103,7 +103,7 @@ impl StateMachine for Lock {
 }
 
 impl Wire for Take {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.at_ms.encode(out);
     }
 
@@ -113,7 +113,7 @@ impl Wire for Take {
 }
 
 impl Wire for Lock {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         (self.clock_ms, self.until_ms, self.grants).encode(out);
     }
 

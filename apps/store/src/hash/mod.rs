@@ -10,7 +10,7 @@ use crate::dictionary::Dictionary;
 use crate::items::Items;
 use crate::operation::{choices, family};
 use std::sync::Arc;
-use synod_stdx::{Malformed, Reader, Wire, put_bytes, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_bytes, put_varint};
 
 family! {
     /// What a hash can be asked.
@@ -111,7 +111,7 @@ impl Hash {
 }
 
 impl Wire for Hash {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.is_large.encode(out);
         put_varint(out, self.fields.len() as u64);
         for field in self.fields.iter() {
@@ -124,7 +124,7 @@ impl Wire for Hash {
         let is_large = bool::decode(input)?;
         let mut fields = Dictionary::new();
         for _ in 0..input.length(2)? {
-            if !fields.append(input.bytes()?, Arc::decode(input)?) {
+            if !fields.append(Arc::decode(input)?, Arc::decode(input)?) {
                 return Err(Malformed("fields out of order"));
             }
         }

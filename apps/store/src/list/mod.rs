@@ -10,7 +10,7 @@ use crate::items::Items;
 use crate::operation::{choices, family};
 use crate::tree::Tree;
 use std::sync::Arc;
-use synod_stdx::{Malformed, Reader, Wire, put_bytes, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_bytes, put_varint};
 
 family! {
     /// What a list can be asked.
@@ -89,7 +89,7 @@ impl List {
 }
 
 impl Wire for List {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         put_varint(out, self.elements.len() as u64);
         self.elements.iter().for_each(|element| put_bytes(out, element));
     }

@@ -11,8 +11,9 @@ use crate::collection::collection;
 use crate::dictionary::Dictionary;
 use crate::items::Items;
 use crate::operation::{choices, family};
+use std::sync::Arc;
 use synod_resp::parse_integer;
-use synod_stdx::{Malformed, Reader, Wire, put_bytes, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_bytes, put_varint};
 
 family! {
     /// What a set can be asked. Each `random` was drawn by who proposes.
@@ -127,7 +128,7 @@ impl<'a> FromIterator<&'a [u8]> for Set {
 }
 
 impl Wire for Set {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.is_general.encode(out);
         put_varint(out, self.members.len() as u64);
         self.members.iter().for_each(|member| put_bytes(out, &member.name));
@@ -137,7 +138,7 @@ impl Wire for Set {
         let is_general = bool::decode(input)?;
         let mut members = Dictionary::new();
         for _ in 0..input.length(1)? {
-            if !members.append(input.bytes()?, ()) {
+            if !members.append(Arc::decode(input)?, ()) {
                 return Err(Malformed("members out of order"));
             }
         }

@@ -23,7 +23,7 @@ use std::cmp::Ordering;
 use std::ops;
 use std::sync::Arc;
 use synod_resp::Float;
-use synod_stdx::{Malformed, Reader, Wire, put_bytes, put_u64, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_bytes, put_u64, put_varint};
 
 family! {
     /// What a sorted set can be asked. Each `random` was drawn by who proposes.
@@ -246,7 +246,7 @@ impl<'a> FromIterator<(f64, &'a [u8])> for SortedSet {
 }
 
 impl Wire for SortedSet {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         self.is_large.encode(out);
         put_varint(out, self.order.len() as u64);
         for ranked in self.order.iter() {

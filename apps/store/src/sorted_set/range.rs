@@ -6,7 +6,7 @@ use crate::collection::span_of;
 use crate::operation::Field;
 use std::cmp::Ordering;
 use std::ops;
-use synod_stdx::{Malformed, Reader, put_u64};
+use synod_stdx::{Cursor, Malformed, put_u64};
 
 /// Which members a command means.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -103,7 +103,7 @@ impl<'a> Field<'a> for f64 {
         put_u64(out, self.to_bits());
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         let number = f64::from_bits(input.u64()?);
         if number.is_nan() { Err(Malformed("not a number")) } else { Ok(number) }
     }
@@ -115,7 +115,7 @@ impl<'a> Field<'a> for Bound {
         self.is_open.put(out);
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         Ok(Bound { score: Field::take(input)?, is_open: Field::take(input)? })
     }
 }
@@ -136,7 +136,7 @@ impl<'a> Field<'a> for Edge<'a> {
         }
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         match input.u8()? {
             0 => Ok(Edge::Lowest),
             1 => Ok(Edge::Highest),
@@ -171,7 +171,7 @@ impl<'a> Field<'a> for Range<'a> {
         self.limit.put(out);
     }
 
-    fn take(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+    fn take(input: &mut Cursor<'a>) -> Result<Self, Malformed> {
         let by = match input.u8()? {
             0 => By::Rank(Field::take(input)?, Field::take(input)?),
             1 => By::Score(Field::take(input)?, Field::take(input)?),

@@ -7,6 +7,7 @@ use crate::server::Backend as _;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::time::Duration;
+use synod_host::Counters;
 use synod_shardedstore::Server;
 use synod_store::Keyspace;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -220,6 +221,7 @@ fn metrics(gateway: &Gateway) -> String {
         "Messages not sent: peer away or buffer full",
         counters.frames_dropped,
     );
+    put_transfers(&counters, &mut put);
     put("disk_batches_total", "counter", "Batches made durable", counters.disk_batches);
     put("disk_records_total", "counter", "Records made durable", counters.disk_records);
     put("disk_bytes_total", "counter", "Bytes made durable", counters.disk_bytes);
@@ -248,6 +250,23 @@ fn metrics(gateway: &Gateway) -> String {
         let _ = writeln!(text, "synod_peers_refused_total{{reason=\"{reason}\"}} {count}");
     }
     text
+}
+
+fn put_transfers(counters: &Counters, put: &mut impl FnMut(&str, &str, &str, u64)) {
+    let figures = [
+        ("states_received_total", "Messages that hold a state, from peers", counters.transfers_received),
+        ("states_sent_total", "Messages that hold a state, that reached peers", counters.transfers_sent),
+        (
+            "states_given_up_total",
+            "Messages that hold a state, that did not reach peers",
+            counters.transfers_given_up,
+        ),
+        ("state_parts_received_total", "Parts of states, from peers", counters.parts_received),
+        ("state_parts_sent_total", "Parts of states, to peers", counters.parts_sent),
+    ];
+    for (name, what, value) in figures {
+        put(name, "counter", what, value);
+    }
 }
 
 type Figure = (&'static str, &'static str, fn(&GroupStatus) -> u64);

@@ -3,7 +3,7 @@
 use crate::{Claim, Setup, Stage, open};
 use std::sync::Arc;
 use synod_node::{Context, Durable, Node, NodeId, RequestId};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// The counter's node.
 pub const SERVER: NodeId = NodeId::server(1);
@@ -37,7 +37,7 @@ pub enum Said {
 }
 
 impl Wire for Said {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Said::Add { amount, why } => (true, (*amount, why.clone())).encode(out),
             Said::Total(total) => (false, *total).encode(out),

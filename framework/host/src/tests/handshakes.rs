@@ -56,6 +56,14 @@ fn with(mut bytes: Vec<u8>, at: usize, by: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A hello of the version before.
+fn older() -> Vec<u8> {
+    let mut hello = with(HELLO.to_bytes(), MAGIC.len(), &[VERSION - 1]);
+    let crc = crc32fast::hash(&hello[..HELLO_BYTES - 4]);
+    hello[HELLO_BYTES - 4..].copy_from_slice(&crc.to_le_bytes());
+    hello
+}
+
 #[test]
 fn who_does_not_fit_is_refused_by_name() {
     let strangers = [
@@ -66,6 +74,7 @@ fn who_does_not_fit_is_refused_by_name() {
         (with(HELLO.to_bytes(), 0, b"*1\r\n$4\r\nP"), Refusal::NotAPeer),
         (with(HELLO.to_bytes(), MAGIC.len(), &[0]), Refusal::NotAPeer),
         (with(HELLO.to_bytes(), MAGIC.len(), &[VERSION + 1]), Refusal::NewerVersion),
+        (older(), Refusal::OlderVersion),
         (with(HELLO.to_bytes(), HELLO_BYTES - 1, &[0]), Refusal::NotAPeer),
     ];
     for (hello, refusal) in strangers {

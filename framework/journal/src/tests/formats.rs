@@ -46,9 +46,12 @@ fn a_manifest_and_a_checkpoint_have_these_bytes_in_version_2() {
     assert_eq!(hex(&manifest.to_bytes()), MANIFEST_GOLDEN);
     assert_eq!(Manifest::read("manifest", &manifest.to_bytes()).unwrap(), manifest);
     let checkpoint = CheckpointHeader { node: 4, covered: 99 };
-    let header = checkpoint.to_bytes(OWNED, b"state");
+    let header = checkpoint.to_bytes(OWNED, 5, crc32fast::hash(b"state"));
     assert_eq!(hex(&header), CHECKPOINT_GOLDEN);
-    assert_eq!(checkpoint.open("c", [&header[..], b"state"].concat(), OWNED).unwrap(), b"state");
+    let disk = MemoryDisk::new();
+    disk.create("c", 0).unwrap();
+    disk.write_at("c", 0, &[&header[..], b"state"].concat()).unwrap();
+    assert_eq!(checkpoint.verify(&disk, "c", OWNED).unwrap().bytes(), 5);
 }
 
 const MANIFEST_GOLDEN: &str = "\

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::open;
+use super::{content, open};
 use crate::{Error, Journal, MemoryDisk, NodeLog, Options, Record, Recovered, Stored, Superblock};
 use synod_stdx::Rng;
 
@@ -23,7 +23,7 @@ struct Twin {
 
 impl Twin {
     /// Checks what came back after a crash (or a restart), and goes on from there.
-    fn compare(&mut self, recovered: &Recovered, last: u64, seed: u64) {
+    fn compare(&mut self, (disk, recovered): (&MemoryDisk, &Recovered), last: u64, seed: u64) {
         assert!(
             last >= self.durable,
             "seed {seed}: durable records up to {} came back as {last}",
@@ -34,7 +34,8 @@ impl Twin {
         self.durable = last;
         let mut expected: BTreeMap<u32, NodeLog> = BTreeMap::new();
         for (node, versions) in &mut self.checkpoints {
-            let content = recovered.nodes.get(node).and_then(|log| log.checkpoint.clone());
+            let log = recovered.nodes.get(node);
+            let content = log.and_then(|log| content(disk, log));
             let found = versions.iter().rposition(|(_, version)| Some(version) == content.as_ref());
             // Version 0 is "none", until one is acknowledged.
             let found = found.or_else(|| (content.is_none() && versions[0].0 == 0).then_some(0));
@@ -42,7 +43,7 @@ impl Twin {
                 found.unwrap_or_else(|| panic!("seed {seed}: node {node} came back with {content:?}"));
             versions.drain(..found);
             versions.truncate(1);
-            expected.entry(*node).or_default().checkpoint = content;
+            expected.entry(*node).or_default().checkpoint = log.and_then(|log| log.checkpoint.clone());
         }
         for (node, record) in &self.appended {
             let covered = self.checkpoints.get(node).map_or(0, |versions| versions[0].0);
@@ -155,7 +156,8 @@ impl Run {
             match open(self.disk.clone(), self.options) {
                 Ok((journal, recovered)) => {
                     self.torn += u64::from(recovered.torn_tail);
-                    self.twin.compare(&recovered, journal.writer.durable().sequence(), self.seed);
+                    let found = (&self.disk, &recovered);
+                    self.twin.compare(found, journal.writer.durable().sequence(), self.seed);
                     self.twin.compare_superblock(&journal.superblock, self.seed);
                     self.journal = journal;
                     return;

@@ -1,7 +1,7 @@
 //! Superblock and journal vouch for each other. Each check here is made of a disk that is right, and then of disks that
 //! make a mistake: those it must notice.
 
-use super::{OWNER, files, open, small_segments};
+use super::{OWNER, content, files, open, small_segments};
 use crate::disk::Disk;
 use crate::format::Manifest;
 use crate::superblock::{Content, Found, STARTS_MAX, Watermark, read_copies, write_copies};
@@ -87,6 +87,10 @@ impl Disk for Seen {
         }
     }
 
+    fn read_part(&self, name: &str, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
+        self.disk.read_part(name, offset, bytes_max)
+    }
+
     fn len(&self, name: &str) -> io::Result<u64> {
         self.disk.len(name)
     }
@@ -158,7 +162,7 @@ impl Process {
         let (journal, recovered) = self.open(nonce).map_err(|error| error.to_string())?;
         let logs = recovered.nodes.values();
         let whole = |log: &crate::NodeLog| {
-            let checkpoint = log.checkpoint.clone().unwrap_or_default();
+            let checkpoint = content(&self.journal, log).unwrap_or_default();
             let in_it = checkpoint.chunks(RECORD_BYTES).map(<[u8]>::to_vec);
             in_it.chain(log.records.iter().map(|record| record.payload.clone())).collect::<Vec<_>>()
         };

@@ -4,10 +4,10 @@ use crate::nodes::Addresses;
 use crate::{Configuration, ConfigurationCommand, ConfigurationError, ConfigurationOutput, GroupId, SlotId};
 use std::sync::Arc;
 use synod_node::NodeId;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 impl Wire for SlotId {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         u32::from(self.number()).encode(out);
     }
 
@@ -17,7 +17,7 @@ impl Wire for SlotId {
 }
 
 impl Wire for ConfigurationCommand {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             ConfigurationCommand::Join { group, members } => {
                 out.push(1);
@@ -106,7 +106,7 @@ impl Wire for ConfigurationCommand {
 }
 
 impl Wire for ConfigurationOutput {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         match self {
             ConfigurationOutput::Ok(number) => {
                 out.push(1);
@@ -142,7 +142,7 @@ impl Wire for ConfigurationOutput {
 }
 
 impl Wire for ConfigurationError {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let (tag, number): (u8, u64) = match self {
             ConfigurationError::GroupExists(group) => (1, group.0.into()),
             ConfigurationError::NoSuchGroup(group) => (2, group.0.into()),
@@ -206,7 +206,7 @@ impl Wire for ConfigurationError {
 pub(crate) struct Disk(pub(crate) u128);
 
 impl Wire for Disk {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         ((self.0 >> 64) as u64, self.0 as u64).encode(out);
     }
 

@@ -4,7 +4,7 @@ use super::{Fields, tag};
 use crate::{Attempt, Checkpoint, GroupId, Lot, Message, Record, Request, Results, Sharded, SlotId};
 use synod_clientserver::ClientId;
 use synod_node::NodeId;
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 /// What an application must offer to run on a host.
 pub trait Shippable: Sharded<Command: Wire, Output: Wire, Fragment: Wire, View: Wire> + Wire {}
@@ -12,7 +12,7 @@ pub trait Shippable: Sharded<Command: Wire, Output: Wire, Fragment: Wire, View: 
 impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire, View: Wire> + Wire> Shippable for S {}
 
 impl<C: Wire> Wire for Lot<C> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let Lot { slot, client, first, acked_below, is_on_its_way, commands } = self;
         Fields(out).and(slot).and(client).and(first).and(acked_below).and(is_on_its_way).and(commands);
     }
@@ -25,7 +25,7 @@ impl<C: Wire> Wire for Lot<C> {
 }
 
 impl<O: Wire> Wire for Results<O> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let Results { slot, client, first, outputs } = self;
         Fields(out).and(slot).and(client).and(first).and(outputs);
     }
@@ -37,7 +37,15 @@ impl<O: Wire> Wire for Results<O> {
 }
 
 impl<S: Shippable> Wire for Message<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn is_bulky(&self) -> bool {
+        match self {
+            Message::Masters(message) | Message::SeatedMaster { message, .. } => message.is_bulky(),
+            Message::Members(message) | Message::Seated { message, .. } => message.is_bulky(),
+            _ => false,
+        }
+    }
+
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Message::Masters(message) => tag(1, out).and(message),
             Message::Members(message) => tag(2, out).and(message),
@@ -123,7 +131,7 @@ impl<S: Shippable> Wire for Message<S> {
 
 /// As it stands in recordings.
 impl<C: Wire> Wire for Request<C> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Request::Commands(commands) => tag(1, out).and(commands),
             Request::Queries(queries) => tag(2, out).and(queries),
@@ -148,7 +156,7 @@ impl<C: Wire> Wire for Request<C> {
 }
 
 impl<S: Shippable> Wire for Record<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Record::Masters(record) => tag(1, out).and(record),
             Record::Members(record) => tag(2, out).and(record),
@@ -165,7 +173,7 @@ impl<S: Shippable> Wire for Record<S> {
 }
 
 impl<S: Shippable> Wire for Checkpoint<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Checkpoint::Masters(checkpoint) => tag(1, out).and(checkpoint),
             Checkpoint::Members(checkpoint) => tag(2, out).and(checkpoint),

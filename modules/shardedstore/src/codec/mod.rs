@@ -9,12 +9,12 @@ mod texts;
 pub(crate) use configuration::Disk;
 pub use message::Shippable;
 
-use synod_stdx::Wire;
+use synod_stdx::{Wire, Writer};
 
 /// The fields of a value, one behind the other.
-struct Fields<'a>(&'a mut Vec<u8>);
+struct Fields<'a, 'b>(&'a mut Writer<'b>);
 
-impl Fields<'_> {
+impl Fields<'_, '_> {
     fn and(self, field: &impl Wire) -> Self {
         field.encode(self.0);
         self
@@ -22,7 +22,7 @@ impl Fields<'_> {
 }
 
 /// Begins a value: its tag, to which its fields are appended.
-fn tag(tag: u8, out: &mut Vec<u8>) -> Fields<'_> {
+fn tag<'a, 'b>(tag: u8, out: &'a mut Writer<'b>) -> Fields<'a, 'b> {
     out.push(tag);
     Fields(out)
 }

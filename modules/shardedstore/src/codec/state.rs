@@ -7,10 +7,10 @@ use crate::transfer::{Coming, Leaving, Round};
 use crate::{Attempt, Configuration, GroupId, GroupState, Sharded, SlotId, SlotStatus};
 use std::sync::Arc;
 use synod_clientserver::Sessions;
-use synod_stdx::{Malformed, Reader, Wire, put_varint};
+use synod_stdx::{Malformed, Reader, Wire, Writer, put_varint};
 
 impl Wire for SlotStatus {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             SlotStatus::Served => tag(1, out),
             SlotStatus::Locked(attempt) => tag(2, out).and(attempt),
@@ -29,7 +29,7 @@ impl Wire for SlotStatus {
 }
 
 impl<V: Wire> Wire for Leaving<V> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         Fields(out).and(&self.owner).and(&self.round.is_some());
         if let Some(Round { number, earlier, later }) = &self.round {
             Fields(out).and(number).and(&earlier.is_some());
@@ -50,7 +50,7 @@ impl<V: Wire> Wire for Leaving<V> {
 }
 
 impl Wire for Coming {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         Fields(out).and(&self.from).and(&self.wanted);
     }
 
@@ -61,7 +61,7 @@ impl Wire for Coming {
 }
 
 impl<S: Sharded<Command: Wire, Fragment: Wire>> Wire for Transaction<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         Fields(out).and(&self.acked_below).and(&self.attempt).and(&self.command);
         self.committed.is_some().encode(out);
         self.committed.iter().for_each(|left| left.encode(out));
@@ -74,7 +74,7 @@ impl<S: Sharded<Command: Wire, Fragment: Wire>> Wire for Transaction<S> {
 }
 
 impl Wire for Prepared {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         Fields(out).and(&self.attempt).and(&self.lock).and(&self.slots);
     }
 
@@ -88,7 +88,7 @@ impl<S> Wire for GroupState<S>
 where
     S: Sharded<Command: Wire, Output: Wire, Fragment: Wire, View: Wire> + Wire,
 {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let GroupState { group, slot_count, store, configuration, held, leaving, coming, .. } = self;
         Fields(out).and(group).and(&u32::from(*slot_count)).and(&configuration.is_some());
         if let Some(configuration) = configuration {

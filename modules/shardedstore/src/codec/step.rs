@@ -4,10 +4,10 @@ use super::{Fields, tag};
 use crate::{Attempt, Chunk, Configuration, GroupId, Lock, RequestName, Sharded, SlotId, Step, Stepped};
 use std::sync::Arc;
 use synod_clientserver::{ClientId, Sessions};
-use synod_stdx::{Digest, Malformed, Reader, Wire, put_bytes};
+use synod_stdx::{Digest, Malformed, Reader, Wire, Writer, put_bytes};
 
 impl Wire for RequestName {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         Fields(out).and(&self.client).and(&self.slot).and(&self.seq);
     }
 
@@ -18,7 +18,7 @@ impl Wire for RequestName {
 }
 
 impl Wire for Attempt {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         Fields(out).and(&self.name).and(&self.coordinator).and(&self.number);
     }
 
@@ -30,12 +30,13 @@ impl Wire for Attempt {
 
 /// A part of a slot goes through a queue, a log and a disk: its digest goes with it, so that what arrives is what left.
 impl<S: Sharded<Output: Wire, Fragment: Wire>> Wire for Chunk<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let mut body = Vec::new();
-        let fields = Fields(&mut body).and(&self.slot).and(&self.round).and(&self.position).and(&self.next);
+        let mut inner = Writer::new(&mut body);
+        let fields = Fields(&mut inner).and(&self.slot).and(&self.round).and(&self.position).and(&self.next);
         fields.and(&self.fragment).and(&self.sessions.is_some());
         if let Some(sessions) = &self.sessions {
-            sessions.encode(&mut body);
+            sessions.encode(&mut inner);
         }
         Digest::of(&body).encode(out);
         put_bytes(out, &body);
@@ -60,7 +61,7 @@ impl<S: Sharded<Output: Wire, Fragment: Wire>> Wire for Chunk<S> {
 }
 
 impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire>> Wire for Step<S> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Step::Run { name, acked_below, command } => tag(1, out).and(name).and(acked_below).and(command),
             Step::Read(command) => tag(2, out).and(command),
@@ -119,7 +120,7 @@ impl<S: Sharded<Command: Wire, Output: Wire, Fragment: Wire>> Wire for Step<S> {
 }
 
 impl Wire for Lock {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Lock::Held(number) => tag(1, out).and(number),
             Lock::NotNow => tag(2, out),
@@ -138,7 +139,7 @@ impl Wire for Lock {
 }
 
 impl<O: Wire> Wire for Stepped<O> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             Stepped::Ran { name, output } => tag(1, out).and(name).and(output),
             Stepped::NotRun { name } => tag(2, out).and(name),

@@ -2,10 +2,10 @@
 
 use super::{Fields, tag};
 use crate::{Text, TextCommand, TextOutput, Texts};
-use synod_stdx::{Malformed, Reader, Wire};
+use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 impl Wire for TextCommand {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             TextCommand::Put { key, value } => tag(1, out).and(key).and(value),
             TextCommand::Get { key } => tag(2, out).and(key),
@@ -35,7 +35,7 @@ impl Wire for TextCommand {
 }
 
 impl Wire for TextOutput {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let _ = match self {
             TextOutput::Ok => tag(1, out),
             TextOutput::Value(value) => tag(2, out).and(value),
@@ -56,7 +56,7 @@ impl Wire for TextOutput {
 }
 
 impl Wire for Texts {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Writer<'_>) {
         let keys = self.values.values().flatten().map(|(key, value)| (key.clone(), value.clone()));
         Fields(out).and(&u32::from(self.slot_count)).and(&keys.collect::<Vec<(Text, Text)>>());
     }
