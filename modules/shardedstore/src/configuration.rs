@@ -354,7 +354,7 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::Leave { .. }
             | ConfigurationCommand::Move { .. }
             | ConfigurationCommand::Replace { .. }
-            | ConfigurationCommand::Balance => unreachable!("not a read"),
+            | ConfigurationCommand::Balance => None,
         }
     }
 }
