@@ -1,4 +1,4 @@
-//! What must not panic of the modules: their decoders, and their nodes, whatever a process that is let in says.
+//! The fuzz targets of the modules: no decoder and no node panics, whatever message a process sends that is let in.
 
 use synod_debugger::{Setup, Shown};
 use synod_node::NodeId;
@@ -50,7 +50,7 @@ pub fn targets() -> Vec<FuzzTarget> {
     ]
 }
 
-/// A system as the debugger has it, whose users ask what is in `asks`.
+/// A system as the debugger has it; its users make the requests in `asks`.
 fn of_setup<N: Shown + Recordable>(
     name: &'static str,
     setup: Setup<N>,

@@ -62,7 +62,7 @@ pub enum Command {
     Test(Test),
     /// Opens the visual debugger: a fresh system, a trace, or a run of a scenario, step by step in the browser.
     Debug(DebugCommand),
-    /// Sends decoders and nodes what no correct process sends: nothing may panic.
+    /// Sends malformed bytes to decoders and false messages to nodes: nothing may panic.
     Fuzz(Fuzz),
     /// Decides whether a recorded history is linearizable.
     CheckHistory(CheckHistory),

@@ -1,8 +1,8 @@
-//! `synod fuzz`: bytes and messages that no correct process sends, by a seed. Whatever comes, nothing panics.
+//! `synod fuzz`: bytes and messages that no correct process sends, by a seed: no input makes anything panic.
 //!
-//! The targets are the nodes of all modules (`apps/scenarios/src/fuzz.rs`), and here what reads bytes from outside of them:
-//! handshakes and frames of peers, requests and replies, the formats of traces, recordings and histories. What a disk may
-//! become is tested byte by byte where the journal is (`framework/journal/src/tests/damage.rs`).
+//! The targets are the nodes of all modules (`apps/scenarios/src/fuzz.rs`) and the readers of all other bytes from outside:
+//! handshakes and frames of peers, requests and replies, traces, recordings and histories. The journal has a test of its own
+//! that damages a directory byte by byte (`framework/journal/src/tests/damage.rs`).
 
 use crate::cli::{Fuzz, usage_error};
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ use synod_world::{Header, Origin, Recording, Trace, TraceEvent};
 
 /// So many cases a decoder has in one episode.
 const EPISODE_CASES: u64 = 1_000;
-/// What a parser of a connection gets at a time, at most.
+/// A parser of a connection gets at most so many bytes at a time.
 const PIECE_BYTES_MAX: u64 = 40;
 
 /// All targets: nodes and decoders.
@@ -29,7 +29,7 @@ pub fn targets() -> Vec<FuzzTarget> {
     targets
 }
 
-/// What reads bytes from outside of nodes.
+/// The readers of bytes that are not part of a node.
 fn decoders() -> Vec<FuzzTarget> {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     vec![
@@ -81,7 +81,7 @@ fn frames() -> Vec<Vec<u8>> {
     vec![bytes]
 }
 
-/// The frames at the front. Half of the time the first one's checksum is made right, so that what is behind it is looked at.
+/// The frames at the front. Half of the time the first one's checksum is made right, so that the reader looks behind it.
 fn read_frames(rng: &mut Rng, mut bytes: Vec<u8>) {
     if rng.chance(500) && bytes.len() > FRAME_HEADER_BYTES {
         let length = (bytes.len() - FRAME_HEADER_BYTES) as u32;

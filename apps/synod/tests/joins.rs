@@ -61,7 +61,7 @@ fn join_with_a_death(seed: u64) {
         load.next_phase();
         let victim = 1 + rng.below(3) as u32;
         let number = change(&cluster, &["GROUP", "JOIN", &format!("g{group}"), "1", "2", "3"]);
-        // Most of a join is over in a tenth of a second; some of what matters comes later.
+        // Most of a join is over in a tenth of a second; a few steps come later.
         let width = if rng.chance(500) { 100 } else { 1_000 };
         std::thread::sleep(Duration::from_millis(rng.below(width)));
         cluster.kill(victim);

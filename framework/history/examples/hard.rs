@@ -1,4 +1,4 @@
-//! Makes a history by a seed and decides it: what the check costs is measured from outside, since it has no clock.
+//! Makes a history by a seed and decides it. The example has no clock: measure it from outside.
 //!
 //!     cargo build --release -p synod-history --example hard
 //!     /usr/bin/time -v target/release/examples/hard SEED CLIENTS OPERATIONS KEYS LOST WRONG
@@ -34,7 +34,7 @@ fn invent(rng: &mut Rng, keys: u64) -> KvOp {
     }
 }
 
-/// What happens in the order of the history: an operation of a client begins, or ends with an answer.
+/// An event of the history: an operation of a client begins, or ends with an answer.
 enum Event {
     Begin(u64, KvOp),
     End(usize, KvRet),

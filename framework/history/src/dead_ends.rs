@@ -1,4 +1,4 @@
-//! The memory of what led nowhere: pairs of (calls placed, state), packed one behind the other.
+//! The memory of dead ends: pairs of (calls placed, state), packed one behind the other.
 //!
 //! An order that used fewer calls of unknown outcome can do whatever one with more of them can. So a pair is known if one
 //! with the same answered calls and state is, whose calls of unknown outcome are a part of its own.
@@ -13,7 +13,7 @@ use crate::steps::StateId;
 const NONE: u32 = u32::MAX;
 /// The words of an entry before its sets: the next of its bucket with the state, and how long the sets are.
 const HEADER: usize = 2;
-/// The bits of each of the two lengths of sets, in words. What is above them counts full words.
+/// The bits of each of the two lengths of sets, in words. The bits above them count full words.
 const LENGTH_BITS: u32 = 20;
 const LENGTH: u64 = (1 << LENGTH_BITS) - 1;
 

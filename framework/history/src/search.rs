@@ -4,11 +4,11 @@
 //! pairs of (operations placed, state) led nowhere; Horn and Kroening (2015) keep the events in a linked list from
 //! which a placed operation is lifted. Orders that can do no more than another one are left out:
 //!
-//! * **What changes nothing and fits now** is placed before anything else is tried: if some order of the rest exists,
+//! * **An operation that changes nothing and fits now** is placed before anything else is tried: if some order of the rest exists,
 //!   it exists with this operation in front as well, since it changes nothing and nothing precedes it.
 //! * **Of equal operations with equal answers** only the one that is answered first is tried: where another of them
 //!   stands, it could stand too.
-//! * **An operation of unknown outcome** must change something, and what follows it must need it. If the next one could
+//! * **An operation of unknown outcome** must change something, and the next operation must need it. If the next one could
 //!   stand before it with the same result, it is tried there; if it makes no difference, the unknown one is left out. Two
 //!   unknown ones that commute have one order. Of equal ones that are unused the one invoked first is tried, and none
 //!   where an answered one asks for the same and fits.
@@ -92,7 +92,7 @@ struct Choice {
 /// One point of the search: some calls are placed, and there are choices for the next one.
 struct Node {
     state: StateId,
-    /// How many calls were placed before the one that led here. What fitted at once came with it.
+    /// How many calls were placed before the one that led here. Calls that fitted at once came with it.
     placed_before: usize,
     /// Its choices begin here in `Search::choices`, and end where those of the next node begin.
     choices: usize,
@@ -102,7 +102,7 @@ struct Node {
     first_return: usize,
 }
 
-/// The call of unknown outcome that led to a node: what follows must need it.
+/// The call of unknown outcome that led to a node: the next call must need it.
 #[derive(Clone, Copy)]
 struct LedBy {
     /// The state before it.
@@ -238,10 +238,10 @@ impl<'a, S: Specification> Search<'a, S> {
         true
     }
 
-    /// Places what fits at once at the newest node and lists its choices; false if all answered calls are placed.
+    /// Places the calls that fit at once at the newest node and lists its choices; false if all answered calls are placed.
     fn arrive(&mut self, led_by: Option<LedBy>) -> bool {
         let state = self.nodes.last().expect("a node was just made").state;
-        // What fits only now needs the call that led here.
+        // A call that fits only now needs the one that led here.
         let has_use = self.place_what_fits(state);
         let led_by = led_by.filter(|_| !has_use);
         let first_return = self.timeline.iter().find(|(_, event)| matches!(event, Event::Returned(_)));

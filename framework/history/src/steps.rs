@@ -16,9 +16,9 @@ pub(crate) type ClassId = u32;
 /// Stands for "cannot have answered so in this state".
 const IMPOSSIBLE: StateId = StateId::MAX;
 
-/// What the map of steps holds for one, beside its spare room.
+/// The bytes of one step in the map of steps, without spare room.
 const STEP_BYTES: usize = 24;
-/// What the tables of states hold for one, beside the state.
+/// The bytes of one state in the tables of states, without the state itself.
 const STATE_BYTES: usize = 64;
 
 /// States, classes of calls, and the steps between them that were asked for.

@@ -20,7 +20,7 @@ use synod_world::{Envelope, EnvelopeId, Event, Happening, Recordable, TimerId, W
 pub struct FuzzTarget {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What one seed does; returns how many cases that were.
+    /// Plays the episode of a seed; returns how many cases that were.
     pub episode: Box<dyn Fn(u64) -> u64>,
 }
 
@@ -31,7 +31,7 @@ pub struct FuzzFailure {
     pub name: &'static str,
     /// The seed of the episode.
     pub seed: u64,
-    /// What the panic said.
+    /// The words of the panic.
     pub words: String,
 }
 
@@ -119,7 +119,7 @@ pub fn spoiled(rng: &mut Rng, samples: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// What users of a system ask, by chance.
+/// A request of some user of a system, by chance.
 pub type Ask<'a, N> = dyn Fn(&mut Rng) -> Option<(NodeId, <N as Node>::Request)> + 'a;
 
 /// So many things happen in an episode.
@@ -173,7 +173,7 @@ struct Episode<N: Recordable> {
 impl<N: Recordable> Episode<N> {
     fn apply(&mut self, event: Event<N>) {
         let mut happenings = Vec::new();
-        // What cannot happen now does not.
+        // An event that is not possible now changes nothing.
         let _ = self.world.apply(event, &mut happenings);
         for happening in happenings {
             if let Happening::Replied { node, .. } = happening {
@@ -229,7 +229,7 @@ impl<N: Recordable> Episode<N> {
     /// Whether the receiver runs and takes such a message: an answer to what nobody should have asked may be none.
     fn is_let_in(&self, id: EnvelopeId) -> bool {
         let Some(Envelope { from, to, message }) = self.world.envelope(id) else { return false };
-        // What a node says to itself passes no door.
+        // A message of a node to itself passes no door.
         self.world.node(*to).is_some_and(|node| from == to || node.accepts(*from, message))
     }
 
@@ -270,7 +270,7 @@ impl<N: Recordable> Episode<N> {
         }
     }
 
-    /// What is on the disks is decoded too, spoiled.
+    /// Decodes spoiled copies of the records and checkpoints on the disks.
     fn decode_disks(&mut self) {
         for id in self.ids.clone() {
             let Some(disk) = self.world.disk(id) else { continue };

@@ -195,7 +195,7 @@ impl<S: StateMachine> Server<S> {
         self.liveness.give_time();
         self.clock.begin_to_lead(self.peers.len() + 1, self.replica.machine().clock_ms());
         mark!("paxos.elected");
-        // What was chosen is in some promise, or in a snapshot that came with one: a peer that says more is wrong.
+        // A promise or its snapshot holds every chosen slot: a peer that claims more is wrong.
         self.advance_chosen(chosen_through.min(self.log.last()), ctx);
         self.note_proposed_again();
         self.send_own_accepted(ctx);

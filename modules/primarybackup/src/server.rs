@@ -161,7 +161,7 @@ impl<S: Replicable> Server<S> {
         }
         let is_empty = matches!(self.role, Role::Idle | Role::Joining { .. });
         if view.primary == Some(self.me) && is_empty && view.number != ViewNumber::INITIAL {
-            // No view server names one that has no state; whoever says so is not followed.
+            // No view server names a server without state as the primary: the announcement is false.
             return;
         }
         self.view = view;

@@ -131,7 +131,7 @@ fn parse_minutes(text: &str) -> Result<f64, String> {
 /// `synod fuzz`.
 #[derive(Args, Debug)]
 pub struct Fuzz {
-    /// What is fed; all if none is named. May be given several times.
+    /// A target, or several: the option may be repeated. All targets if none is named.
     #[arg(long)]
     pub target: Vec<String>,
     /// The first seed; each episode has the next one.

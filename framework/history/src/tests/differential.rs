@@ -138,7 +138,7 @@ fn zones_and_search_agree_on_longer_histories() {
     compare::<KeyValue>(25, Mix { keys: 5, unique: false, lost_permille: 0, ..mix }, false, legal_store);
 }
 
-/// Longer than what every order can be tried of: equal operations, useless ones and lost ones meet in one history.
+/// Histories too long for trying every order: equal operations, useless ones and lost ones meet in one history.
 fn compare_with_plain_search<S: Specification>(
     seeds: u64,
     mix: Mix,
