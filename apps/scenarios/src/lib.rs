@@ -7,6 +7,7 @@
 mod asks;
 pub mod clientserver;
 pub mod expiry;
+pub mod fuzz;
 pub mod kv;
 pub mod mutants;
 pub mod opened;

@@ -14,7 +14,7 @@ mod load;
 mod workbench;
 
 pub use load::{Bench, run_bench};
-pub use workbench::{CheckHistory, DebugCommand, Prove, Test};
+pub use workbench::{CheckHistory, DebugCommand, Fuzz, Prove, Test};
 
 /// A fault-tolerant key-value store that any Redis client can use.
 #[derive(Parser, Debug)]
@@ -65,6 +65,8 @@ pub enum Command {
     Test(Test),
     /// Opens the visual debugger: a fresh system, a trace, or a run of a scenario, step by step in the browser.
     Debug(DebugCommand),
+    /// Sends malformed bytes to decoders and false messages to nodes: nothing may panic.
+    Fuzz(Fuzz),
     /// Decides whether a recorded history is linearizable.
     CheckHistory(CheckHistory),
     /// Looks after a node's data directory while the node is down.

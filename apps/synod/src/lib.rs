@@ -11,6 +11,7 @@
 //! * [`status`]: what the nodes say of themselves.
 //! * [`demo`]: a protocol at work on this machine.
 //! * [`prove`]: the guarantee, shown on this machine.
+//! * [`fuzz`]: bytes and messages that no correct process sends.
 //! * [`modules`]: the modules' scenarios and recorded histories.
 //! * [`debug`]: the visual debugger.
 //! * [`cli`]: the command line.
@@ -23,6 +24,7 @@ pub mod debug;
 pub mod demo;
 pub mod disk;
 mod flights;
+pub mod fuzz;
 pub mod interrupt;
 pub mod key;
 pub mod modules;

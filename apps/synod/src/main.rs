@@ -3,7 +3,7 @@
 use clap::Parser as _;
 use std::process::ExitCode;
 use synod_synod::cli::{self, Change, Cli, Command, DiskCommand};
-use synod_synod::{administer, debug, demo, disk, interrupt, modules, prove, status, up};
+use synod_synod::{administer, debug, demo, disk, fuzz, interrupt, modules, prove, status, up};
 
 /// Nodes and searches allocate and free small things all the time.
 #[global_allocator]
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Prove(arguments) => prove::run(&arguments),
         Command::Debug(arguments) => debug::run(&arguments),
         Command::Test(arguments) => modules::run_test(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::CheckHistory(arguments) => modules::run_check_history(&arguments),
     }
 }

@@ -5,7 +5,7 @@ mod cluster;
 #[path = "support/net.rs"]
 mod net;
 
-use cluster::{PATIENCE, wait_for};
+use cluster::{PATIENCE, Wire, wait_for};
 use net::{Machines, inside};
 use std::time::{Duration, Instant};
 use synod_resp::Reply;
@@ -107,4 +107,71 @@ fn whatever_ways_are_cut_who_has_a_quorum_commits() {
 #[ignore = "takes minutes: `cargo test -p synod-synod --test networks -- --ignored`"]
 fn in_every_one_of_64_topologies_who_has_a_quorum_commits() {
     inside("in_every_one_of_64_topologies_who_has_a_quorum_commits", || commit_in(0..64));
+}
+
+/// Writes through all nodes in turn for so long, while so many of 1,000 packets between the nodes are lost. The longest time
+/// without a write.
+fn longest_gap_with_loss(permille: u32, lasts: Duration) -> Duration {
+    let machines = Machines::start(3);
+    machines.cluster.await_leader();
+    machines.lose(permille);
+    let (begin, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
+    let (mut written, mut asked) = (0, 0);
+    let mut clients: Vec<Option<Wire>> = (1..=3).map(|_| None).collect();
+    while begin.elapsed() < lasts.max(last.duration_since(begin) + PATIENCE) {
+        let at = asked % 3;
+        asked += 1;
+        let client =
+            clients[at].take().or_else(|| machines.client(at as u32 + 1, Duration::from_millis(700)));
+        let Some(mut client) = client else { continue };
+        if client.ask(&["SET", "k", &asked.to_string()]) == Some(Reply::OK) {
+            let gap = last.elapsed();
+            if gap > Duration::from_secs(1) {
+                println!("after {:.1?}: {gap:.1?} without a write", begin.elapsed());
+            }
+            (longest, last) = (longest.max(gap), Instant::now());
+            written += 1;
+            clients[at] = Some(client);
+        }
+        if begin.elapsed() >= lasts && last.elapsed() < Duration::from_millis(700) {
+            break;
+        }
+    }
+    let lost = machines.lost();
+    println!(
+        "{written} of {asked} writes in {lasts:.0?}, {lost} packets lost; at most {longest:.1?} without one"
+    );
+    assert!(lost > 100, "packets are lost");
+    longest.max(last.elapsed())
+}
+
+/// Whether packets can be lost by chance here.
+fn has_nft() -> bool {
+    let is_there = std::process::Command::new("nft").arg("--version").output().is_ok();
+    if !is_there {
+        assert!(std::env::var_os("CI").is_none(), "nftables is not installed, nothing loses packets");
+        println!("SKIPPED: nftables is not installed, nothing loses packets");
+    }
+    is_there
+}
+
+#[test]
+fn writes_go_on_while_a_third_of_all_packets_is_lost() {
+    inside("writes_go_on_while_a_third_of_all_packets_is_lost", || {
+        if has_nft() {
+            let longest = longest_gap_with_loss(300, Duration::from_secs(12));
+            assert!(longest < PATIENCE, "no write for {longest:.1?}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "takes minutes: `cargo test -p synod-synod --test networks -- --ignored`"]
+fn writes_go_on_for_minutes_while_a_third_of_all_packets_is_lost() {
+    inside("writes_go_on_for_minutes_while_a_third_of_all_packets_is_lost", || {
+        if has_nft() {
+            let longest = longest_gap_with_loss(300, Duration::from_secs(120));
+            assert!(longest < PATIENCE, "no write for {longest:.1?}");
+        }
+    });
 }

@@ -14,6 +14,7 @@
 
 mod bench;
 mod crew;
+mod fuzz;
 mod history;
 #[cfg(test)]
 mod history_tests;
@@ -27,6 +28,7 @@ mod shown;
 
 pub use bench::{Bench, Staged};
 pub use crew::{Unwatched, Watcher, resident_bytes};
+pub use fuzz::{FuzzFailure, FuzzTarget, decodes, episode_of_nodes, mutate, spoiled};
 pub use history::{HistoryOracle, Translate};
 pub use hunt::{Hunted, Mutant, hunt};
 pub use linearizable::{Linearizable, Translator};

@@ -1,6 +1,6 @@
 //! The byte form of messages, for drivers that store or send them. Version 2: a tag, then the fields in order.
 
-use crate::{ClientId, Message};
+use crate::{ClientId, Message, read_seq};
 use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 impl<C: Wire, O: Wire> Wire for Message<C, O> {
@@ -30,13 +30,13 @@ impl<C: Wire, O: Wire> Wire for Message<C, O> {
         Ok(match input.u8()? {
             1 => Message::Request {
                 client: ClientId::decode(input)?,
-                first: u64::decode(input)?,
-                acked_below: u64::decode(input)?,
+                first: read_seq(input)?,
+                acked_below: read_seq(input)?,
                 commands: Vec::decode(input)?,
             },
             2 => Message::Results {
                 client: ClientId::decode(input)?,
-                first: u64::decode(input)?,
+                first: read_seq(input)?,
                 outputs: Vec::decode(input)?,
             },
             3 => Message::Forgotten { client: ClientId::decode(input)? },
@@ -61,7 +61,7 @@ mod tests {
             vec![KvOutput::PutOk, KvOutput::value("v"), KvOutput::KeyNotFound, KvOutput::appended("vw")];
         [
             Message::Request { client: CLIENT, first: 300, acked_below: 299, commands },
-            Message::Results { client: CLIENT, first: u64::MAX, outputs },
+            Message::Results { client: CLIENT, first: 1 << 62, outputs },
             Message::Results { client: CLIENT, first: 1, outputs: Vec::new() },
             Message::Forgotten { client: CLIENT },
         ]
@@ -83,6 +83,12 @@ mod tests {
         for tag in [0, 4, 255] {
             assert_eq!(Message::from_bytes(&[tag, 1, 0]), Err(Malformed("no such message")));
         }
+        let [_, mut late, _, _] = messages();
+        if let Message::Results { first, .. } = &mut late {
+            *first += 1;
+        }
+        let why = Malformed("a request's number that no client ever reaches");
+        assert_eq!(Message::from_bytes(&late.to_bytes()), Err(why));
         assert_eq!(Message::from_bytes(&[2, 1, 0, 0, 1, 0, 0]), Err(Malformed("bytes left over")));
         assert_eq!(Message::from_bytes(&[2, 1, 0, 0, 1, 1, 9]), Err(Malformed("no such output")));
         // More commands are announced than there are bytes.

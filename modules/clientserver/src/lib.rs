@@ -46,7 +46,7 @@ pub use client::Client;
 pub use kv::{KvCommand, KvOutput, KvStore, Text};
 pub use message::{Message, Timer};
 pub use server::Server;
-pub use sessions::{Admission, ClientId, Seq, Sessions, WINDOW_MAX};
+pub use sessions::{Admission, ClientId, Seq, Sessions, WINDOW_MAX, read_seq};
 pub use window::{Backoff, Outcome, Window};
 
 use synod_node::{Context, Durable, Node, NodeId, RequestId, StateMachine};
@@ -88,6 +88,13 @@ impl<S: StateMachine> Node for Process<S> {
             | (Process::Client(_), Message::Request { .. }) => {
                 unreachable!("requests go to servers and results to clients")
             }
+        }
+    }
+
+    fn accepts(&self, _from: NodeId, message: &Self::Message) -> bool {
+        match message {
+            Message::Request { .. } => matches!(self, Process::Server(_)),
+            Message::Results { .. } | Message::Forgotten { .. } => matches!(self, Process::Client(_)),
         }
     }
 

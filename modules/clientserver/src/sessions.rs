@@ -76,6 +76,20 @@ impl Rename for ClientId {
 /// The number of a request within its session, from 1.
 pub type Seq = u64;
 
+/// No client ever numbers so many requests, so there is always a next number.
+const SEQ_MAX: Seq = 1 << 62;
+
+/// A request's number from a process that may say anything.
+///
+/// # Errors
+/// If no client ever gets so far.
+pub fn read_seq(input: &mut Reader<'_>) -> Result<Seq, Malformed> {
+    match input.varint()? {
+        seq if seq > SEQ_MAX => Err(Malformed("a request's number that no client ever reaches")),
+        seq => Ok(seq),
+    }
+}
+
 /// What becomes of a request that arrives.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Admission<'a, O> {
@@ -143,7 +157,7 @@ impl<O: Clone> Sessions<O> {
     /// What becomes of request `seq` of `client`.
     pub fn admit(&self, client: ClientId, seq: Seq) -> Admission<'_, O> {
         let Some(session) = self.find(client) else {
-            return if seq <= 1 { Admission::Run } else { Admission::Forgotten };
+            return if seq == 1 { Admission::Run } else { Admission::Forgotten };
         };
         if seq > session.executed {
             return if seq == session.executed + 1 { Admission::Run } else { Admission::Early };

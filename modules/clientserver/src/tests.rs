@@ -51,6 +51,7 @@ fn the_client_not_heard_of_for_longest_is_forgotten_and_told_so() {
     assert_eq!(table.len(), 31, "the sixteenth part went, one came");
     assert_eq!(table.admit(session(2), 2), Admission::Forgotten);
     assert_eq!(table.admit(session(3), 2), Admission::Forgotten);
+    assert_eq!(table.admit(session(3), 0), Admission::Forgotten, "requests are numbered from 1");
     assert_eq!(table.admit(session(4), 2), Admission::Run);
     assert_eq!(table.admit(session(1), 3), Admission::Run);
 }

@@ -178,7 +178,8 @@ impl<S: StateMachine> Client<S> {
         if self.leader != from {
             return;
         }
-        if let Some(leader) = leader.filter(|leader| *leader != from) {
+        let is_another = |leader: &NodeId| *leader != from && self.servers.contains(leader);
+        if let Some(leader) = leader.filter(is_another) {
             self.leader = leader;
             self.submit_again(&[leader], ctx);
             self.query_again(&[leader], ctx);

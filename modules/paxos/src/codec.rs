@@ -3,7 +3,7 @@
 use crate::replica::Replica;
 use crate::{Ballot, Checkpoint, Message, Record, Request, Run, Slot};
 use std::sync::Arc;
-use synod_clientserver::ClientId;
+use synod_clientserver::{ClientId, read_seq};
 use synod_node::{NodeId, StateMachine};
 use synod_stdx::{Malformed, Reader, Wire, Writer};
 
@@ -103,15 +103,16 @@ impl<S: Portable> Wire for Message<S> {
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(match input.u8()? {
             1 => {
-                let (client, first, acked_below) = Wire::decode(input)?;
+                let client = Wire::decode(input)?;
+                let (first, acked_below) = (read_seq(input)?, read_seq(input)?);
                 Message::Submit { client, first, acked_below, commands: Vec::decode(input)? }
             }
             2 => {
-                let (client, first) = <(ClientId, u64)>::decode(input)?;
+                let (client, first) = (ClientId::decode(input)?, read_seq(input)?);
                 Message::Results { client, first, outputs: Vec::decode(input)? }
             }
-            3 => Message::Query { first: u64::decode(input)?, queries: Vec::decode(input)? },
-            4 => Message::Answers { first: u64::decode(input)?, outputs: Vec::decode(input)? },
+            3 => Message::Query { first: read_seq(input)?, queries: Vec::decode(input)? },
+            4 => Message::Answers { first: read_seq(input)?, outputs: Vec::decode(input)? },
             5 => Message::NotLeader { leader: Option::<NodeId>::decode(input)? },
             6 => Message::Forgotten { client: ClientId::decode(input)? },
             7 => Message::Prepare { ballot: Ballot::decode(input)?, chosen_through: Slot::decode(input)? },

@@ -201,7 +201,7 @@ impl<S: StateMachine> Server<S> {
         ctx: &mut Context<Process<S>>,
     ) {
         // An answer to the tick before still shows that somebody is there.
-        if tick + 1 < self.liveness.tick {
+        if tick.saturating_add(1) < self.liveness.tick {
             return;
         }
         self.liveness.heard.insert(from, (following, happy));

@@ -152,8 +152,9 @@ impl<S: StateMachine> Server<S> {
             }
             // It promised after a quorum did: now it can be sent what it lacks.
             Role::Leader(leader) => {
+                let last = self.log.last();
                 if let Some(progress) = leader.progress(from) {
-                    progress.on_found(promise.chosen_through);
+                    progress.on_found(promise.chosen_through.min(last));
                     self.catch_up(from, ctx);
                 }
             }
@@ -206,7 +207,8 @@ impl<S: StateMachine> Server<S> {
         self.liveness.give_time();
         self.clock.begin_to_lead(self.peers.len() + 1, self.replica.machine().clock_ms());
         mark!("paxos.elected");
-        self.advance_chosen(chosen_through, ctx);
+        // A promise or its snapshot holds every chosen slot: a peer that claims more is wrong.
+        self.advance_chosen(chosen_through.min(self.log.last()), ctx);
         self.note_proposed_again();
         self.send_own_accepted(ctx);
         for peer in self.peers.clone() {
@@ -499,7 +501,9 @@ impl<S: StateMachine> Server<S> {
 
     pub(crate) fn on_confirmed(&mut self, from: NodeId, round: u64, ctx: &mut Context<Process<S>>) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(progress) = leader.progress(from) else { return };
+        // A round that has not begun cannot be confirmed: to believe it would answer later reads unasked.
+        let has_begun = round <= leader.reads.begun();
+        let Some(progress) = leader.progress(from).filter(|_| has_begun) else { return };
         progress.on_confirmed(round);
         self.answer_reads(ctx);
         self.maybe_confirm(ctx);

@@ -177,8 +177,30 @@ impl<S: StateMachine> Node for Process<S> {
         let claimed = message.claimed_ballot();
         match self {
             Process::Client(_) => message.is_for_clients(),
-            Process::Server(_) => {
-                !message.is_for_clients() && claimed.is_none_or(|ballot| ballot.node == from)
+            Process::Server(server) => {
+                let may_say = match message {
+                    Message::Submit { client, .. } => client.node() == from,
+                    Message::Query { .. } => true,
+                    Message::Results { .. }
+                    | Message::Answers { .. }
+                    | Message::NotLeader { .. }
+                    | Message::Forgotten { .. } => false,
+                    Message::Prepare { .. }
+                    | Message::Promise { .. }
+                    | Message::Rejected { .. }
+                    | Message::Accept { .. }
+                    | Message::Accepted { .. }
+                    | Message::Snapshot { .. }
+                    | Message::Confirm { .. }
+                    | Message::Confirmed { .. }
+                    | Message::Heartbeat { .. }
+                    | Message::Alive { .. }
+                    | Message::TakeOver { .. }
+                    | Message::Rejoin { .. }
+                    | Message::Welcome { .. }
+                    | Message::Superseded { .. } => server.is_peer(from),
+                };
+                may_say && claimed.is_none_or(|ballot| ballot.node == from)
             }
         }
     }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use synod_clientserver::{ClientId, Seq};
+use synod_clientserver::{ClientId, Seq, read_seq};
 use synod_node::{NodeId, Rename};
 use synod_stdx::{Malformed, Reader, Wire, Writer, put_varint};
 
@@ -381,7 +381,7 @@ impl<C: Wire> Wire for Proposal<C> {
             0 => Ok(Proposal::Noop),
             1 => {
                 let client = ClientId::decode(input)?;
-                let seq = input.varint()?;
+                let seq = read_seq(input)?;
                 let acked_below =
                     seq.checked_sub(input.varint()?).ok_or(Malformed("acknowledged below zero"))?;
                 Ok(Proposal::Command { client, seq, acked_below, command: C::decode(input)? })

@@ -151,6 +151,11 @@ impl<S: StateMachine> Server<S> {
         members
     }
 
+    /// Whether it is another member.
+    pub(crate) fn is_peer(&self, id: NodeId) -> bool {
+        self.peers.contains(&id)
+    }
+
     /// How many make a quorum: a majority of all members.
     pub fn quorum(&self) -> usize {
         self.peers.len().div_ceil(2) + 1

@@ -66,6 +66,13 @@ impl Node for Process {
         }
     }
 
+    fn accepts(&self, _from: NodeId, message: &Message) -> bool {
+        match message {
+            Message::Ping { .. } => matches!(self, Process::Server(_)),
+            Message::Pong { .. } => matches!(self, Process::Client(_)),
+        }
+    }
+
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         match (self, timer) {
             (Process::Client(client), Timer::Retry { id }) => client.on_retry(id, ctx),

@@ -2,7 +2,7 @@
 
 use crate::{Checkpoint, Message, Operation, View, ViewNumber};
 use std::sync::Arc;
-use synod_clientserver::ClientId;
+use synod_clientserver::{ClientId, read_seq};
 use synod_stdx::{Malformed, Reader, Wire, Writer};
 
 impl<C: Wire> Wire for Operation<C> {
@@ -16,8 +16,8 @@ impl<C: Wire> Wire for Operation<C> {
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Operation {
             client: ClientId::decode(input)?,
-            first: u64::decode(input)?,
-            acked_below: u64::decode(input)?,
+            first: read_seq(input)?,
+            acked_below: read_seq(input)?,
             commands: Vec::decode(input)?,
         })
     }

@@ -139,6 +139,25 @@ impl<S: Replicable> Node for Process<S> {
         }
     }
 
+    fn accepts(&self, from: NodeId, message: &Self::Message) -> bool {
+        use synod_clientserver::Message as Session;
+        match message {
+            Message::Ping { .. } => !from.is_client() && matches!(self, Process::ViewServer(_)),
+            Message::Ask => matches!(self, Process::ViewServer(_)),
+            Message::Announce { .. } => !matches!(self, Process::ViewServer(_)),
+            Message::Session(Session::Results { .. } | Session::Forgotten { .. }) => {
+                matches!(self, Process::Client(_))
+            }
+            Message::Session(Session::Request { client, .. }) => {
+                client.node() == from && from.is_client() && matches!(self, Process::Server(_))
+            }
+            Message::Transfer { .. }
+            | Message::TransferTaken { .. }
+            | Message::Forward { .. }
+            | Message::Taken { .. } => matches!(self, Process::Server(_)),
+        }
+    }
+
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         match (self, timer) {
             (Process::ViewServer(view_server), Timer::Check) => view_server.on_check(ctx),

@@ -54,7 +54,7 @@ impl<C: Clone> Pipeline<C> {
 
     /// The backup took everything up to `through`: yields what is news of it, in order.
     pub(crate) fn settle(&mut self, through: Index) -> impl Iterator<Item = Operation<C>> + use<'_, C> {
-        let count = ((through + 1).saturating_sub(self.next) as usize).min(self.sent);
+        let count = (through.saturating_add(1).saturating_sub(self.next) as usize).min(self.sent);
         if count > 0 {
             self.patience = Patience::default();
         }

@@ -159,6 +159,11 @@ impl<S: Replicable> Server<S> {
         if view.number <= self.view.number {
             return;
         }
+        let is_empty = matches!(self.role, Role::Idle | Role::Joining { .. });
+        if view.primary == Some(self.me) && is_empty && view.number != ViewNumber::INITIAL {
+            // No view server names a server without state as the primary: the announcement is false.
+            return;
+        }
         self.view = view;
         if view.primary == Some(self.me) {
             self.become_primary(ctx);

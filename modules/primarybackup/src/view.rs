@@ -129,13 +129,19 @@ impl fmt::Debug for View {
     }
 }
 
+/// Views never get so far, so there is always a next one.
+const NUMBER_MAX: u64 = 1 << 62;
+
 impl Wire for ViewNumber {
     fn encode(&self, out: &mut Writer<'_>) {
         self.0.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(ViewNumber(u64::decode(input)?))
+        match u64::decode(input)? {
+            number if number > NUMBER_MAX => Err(Malformed("a view that is never reached")),
+            number => Ok(ViewNumber(number)),
+        }
     }
 }
 
@@ -156,6 +162,9 @@ impl Wire for View {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let (number, primary, backup) = <(ViewNumber, Option<Member>, Option<Member>)>::decode(input)?;
+        if primary.iter().chain(&backup).any(|member| member.id.is_client()) {
+            return Err(Malformed("a client that serves"));
+        }
         let is_startup = number == ViewNumber::STARTUP;
         if primary.is_none() != is_startup || (backup.is_some() && backup == primary) {
             return Err(Malformed("no such view"));

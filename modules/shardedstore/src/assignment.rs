@@ -1,7 +1,7 @@
 //! Which group owns which slots, and how that changes with the groups.
 
 use crate::slot::SlotRange;
-use crate::{GroupId, SlotId};
+use crate::{GroupId, SLOT_COUNT, SlotId};
 use std::collections::BTreeMap;
 use std::fmt;
 use synod_stdx::{Malformed, Reader, Wire, Writer};
@@ -161,7 +161,8 @@ impl Wire for Assignment {
         let is_rising = starts.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 != pair[1].1);
         let is_whole = starts.first().is_some_and(|(start, _)| *start == 0)
             && starts.last().is_some_and(|(start, _)| *start < slot_count);
-        let slot_count = u16::try_from(slot_count).map_err(|_| Malformed("too many slots"))?;
+        let known = u16::try_from(slot_count).ok().filter(|count| *count <= SLOT_COUNT);
+        let slot_count = known.ok_or(Malformed("too many slots"))?;
         if !(is_rising && is_whole) {
             return Err(Malformed("no such assignment"));
         }

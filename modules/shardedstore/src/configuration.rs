@@ -592,7 +592,7 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::AddNode { .. }
             | ConfigurationCommand::RemoveNode { .. }
             | ConfigurationCommand::Attach { .. }
-            | ConfigurationCommand::Balance => unreachable!("not a read"),
+            | ConfigurationCommand::Balance => None,
         }
     }
 }

@@ -18,7 +18,7 @@ const KEYS: u64 = 6;
 ///
 /// # Panics
 /// If the last of them is no command on keys.
-pub(super) fn command(lines: &[String]) -> Command {
+pub(crate) fn command(lines: &[String]) -> Command {
     let settings = Settings::default();
     let environment = Environment { monotonic_ms: 0, random: 1, settings: &settings, facts: &NoFacts };
     let mut session = Session::new(1, "a scenario".to_owned(), &environment);
@@ -32,7 +32,7 @@ pub(super) fn command(lines: &[String]) -> Command {
             last = Some(command);
         }
     }
-    last.expect("the last line is a command on keys")
+    last.unwrap_or_else(|| panic!("the last of {lines:?} is no command on keys"))
 }
 
 /// A question whose answer a client waits for.

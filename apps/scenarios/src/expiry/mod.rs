@@ -5,7 +5,7 @@
 //! them, at most, is wrong: by milliseconds or by years, ahead or behind. Machines crash and restart, one or all; links are
 //! cut; slots move from group to group.
 
-mod clients;
+pub(crate) mod clients;
 mod ledger;
 mod mistakes;
 

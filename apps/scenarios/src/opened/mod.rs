@@ -3,7 +3,7 @@
 pub mod claims;
 mod portraits;
 mod readers;
-mod systems;
+pub(crate) mod systems;
 
 pub use portraits::Shards;
 pub use systems::Shape;

@@ -128,6 +128,20 @@ fn parse_minutes(text: &str) -> Result<f64, String> {
     minutes.ok_or_else(|| "give a number of minutes, from 0.1".to_owned())
 }
 
+/// `synod fuzz`.
+#[derive(Args, Debug)]
+pub struct Fuzz {
+    /// A target, or several: the option may be repeated. All targets if none is named.
+    #[arg(long)]
+    pub target: Vec<String>,
+    /// The first seed; each episode has the next one.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many cases each target has: spoiled inputs of a decoder, strange messages that a node lets in.
+    #[arg(long, default_value_t = 100_000)]
+    pub cases: u64,
+}
+
 /// `synod check-history`.
 #[derive(Args, Debug)]
 pub struct CheckHistory {

@@ -101,6 +101,31 @@ impl Machines {
         ip(&format!("-n m{from} neigh del {} dev eth0", address(to)));
     }
 
+    /// From now on so many of 1,000 packets that a machine has from another one are lost, whatever they carry.
+    pub fn lose(&self, permille: u32) {
+        for number in 1..=self.count {
+            let within = format!("--net=/run/netns/m{number} -- nft");
+            run("nsenter", &format!("{within} add table ip lossy"));
+            let chain = "{ type filter hook input priority 0 ; }";
+            run("nsenter", &format!("{within} add chain ip lossy in {chain}"));
+            let others = format!("ip saddr {}-{}", address(1), address(self.count));
+            let fate = format!("numgen random mod 1000 < {permille} counter drop");
+            run("nsenter", &format!("{within} add rule ip lossy in {others} {fate}"));
+        }
+    }
+
+    /// How many packets were lost so far.
+    pub fn lost(&self) -> u64 {
+        let of_machine = |number: u32| {
+            let words = ["nft", "list", "chain", "ip", "lossy", "in"];
+            let net = format!("--net=/run/netns/m{number}");
+            let output = Command::new("nsenter").arg(net).arg("--").args(words).output().ok()?;
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            text.split_once("packets ")?.1.split(' ').next()?.parse::<u64>().ok()
+        };
+        (1..=self.count).filter_map(of_machine).sum()
+    }
+
     /// Every pair of two, in this order.
     pub fn links(&self) -> Vec<(u32, u32)> {
         let all = 1..=self.count;

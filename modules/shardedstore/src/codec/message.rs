@@ -2,7 +2,7 @@
 
 use super::{Fields, tag};
 use crate::{Attempt, Checkpoint, GroupId, Lot, Message, Record, Request, Results, Sharded, SlotId};
-use synod_clientserver::ClientId;
+use synod_clientserver::{ClientId, read_seq};
 use synod_node::NodeId;
 use synod_stdx::{Malformed, Reader, Wire, Writer};
 
@@ -18,8 +18,9 @@ impl<C: Wire> Wire for Lot<C> {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (slot, client, first) = <(SlotId, ClientId, u64)>::decode(input)?;
-        let (acked_below, is_on_its_way, commands) = Wire::decode(input)?;
+        let (slot, client) = Wire::decode(input)?;
+        let (first, acked_below) = (read_seq(input)?, read_seq(input)?);
+        let (is_on_its_way, commands) = Wire::decode(input)?;
         Ok(Lot { slot, client, first, acked_below, is_on_its_way, commands })
     }
 }
@@ -31,8 +32,8 @@ impl<O: Wire> Wire for Results<O> {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (slot, client, first) = <(SlotId, ClientId, u64)>::decode(input)?;
-        Ok(Results { slot, client, first, outputs: Vec::decode(input)? })
+        let (slot, client) = Wire::decode(input)?;
+        Ok(Results { slot, client, first: read_seq(input)?, outputs: Vec::decode(input)? })
     }
 }
 
@@ -82,7 +83,8 @@ impl<S: Shippable> Wire for Message<S> {
             3 => Message::Submit { lots: Vec::decode(input)? },
             4 => Message::Results { lots: Vec::decode(input)? },
             5 => {
-                let (first, is_on_its_way, queries) = Wire::decode(input)?;
+                let first = read_seq(input)?;
+                let (is_on_its_way, queries) = Wire::decode(input)?;
                 Message::Ask { first, is_on_its_way, queries }
             }
             6 => {

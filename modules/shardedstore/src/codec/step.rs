@@ -3,7 +3,7 @@
 use super::{Fields, tag};
 use crate::{Attempt, Chunk, Configuration, GroupId, Lock, RequestName, Sharded, SlotId, Step, Stepped};
 use std::sync::Arc;
-use synod_clientserver::{ClientId, Sessions};
+use synod_clientserver::{Sessions, read_seq};
 use synod_stdx::{Digest, Malformed, Reader, Wire, Writer, put_bytes};
 
 impl Wire for RequestName {
@@ -12,8 +12,8 @@ impl Wire for RequestName {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (client, slot, seq) = <(ClientId, SlotId, u64)>::decode(input)?;
-        Ok(RequestName { client, slot, seq })
+        let (client, slot) = Wire::decode(input)?;
+        Ok(RequestName { client, slot, seq: read_seq(input)? })
     }
 }
 
