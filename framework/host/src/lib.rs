@@ -52,6 +52,7 @@ mod host;
 mod peers;
 mod recorder;
 mod repeats;
+mod retransmission;
 mod seal;
 #[cfg(test)]
 mod tests;

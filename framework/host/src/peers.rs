@@ -6,6 +6,7 @@ use crate::core::{Core, Hosted};
 use crate::frame::{BadFrame, GO, Hello, Refusal, Seen, answer_from_bytes, answer_to_bytes, first_frame};
 use crate::host::{HostError, Peer};
 use crate::repeats::Repeats;
+use crate::retransmission::retry_soon;
 use crate::seal::{self, Channel, Key};
 use socket2::{SockRef, TcpKeepalive};
 use std::cell::RefCell;
@@ -358,9 +359,10 @@ async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
     }
 }
 
-/// Small frames leave at once, and a connection that has become silent breaks.
+/// Small frames leave at once, lost ones again soon, and a connection that has become silent breaks.
 fn tune(stream: &TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
+    retry_soon(stream);
     let socket = SockRef::from(stream);
     socket.set_tcp_user_timeout(Some(SILENCE_MAX))?;
     // In whole seconds: less is none.
