@@ -57,6 +57,7 @@ mod out;
 mod peers;
 mod recorder;
 mod repeats;
+mod retransmission;
 mod seal;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use crate::frame::{
 use crate::guests::{self, Guest, OnGuest};
 use crate::host::{HostError, Peer};
 use crate::repeats::Repeats;
+use crate::retransmission::retry_soon;
 use crate::seal::{self, Channel, Key};
 use socket2::{SockRef, TcpKeepalive};
 use std::cell::{Cell, RefCell};
@@ -425,9 +426,10 @@ pub(crate) async fn connect_to(addresses: &[String]) -> Option<TcpStream> {
     None
 }
 
-/// Small frames leave at once, and a connection that has become silent breaks.
+/// Small frames leave at once, lost ones again soon, and a connection that has become silent breaks.
 fn tune(stream: &TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
+    retry_soon(stream);
     let socket = SockRef::from(stream);
     socket.set_tcp_user_timeout(Some(SILENCE_MAX))?;
     // In whole seconds: less is none.
