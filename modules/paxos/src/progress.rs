@@ -169,3 +169,34 @@ impl Quorum {
         members.clone().filter(has_quorum).max().expect("a quorum is not more than all")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{HOLD_TICKS, Progress};
+    use crate::Slot;
+    use synod_node::NodeId;
+
+    #[test]
+    fn the_log_is_held_behind_a_state_until_its_receiver_has_caught_up_or_gets_no_further() {
+        let mut progress = Progress::probing(NodeId::server(2), Slot(900));
+        let last = Slot(1_000);
+        assert!(progress.begin_snapshot(Slot(500)));
+        progress.hold(Slot(700));
+        assert_eq!(progress.held(), Some(Slot(500)), "the first state may still be on its way");
+        for _ in 1..HOLD_TICKS {
+            progress.on_tick_of_hold(Slot(0), last);
+        }
+        assert_eq!(progress.held(), Some(Slot(500)));
+        progress.on_tick_of_hold(Slot(600), last);
+        assert_eq!(progress.held(), Some(Slot(600)), "it follows what was executed, and time begins anew");
+        for _ in 1..HOLD_TICKS {
+            progress.on_tick_of_hold(Slot(600), last);
+        }
+        assert_eq!(progress.held(), Some(Slot(600)));
+        progress.on_tick_of_hold(Slot(600), last);
+        assert_eq!(progress.held(), None, "it gets no further");
+        progress.hold(Slot(700));
+        progress.on_tick_of_hold(last, last);
+        assert_eq!(progress.held(), None, "it has caught up");
+    }
+}

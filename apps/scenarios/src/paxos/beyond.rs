@@ -246,7 +246,8 @@ fn compaction_goes_on(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         cluster.sim.crash(NodeId::server(5))?;
         cluster.asks(1, kv::own_appends("k2", 300))?;
         cluster.finish(60_000)?;
-        cluster.sim.run_ms(500)?;
+        // A state that was on its way to it when it crashed holds the log for a while.
+        cluster.sim.run_ms(3_000)?;
         let most = cluster.running().iter().map(|server| server.log().slots()).max().unwrap_or(0);
         cluster.must(most <= 50 + 10, format!("a log holds {most} slots with one server dead"))
     })
@@ -262,6 +263,8 @@ fn bytes_are_bounded(stage: &Stage) -> Result<Outcome, Box<Failed>> {
         let big = "x".repeat(10_000);
         cluster.asks(1, (0..100).map(|_| (KvCommand::put("k", &big), PUT_OK)).collect())?;
         cluster.finish(60_000)?;
+        // As above.
+        cluster.sim.run_ms(3_000)?;
         let most = cluster.running().iter().map(|server| server.log().slots()).max().unwrap_or(0);
         cluster.must(most <= 12, format!("a log holds {most} slots of 10,000 bytes each"))?;
         cluster.sim.restart(NodeId::server(3))?;
