@@ -42,9 +42,10 @@ pub fn caught(mutant: &Mutant, seeds: u64) -> Option<String> {
 fn founded(stage: &Stage, mutant: Option<&'static str>, script: impl FnOnce(&mut Store) -> Step) -> Shown {
     play_with(stage, Shape::of(2, 8, false), mutant, |store| {
         store.sim.watch(ServiceOracle::default());
-        let groups = (1..=2).map(|group| (GroupId(group), members(group, 3))).collect();
-        store.change(vec![Command::Found { groups, nodes: Vec::new(), service: masters(3) }])?;
-        store.settle(0, 30_000)?;
+        let groups = vec![(GroupId(1), members(1, 3))];
+        let found = Command::Found { groups, nodes: Vec::new(), service: masters(3) };
+        store.change(vec![found, store.join(2)])?;
+        store.settle(1, 30_000)?;
         for client in 1..=2 {
             store.asks_for_ever(client, (true, 0))?;
         }
