@@ -403,17 +403,16 @@ impl<S: StateMachine> Server<S> {
 
     /// Sends a follower what it lacks: slots from the log, or the state if the log no longer reaches back.
     fn catch_up(&mut self, peer: NodeId, ctx: &mut Context<Process<S>>) {
-        let (ballot, chosen_through) = (self.promised, self.chosen_through);
-        let last = self.log.last();
+        let (ballot, chosen_through, last) = (self.promised, self.chosen_through, self.log.last());
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(progress) = leader.progress(peer) else { return };
-        let executed = self.liveness.executed(peer).min(last);
-        if progress.sent() < self.log.dropped_through() && executed >= self.log.dropped_through() {
+        let (executed, dropped) = (self.liveness.executed(peer).min(last), self.log.dropped_through());
+        if progress.sent() < dropped && executed >= dropped {
             // It has a state already, and its disk is not done with that: the log goes on from there.
             mark!("paxos.caught_up_from_executed");
             progress.on_sent(executed);
         }
-        if progress.sent() < self.log.dropped_through() {
+        if progress.sent() < dropped {
             if progress.begin_snapshot(self.replica.through()) {
                 mark!("paxos.snapshot_sent");
                 let replica = Arc::new(self.replica.clone());

@@ -3,7 +3,9 @@
 use crate::masters::Masters;
 use crate::server::Ctx;
 use crate::slot_table::SlotTable;
-use crate::{Configuration, GroupId, Lot, Message, Results, Sharded, SlotId, Stepped, Timer};
+use crate::{
+    Configuration, ConfigurationNumber, GroupId, Lot, Message, Results, Sharded, SlotId, Stepped, Timer,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use synod_clientserver::{Backoff, ClientId, Outcome, Seq, Window};
@@ -36,8 +38,9 @@ pub enum Request<C> {
     Queries(Vec<C>),
     /// To a controller: ask the configuration service.
     Configure(crate::ConfigurationCommand),
-    /// To a client or a controller: these are the members of the configuration service now.
-    Service(Vec<NodeId>),
+    /// To a member of a group, a client or a controller: the members of the configuration service, as the configuration of this
+    /// number has them. Its process may have heard of it first, and the former members may be gone.
+    Service(ConfigurationNumber, Vec<NodeId>),
     /// To a server: if it leads, let another one lead.
     HandOver,
     /// To a server or a member of the configuration service: what the clocks of its machine read now.
@@ -169,7 +172,7 @@ impl<S: Sharded> Client<S> {
                 self.reads.extend(reads.into_iter().map(Some));
                 self.ask((first, usize::MAX), |_| true, ctx);
             }
-            Request::Service(members) => return self.masters.are(&members),
+            Request::Service(number, members) => return self.masters.are(number, &members),
             Request::Configure(_) | Request::HandOver | Request::Clock(_) => {
                 unreachable!("no client is asked that")
             }

@@ -58,6 +58,7 @@ mod assignment;
 mod client;
 mod codec;
 mod configuration;
+mod configuration_error;
 mod coordinator;
 mod group;
 mod group_state;
@@ -87,9 +88,9 @@ pub use assignment::{Assignment, Run};
 pub use client::{Client, Request, Response};
 pub use codec::Shippable;
 pub use configuration::{
-    Configuration, ConfigurationCommand, ConfigurationError, ConfigurationNumber, ConfigurationOutput,
-    ConfigurationService,
+    Configuration, ConfigurationCommand, ConfigurationNumber, ConfigurationOutput, ConfigurationService,
 };
+pub use configuration_error::ConfigurationError;
 pub use group::GroupId;
 pub use group_state::{GroupState, SlotStatus, Whereabouts};
 pub use message::{Checkpoint, Lot, Message, Record, Results, Timer};

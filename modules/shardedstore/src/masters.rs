@@ -40,15 +40,16 @@ impl Masters {
 
     /// A configuration says who the members of the service are.
     pub(crate) fn note(&mut self, known: &Configuration) {
-        if known.number >= self.known && !known.service.is_empty() {
-            self.known = known.number;
-            self.are(&known.service);
-        }
+        self.are(known.number, &known.service);
     }
 
-    /// These are the members now.
-    pub(crate) fn are(&mut self, ids: &[NodeId]) {
-        if self.ids != ids && !ids.is_empty() {
+    /// These are the members, as the configuration of this number has them; an older one says nothing new.
+    pub(crate) fn are(&mut self, number: ConfigurationNumber, ids: &[NodeId]) {
+        if number < self.known || ids.is_empty() {
+            return;
+        }
+        self.known = number;
+        if self.ids != ids {
             let asked = self.ids[self.at];
             self.ids = ids.to_vec();
             self.at = 0;
@@ -75,8 +76,12 @@ impl Masters {
         }
         self.waited = 0;
         self.open = Some(number);
-        let queries = vec![ConfigurationCommand::Query { number }];
-        ctx.send_early(self.ids[self.at], Message::Masters(Paxos::Query { first: 0, queries }));
+        // One that was not answered goes to two of them: where messages are lost, it is rarely lost twice at once.
+        let copies = if self.patience > 1 { 2 } else { 1 };
+        for id in (self.at..self.at + copies.min(self.ids.len())).map(|at| self.ids[at % self.ids.len()]) {
+            let queries = vec![ConfigurationCommand::Query { number }];
+            ctx.send_early(id, Message::Masters(Paxos::Query { first: 0, queries }));
+        }
     }
 
     /// What a member of the service says: a configuration, perhaps.

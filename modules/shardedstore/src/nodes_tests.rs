@@ -1,3 +1,5 @@
+//! The nodes of a cluster as data of the configuration service, by direct calls.
+
 use crate::{
     Addresses, ConfigurationCommand as Command, ConfigurationError as Error, ConfigurationOutput as Output,
     ConfigurationService, GroupId, SERVICE, Seats, member_on, node_of,

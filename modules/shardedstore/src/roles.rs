@@ -164,7 +164,10 @@ impl<S: Sharded> Node for Process<S> {
                 let request = if is_read { Inner::Queries(commands) } else { Inner::Commands(commands) };
                 within(controller, ctx, |inner, ctx| inner.on_request(id, request, ctx));
             }
-            (Process::Controller(controller), Request::Service(members)) => {
+            (Process::Server(server), Request::Service(number, members)) => {
+                server.masters.are(number, &members);
+            }
+            (Process::Controller(controller), Request::Service(_, members)) => {
                 if let Controller::Client(client) = controller {
                     client.ask_these(&members);
                 }

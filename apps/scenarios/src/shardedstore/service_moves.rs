@@ -1,7 +1,7 @@
 //! Members of the configuration service are replaced while clients ask, groups change and nodes crash.
 
 use super::row;
-use super::store::{CONTROLLER, Node, Shape, Step, Store, masters, members, play_with};
+use super::store::{Node, Shape, Step, Store, masters, members, play_with};
 use std::collections::BTreeMap;
 use synod_node::NodeId;
 use synod_paxos::{Settings, Slot, invariants};
@@ -74,8 +74,18 @@ fn seats(store: &Store) -> (Seats, u64) {
 fn take_seat(store: &mut Store, (old, new): (NodeId, NodeId), disks_lost: u64) -> Step {
     store.change(vec![Command::Replace { group: SERVICE, old, new }])?;
     start(store, new, disks_lost)?;
-    let homes = seats(store).0.homes();
-    store.sim.ask(NodeId::client(CONTROLLER), Request::Service(homes))
+    tell_all(store)
+}
+
+/// Each process tells its members of groups and its clients where the service is.
+fn tell_all(store: &mut Store) -> Step {
+    let (seats, count) = seats(store);
+    let told = |node: &Process<_>| node.service().is_none();
+    let all = store.sim.world().running().filter(|(_, actor)| told(actor.node()));
+    for id in all.map(|(id, _)| id).collect::<Vec<_>>() {
+        store.sim.ask(id, Request::Service(count - 1, seats.homes()))?;
+    }
+    Ok(())
 }
 
 fn start(store: &mut Store, id: NodeId, disks_lost: u64) -> Step {

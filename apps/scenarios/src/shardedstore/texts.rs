@@ -226,7 +226,7 @@ impl Workload<Node> for Asks {
 pub fn op(request: &Request<TextCommand>) -> Option<KvOp> {
     match request {
         Request::Commands(commands) | Request::Queries(commands) => commands.first().map(op_of),
-        Request::Configure(_) | Request::Service(_) | Request::HandOver | Request::Clock(_) => None,
+        Request::Configure(_) | Request::Service(..) | Request::HandOver | Request::Clock(_) => None,
     }
 }
 

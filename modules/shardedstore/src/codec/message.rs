@@ -140,7 +140,7 @@ impl<C: Wire> Wire for Request<C> {
             Request::Configure(command) => tag(3, out).and(command),
             Request::HandOver => tag(4, out),
             Request::Clock(reading) => tag(5, out).and(reading),
-            Request::Service(members) => tag(6, out).and(members),
+            Request::Service(number, members) => tag(6, out).and(number).and(members),
         };
     }
 
@@ -151,7 +151,7 @@ impl<C: Wire> Wire for Request<C> {
             3 => Request::Configure(Wire::decode(input)?),
             4 => Request::HandOver,
             5 => Request::Clock(Wire::decode(input)?),
-            6 => Request::Service(Vec::decode(input)?),
+            6 => Request::Service(u64::decode(input)?, Vec::decode(input)?),
             0 | 7.. => return Err(Malformed("no such request")),
         })
     }
