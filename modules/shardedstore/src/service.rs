@@ -8,10 +8,12 @@ use crate::masters::Masters;
 use crate::nodes::SERVICE;
 use crate::server::Ctx;
 use crate::{
-    Checkpoint, ConfigurationNumber, ConfigurationService, Message, Process, Record, Seats, Sharded, Timer,
+    Checkpoint, ConfigurationCommand, ConfigurationNumber, ConfigurationService, Message, Process, Record,
+    Seats, Sharded, Timer,
 };
 use synod_node::{Context, Durable, Effect, Node, NodeId, RequestId};
 use synod_paxos::{Message as Paxos, Request, Settings, Timer as PaxosTimer};
+use synod_stdx::mark;
 
 /// The Paxos process inside a member of the service; and a client of the service.
 pub type Controller = synod_paxos::Process<ConfigurationService>;
@@ -117,6 +119,14 @@ impl ServiceMember {
             }
             return;
         }
+        if let Paxos::Submit { commands, .. } = &message
+            && self.paxos().is_leader()
+            && !commands.iter().all(|command| self.may_take(command))
+        {
+            // The client asks again.
+            mark!("shardedstore.replacement_in_the_service_waits");
+            return;
+        }
         match self.homes.hear(&self.seats, (from, seat), &message) {
             Hearing::TooEarly => {}
             Hearing::Former(incarnation) => {
@@ -127,6 +137,15 @@ impl ServiceMember {
             }
         }
         self.settle(ctx);
+    }
+
+    /// Whether the service may take a command now: no replacement while it cannot spare the member, since a member that is not
+    /// let in yet is not there.
+    fn may_take(&self, command: &ConfigurationCommand) -> bool {
+        let ConfigurationCommand::Replace { group: SERVICE, old, .. } = command else { return true };
+        let homes = self.seats.homes();
+        let at = homes.iter().position(|home| home == old);
+        at.is_none_or(|at| self.paxos().can_spare(self.seats.names()[at]))
     }
 
     pub(crate) fn accepts(&self, seat: NodeId, message: &Paxos<ConfigurationService>) -> bool {
@@ -145,7 +164,7 @@ impl ServiceMember {
     pub(crate) fn on_request<S: Sharded>(
         &mut self,
         id: RequestId,
-        request: Request<crate::ConfigurationCommand>,
+        request: Request<ConfigurationCommand>,
         ctx: &mut Ctx<S>,
     ) {
         self.within(None, ctx, |inner, ctx| inner.on_request(id, request, ctx));

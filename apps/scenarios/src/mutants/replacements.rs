@@ -3,11 +3,12 @@
 
 use super::shardedstore::{heard, mutant};
 use crate::searches::shards::Node;
-use synod_node::{Context, NodeId, StateMachine, Stimulus, step};
+use synod_node::{Context, NodeId, Stimulus, step};
 use synod_paxos::Message as Paxos;
-use synod_shardedstore::{Message, Process};
+use synod_shardedstore::{GroupState, Message, Process, Texts};
 use synod_testkit::Mutant;
 
+type Inner = Paxos<GroupState<Texts>>;
 type Ctx = Context<Node>;
 type Lie = fn(&mut Node, Stimulus<Node>, &mut Ctx);
 
@@ -16,9 +17,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("counts_a_former_life", "what a member's former life says counts as its new one's word", "x19"),
     mutant("never_retires", "a former life that is told so goes on", "x15"),
     mutant("hears_new_homes_too_soon", "a new home is heard before its configuration is in the log", "x17"),
-    mutant("counts_a_former_life_of_the_service", "the same of the configuration service", "x24"),
     mutant("never_retires_from_the_service", "a former life of the service that is told so goes on", "x24"),
-    mutant("hears_new_homes_of_the_service_too_soon", "the same of the configuration service", "x23"),
     mutant("replaces_too_soon", "the next member is replaced while the last one's seat is empty", "x17"),
 ];
 
@@ -28,9 +27,7 @@ pub fn substitute(name: &str) -> Option<Lie> {
         "counts_a_former_life" => counts_a_former_life,
         "never_retires" => never_retires,
         "hears_new_homes_too_soon" => hears_new_homes_too_soon,
-        "counts_a_former_life_of_the_service" => counts_a_former_life_of_the_service,
         "never_retires_from_the_service" => never_retires_from_the_service,
-        "hears_new_homes_of_the_service_too_soon" => hears_new_homes_of_the_service_too_soon,
         "replaces_too_soon" => replaces_too_soon,
         _ => return None,
     })
@@ -49,19 +46,6 @@ fn counts_a_former_life(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx
     step(node, stimulus, ctx);
 }
 
-fn counts_a_former_life_of_the_service(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
-    let from = match &stimulus {
-        Stimulus::Message { from, .. } => Some(*from),
-        Stimulus::Start | Stimulus::Timer(_) | Stimulus::Request { .. } | Stimulus::Recover(_) => None,
-    };
-    let life = |seat: NodeId| node.service().map_or(0, |member| member.paxos().life_of(seat));
-    let stimulus = heard(stimulus, |said| match (said, from) {
-        (Message::Masters(message), Some(from)) => Message::Masters(in_life(message, life(from))),
-        (said, _) => said,
-    });
-    step(node, stimulus, ctx);
-}
-
 fn never_retires_from_the_service(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
     let is_told =
         matches!(&stimulus, Stimulus::Message { message: Message::Masters(Paxos::Superseded { .. }), .. });
@@ -70,23 +54,7 @@ fn never_retires_from_the_service(node: &mut Node, stimulus: Stimulus<Node>, ctx
     }
 }
 
-/// A seat's new home is heard as its former one, whatever the log has.
-fn hears_new_homes_of_the_service_too_soon(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
-    let stimulus = match stimulus {
-        Stimulus::Message {
-            from,
-            message: Message::SeatedMaster { seat, message: Paxos::Rejoin { incarnation } },
-        } => {
-            let home = node.service().map_or(from, |member| member.home_of(seat));
-            let message = Message::SeatedMaster { seat, message: Paxos::Rejoin { incarnation } };
-            Stimulus::Message { from: home, message }
-        }
-        stimulus => stimulus,
-    };
-    step(node, stimulus, ctx);
-}
-
-fn in_life<M: StateMachine>(message: Paxos<M>, life: u64) -> Paxos<M> {
+fn in_life(message: Inner, life: u64) -> Inner {
     match message {
         Paxos::Promise { ballot, incarnation, incarnations, chosen_through, snapshot, accepted } => {
             let incarnation = incarnation.max(life);
