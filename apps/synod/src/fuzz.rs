@@ -35,8 +35,8 @@ fn decoders() -> Vec<FuzzTarget> {
     vec![
         decoder("handshakes", handshakes(), |_, bytes| read_handshake(&bytes)),
         decoder("frames", frames(), read_frames),
-        decoder("requests", requests(), read_requests),
-        decoder("replies", replies(), read_replies),
+        decoder("requests", requests(), |rng, bytes| read_requests(rng, &bytes)),
+        decoder("replies", replies(), |rng, bytes| read_replies(rng, &bytes)),
         decoder("traces", vec![trace()], move |_, bytes| drop(Trace::from_text(&text(bytes)))),
         decoder("recordings", vec![recording()], move |_, bytes| drop(Recording::from_text(&text(bytes)))),
         decoder("histories", histories(), move |_, bytes| drop(synod_history::parse(&text(bytes)))),
@@ -111,10 +111,10 @@ fn requests() -> Vec<Vec<u8>> {
 }
 
 /// The connection's bytes in pieces, as a socket has them.
-fn read_requests(rng: &mut Rng, bytes: Vec<u8>) {
+fn read_requests(rng: &mut Rng, bytes: &[u8]) {
     let limits = if rng.chance(500) { Limits::default() } else { tight() };
     let mut parser = RequestParser::new(limits, rng.chance(500));
-    let (mut buffer, mut rest) = (Vec::new(), &bytes[..]);
+    let (mut buffer, mut rest) = (Vec::new(), bytes);
     while !rest.is_empty() {
         let (piece, later) = rest.split_at((1 + rng.below(PIECE_BYTES_MAX) as usize).min(rest.len()));
         buffer.extend_from_slice(piece);
@@ -152,9 +152,9 @@ fn replies() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-fn read_replies(rng: &mut Rng, bytes: Vec<u8>) {
+fn read_replies(rng: &mut Rng, bytes: &[u8]) {
     let mut parser = ReplyParser::default();
-    let (mut buffer, mut rest) = (Vec::new(), &bytes[..]);
+    let (mut buffer, mut rest) = (Vec::new(), bytes);
     while !rest.is_empty() {
         let (piece, later) = rest.split_at((1 + rng.below(PIECE_BYTES_MAX) as usize).min(rest.len()));
         buffer.extend_from_slice(piece);

@@ -155,6 +155,7 @@ struct Foundation<'a> {
 }
 
 /// What a node says of its disk.
+#[derive(Clone, Copy)]
 struct Claim {
     number: u128,
     is_new: bool,

@@ -26,7 +26,7 @@ impl Gateway {
             };
             lines.extend(known.map(|known| Reply::bulk(line_of(&known))));
         }
-        self.inner.requests.completions.complete(token, Outcome::Done(Reply::Array(lines.into())));
+        self.inner.requests.completions.complete(token, Outcome::Done(Reply::Array(lines)));
     }
 
     /// The command of the configuration service that an operator means.
