@@ -213,19 +213,6 @@ impl Specification for KeyValue {
         }
     }
 
-    fn keeps_state(op: &KvOp, ret: Option<&KvRet>) -> bool {
-        match op {
-            KvOp::Increment { .. } => matches!(ret, Some(KvRet::Refused)),
-            KvOp::Delete { .. } => matches!(ret, Some(KvRet::Number(0))),
-            KvOp::CompareAndSet { .. } => matches!(ret, Some(KvRet::Swapped(false))),
-            KvOp::Get { .. }
-            | KvOp::Put { .. }
-            | KvOp::Append { .. }
-            | KvOp::Swap { .. }
-            | KvOp::Transaction(_) => Self::is_read_only(op),
-        }
-    }
-
     /// Appends that answer nothing could stand in any order, if the next read did not tell: a value only grows at
     /// its end until the next put.
     fn may_reach(state: &Map, read: (&KvOp, &KvRet), others: &mut dyn Iterator<Item = &KvOp>) -> bool {

@@ -25,8 +25,7 @@
 //!   written once is decided by the zones of Gibbons and Korach ("Testing shared memories", 1997) in `n log n`;
 //!   any other by the search of Wing and Gong ("Testing and verifying concurrent objects", 1993) with the memory of
 //!   Lowe ("Testing for linearizability", 2017) over the lists of Horn and Kroening ("Faster linearizability
-//!   checking via P-compositionality", 2015). It leaves out orders that can do no more than others do, so that many clients
-//!   and many lost answers seldom cost more than a history of a few.
+//!   checking via P-compositionality", 2015).
 //! * [`Monitor`]: judges a history while it happens, and remembers only what can still matter: a value by which a
 //!   search over a system's states tells whether its clients can still be told something wrong.
 //! * [`Verdict`]: linearizable, not, or given up. If not, it shows a few operations that contradict each other
@@ -48,7 +47,6 @@
 
 mod bytes;
 mod check;
-mod dead_ends;
 mod edn;
 mod history;
 mod key_value;
@@ -56,11 +54,9 @@ mod monitor;
 mod register;
 mod search;
 mod specification;
-mod steps;
 #[cfg(test)]
 mod tests;
 mod text;
-mod timeline;
 mod verdict;
 mod window;
 mod zones;

@@ -43,12 +43,6 @@ pub trait Specification: Clone + Ord + Hash + Debug {
         false
     }
 
-    /// Whether `op` leaves every state as it is in which it answers `ret`, as a compare-and-set that found something else
-    /// does. Without `ret` the answer is unknown.
-    fn keeps_state(op: &Self::Op, _ret: Option<&Self::Ret>) -> bool {
-        Self::is_read_only(op)
-    }
-
     /// Whether the read-only `op` may still come to answer `ret` after `state`, if nothing comes between but some of
     /// `others`, in any order, each at most once. True is always right; false spares the search a dead end.
     fn may_reach(
