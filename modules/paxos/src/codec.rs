@@ -103,8 +103,7 @@ impl<S: Portable> Wire for Message<S> {
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(match input.u8()? {
             1 => {
-                let client = Wire::decode(input)?;
-                let (first, acked_below) = (read_seq(input)?, read_seq(input)?);
+                let (client, first, acked_below) = (Wire::decode(input)?, read_seq(input)?, read_seq(input)?);
                 Message::Submit { client, first, acked_below, commands: Vec::decode(input)? }
             }
             2 => {

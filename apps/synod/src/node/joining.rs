@@ -245,6 +245,14 @@ pub(super) async fn answer(
 }
 
 async fn attach(gateway: &Gateway, guest: Guest, question: Question) -> Said {
+    // The one that runs must not be taken for lost. One that died is not connected any more within a second or two.
+    if guest.number == gateway.me() || gateway.is_connected(guest.number) {
+        let why = format!(
+            "node {} runs already, with its disk: two processes have one number; give each its own",
+            guest.number
+        );
+        return Said::NotYet { why };
+    }
     let addresses = Addresses { peer: question.peer.into(), client: question.client.into() };
     let command = synod_shardedstore::ConfigurationCommand::Attach {
         node: guest.number,
