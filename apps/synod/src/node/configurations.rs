@@ -192,10 +192,11 @@ impl Gateway {
 /// Tells the host which other nodes there are, and where the members of groups are.
 pub(super) fn introduce(host: &Host<Store>, me: u32, membership: &Membership, hints: &[(u32, String)]) {
     for (node, addresses) in membership.nodes().iter().filter(|(node, _)| **node != me) {
-        let hints = hints.iter().filter(|(hinted, address)| hinted == node && **address != *addresses.peer);
-        let known = [addresses.peer.to_string()].into_iter().chain(hints.map(|(_, address)| address.clone()));
+        // The file says how this node reaches another, if it does.
+        let hint = hints.iter().find(|(hinted, _)| hinted == node).map(|(_, address)| address.clone());
+        let known = vec![hint.unwrap_or_else(|| addresses.peer.to_string())];
         let nodes = vec![places::service(*node), places::gateway(*node), places::controller(*node)];
-        host.add_peer(&Peer { number: *node, addresses: known.collect(), nodes });
+        host.add_peer(&Peer { number: *node, addresses: known, nodes });
     }
     membership.members().for_each(|(node, id)| host.meet(node, id));
 }
