@@ -258,11 +258,12 @@ impl Cluster {
         Cluster { nodes, directory }
     }
 
-    /// Whether a leader is there; false if a node found its port taken.
+    /// Whether all nodes and a leader are there; false if a node found its port taken.
     fn is_settled(&mut self) -> bool {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if self.leader().is_some() {
+            let are_there = self.numbers().into_iter().all(|number| self.status(number).is_some());
+            if are_there && self.leader().is_some() {
                 return true;
             }
             for node in &mut self.nodes {
