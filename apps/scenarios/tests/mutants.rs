@@ -30,11 +30,7 @@ const SEEDS: u64 = 10;
 const SEEDS_OF_TIME: u64 = 200;
 
 fn caught_in_runs(mutant: &Mutant) -> Result<(), Failed> {
-    let caught = match mutant.caught_by {
-        "x23" | "x24" => shardedstore::service_moves::caught(mutant, SEEDS),
-        _ => shardedstore::replacements::caught(mutant, SEEDS),
-    };
-    said(mutant, caught, SEEDS)
+    said(mutant, shardedstore::replacements::caught(mutant, SEEDS), SEEDS)
 }
 
 /// What a run said of a mutant, if one of the seeds caught it.

@@ -24,6 +24,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use synod_host::Key;
+use synod_shardedstore::Addresses;
 use synod_store::Password;
 
 /// The environment variable that may hold the password.
@@ -97,6 +98,13 @@ pub struct Peer {
     pub peer: String,
     /// Where clients reach it.
     pub client: String,
+}
+
+impl Peer {
+    /// Where it is reached.
+    pub(crate) fn addresses(&self) -> Addresses {
+        Addresses { peer: self.peer.as_str().into(), client: self.client.as_str().into() }
+    }
 }
 
 /// What clients may take.
@@ -246,6 +254,12 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    /// Where this node is reached.
+    pub(crate) fn own_addresses(&self) -> Addresses {
+        let own = self.peers.iter().find(|peer| peer.node == self.node);
+        own.expect("a configuration that was checked lists its own node").addresses()
     }
 
     /// The key that the nodes have in common, if there is one.

@@ -111,14 +111,23 @@ fn requests() -> Vec<Vec<u8>> {
 }
 
 /// The connection's bytes in pieces, as a socket has them.
+fn pieces<'a>(rng: &'a mut Rng, mut rest: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (piece, later) = rest.split_at((1 + rng.below(PIECE_BYTES_MAX) as usize).min(rest.len()));
+        rest = later;
+        Some(piece)
+    })
+}
+
 fn read_requests(rng: &mut Rng, bytes: &[u8]) {
     let limits = if rng.chance(500) { Limits::default() } else { tight() };
     let mut parser = RequestParser::new(limits, rng.chance(500));
-    let (mut buffer, mut rest) = (Vec::new(), bytes);
-    while !rest.is_empty() {
-        let (piece, later) = rest.split_at((1 + rng.below(PIECE_BYTES_MAX) as usize).min(rest.len()));
+    let mut buffer = Vec::new();
+    for piece in pieces(rng, bytes) {
         buffer.extend_from_slice(piece);
-        rest = later;
         loop {
             match parser.advance(&buffer) {
                 Ok(Parsed::Incomplete) => break,
@@ -154,11 +163,9 @@ fn replies() -> Vec<Vec<u8>> {
 
 fn read_replies(rng: &mut Rng, bytes: &[u8]) {
     let mut parser = ReplyParser::default();
-    let (mut buffer, mut rest) = (Vec::new(), bytes);
-    while !rest.is_empty() {
-        let (piece, later) = rest.split_at((1 + rng.below(PIECE_BYTES_MAX) as usize).min(rest.len()));
+    let mut buffer = Vec::new();
+    for piece in pieces(rng, bytes) {
         buffer.extend_from_slice(piece);
-        rest = later;
         loop {
             match parser.advance(&buffer) {
                 Ok(None) => break,

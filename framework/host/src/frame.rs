@@ -173,6 +173,19 @@ impl Hello {
         self.incarnation == GUEST_INCARNATION
     }
 
+    /// Whether it is for process `number` of this cluster, and from another one.
+    ///
+    /// # Errors
+    /// Why the sender is refused.
+    pub(crate) fn is_for(&self, cluster: u64, number: u32) -> Result<(), Refusal> {
+        match () {
+            () if self.cluster != cluster => Err(Refusal::OtherCluster),
+            () if self.to != number => Err(Refusal::OtherNode),
+            () if self.from == number => Err(Refusal::Myself),
+            () => Ok(()),
+        }
+    }
+
     /// The bytes of a hello.
     pub fn to_bytes(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HELLO_BYTES);

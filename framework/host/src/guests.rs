@@ -60,17 +60,17 @@ pub enum Unanswered {
     Nobody,
 }
 
-/// Asks the process `to`, which is at one of these addresses.
+/// Asks the process `to`, which is at this address.
 ///
 /// # Errors
 /// If there is no answer.
 pub async fn ask_as_guest(
     introduction: &Introduction,
-    (to, addresses): (u32, &[String]),
+    (to, address): (u32, &str),
     question: &[u8],
 ) -> Result<Vec<u8>, Unanswered> {
     let conversation = async {
-        let stream = connect_to(addresses).await.ok_or(Unanswered::Nobody)?;
+        let stream = connect_to(address).await.ok_or(Unanswered::Nobody)?;
         let hello = Hello {
             cluster: introduction.cluster,
             from: introduction.number,
@@ -113,17 +113,14 @@ async fn answer_guest(
 ) -> Option<()> {
     let greeted = seal::hear(stream, introduction.key.as_ref()).await.ok()?;
     let hello = Hello::from_bytes(&greeted.hello).ok().filter(|_| greeted.refusal.is_none())?;
-    let refusal = match () {
-        () if hello.cluster != introduction.cluster => Some(Refusal::OtherCluster),
-        () if hello.to != introduction.number => Some(Refusal::OtherNode),
-        () if hello.from == introduction.number => Some(Refusal::Myself),
-        // Who runs something comes again later.
-        () if !hello.is_guest() => return None,
-        () => None,
-    };
-    let mut channel = greeted.answer(&answer_to_bytes(refusal.map_or(Ok(()), Err), None)).await.ok()?;
+    let checked = hello.is_for(introduction.cluster, introduction.number);
+    // A process that runs something comes again later.
+    if checked.is_ok() && !hello.is_guest() {
+        return None;
+    }
+    let mut channel = greeted.answer(&answer_to_bytes(checked, None)).await.ok()?;
     let mut read = Vec::new();
-    let is_going = refusal.is_none() && channel.read(&mut read).await.ok()? && read.first() == Some(&GO);
+    let is_going = checked.is_ok() && channel.read(&mut read).await.ok()? && read.first() == Some(&GO);
     if is_going {
         channel.unread(read.split_off(1));
         serve(channel, Guest { number: hello.from, disk: hello.disk, from }, answer).await;

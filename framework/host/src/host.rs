@@ -30,8 +30,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub struct Peer {
     /// Its number.
     pub number: u32,
-    /// Where it listens for its peers, `host:port`: the one behind the other is tried, a host's name anew at each dial.
-    pub addresses: Vec<String>,
+    /// Where it listens for its peers, `host:port`; a host's name is looked up anew at each dial.
+    pub address: String,
     /// The protocol nodes that it runs.
     pub nodes: Vec<NodeId>,
 }
@@ -257,7 +257,7 @@ impl<N: Hosted> Host<N> {
     pub fn add_peer(&self, peer: &Peer) {
         let index = match self.us.index_of(peer.number) {
             Some(index) => {
-                self.us.peers.borrow_mut()[index].addresses.clone_from(&peer.addresses);
+                self.us.peers.borrow_mut()[index].address.clone_from(&peer.address);
                 index
             }
             None => {

@@ -36,9 +36,6 @@ const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// A buffer larger than this is given back when it is empty.
 const BUFFER_KEPT_BYTES: usize = 1 << 20;
 
-/// The index of who is no peer yet.
-const GUEST: usize = usize::MAX;
-
 /// Who this process is, and who the others are.
 pub(crate) struct Us {
     pub(crate) cluster: u64,
@@ -63,14 +60,14 @@ pub(crate) struct Us {
 /// Another process of the cluster.
 pub(crate) struct Known {
     pub(crate) number: u32,
-    pub(crate) addresses: Vec<String>,
+    pub(crate) address: String,
     /// It may have been one once.
     pub(crate) is_member: bool,
 }
 
 impl Known {
     pub(crate) fn of(peer: &Peer) -> Known {
-        Known { number: peer.number, addresses: peer.addresses.clone(), is_member: true }
+        Known { number: peer.number, address: peer.address.clone(), is_member: true }
     }
 }
 
@@ -90,18 +87,7 @@ impl Us {
 
     /// Whether a peer may come, as far as this process can tell. Yields its index, and changes nothing.
     fn check(&self, hello: &Hello) -> Result<usize, Refusal> {
-        if hello.cluster != self.cluster {
-            return Err(Refusal::OtherCluster);
-        }
-        if hello.to != self.number {
-            return Err(Refusal::OtherNode);
-        }
-        if hello.from == self.number {
-            return Err(Refusal::Myself);
-        }
-        if hello.is_guest() {
-            return Ok(GUEST);
-        }
+        hello.is_for(self.cluster, self.number)?;
         let peer = self.index_of(hello.from).ok_or(Refusal::UnknownNode)?;
         self.known.borrow().check(hello)?;
         Ok(peer)
@@ -176,7 +162,13 @@ async fn shake_hands(stream: TcpStream, us: &Us) -> Result<Option<(Hello, Channe
         Some(refusal) => Err(refusal),
         None => Hello::from_bytes(&greeted.hello),
     };
-    let checked = hello.and_then(|hello| us.check(&hello).map(|_| hello));
+    let checked = hello.and_then(|hello| {
+        match hello.is_guest() {
+            true => hello.is_for(us.cluster, us.number)?,
+            false => drop(us.check(&hello)?),
+        }
+        Ok(hello)
+    });
     let seen = hello
         .ok()
         .filter(|hello| hello.cluster == us.cluster)
@@ -389,11 +381,11 @@ enum Missed {
 /// Dials a peer. Yields the connection and what the peer saw of this disk.
 async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
     let handshake = async {
-        let (to, addresses) = {
+        let (to, address) = {
             let peers = us.peers.borrow();
-            (peers[peer].number, peers[peer].addresses.clone())
+            (peers[peer].number, peers[peer].address.clone())
         };
-        let stream = connect_to(&addresses).await.ok_or(None)?;
+        let stream = connect_to(&address).await.ok_or(None)?;
         let hello = Hello {
             cluster: us.cluster,
             from: us.number,
@@ -416,14 +408,10 @@ async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
     }
 }
 
-/// Connects to the first of these addresses at which somebody listens.
-pub(crate) async fn connect_to(addresses: &[String]) -> Option<TcpStream> {
-    for address in addresses {
-        if let Ok(stream) = TcpStream::connect(address.as_str()).await {
-            return tune(&stream).is_ok().then_some(stream);
-        }
-    }
-    None
+/// Connects to a process, if it listens at this address.
+pub(crate) async fn connect_to(address: &str) -> Option<TcpStream> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    tune(&stream).is_ok().then_some(stream)
 }
 
 /// Small frames leave at once, lost ones again soon, and a connection that has become silent breaks.

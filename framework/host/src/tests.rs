@@ -281,7 +281,7 @@ fn alone(number: u32, directory: &Path) -> HostConfig {
 }
 
 fn peer(number: u32, address: SocketAddr) -> Peer {
-    Peer { number, addresses: vec![address.to_string()], nodes: vec![NodeId::server(number)] }
+    Peer { number, address: address.to_string(), nodes: vec![NodeId::server(number)] }
 }
 
 type Answer = (RequestId, Told);

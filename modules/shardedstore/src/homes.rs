@@ -12,11 +12,16 @@
 //! configuration. One word is not taken from a home that is not known: that it wants to be let in. That waits for the log.
 //! Who answers, answers where it was asked from. Whatever is told to clients and other groups names homes.
 
+use crate::masters::Masters;
 use crate::seats::Standing;
 use crate::server::Ctx;
-use crate::{Configuration, ConfigurationNumber, Message, Seats, Server, Sharded};
-use synod_node::{Context, Node as _, NodeId, StateMachine};
-use synod_paxos::Message as Paxos;
+use crate::{
+    Checkpoint, Configuration, ConfigurationNumber, Message, Process, Record, Response, Seats, Server,
+    Sharded, Timer,
+};
+use synod_clientserver::Outcome;
+use synod_node::{Context, Effect, Node as _, NodeId, RequestId, StateMachine};
+use synod_paxos::{Message as Paxos, Process as Inner, Request};
 use synod_stdx::mark;
 
 /// A seat that is not at home where its name is, and its home.
@@ -154,17 +159,24 @@ impl Homes {
         self.out = Some(out);
     }
 
-    /// While it is not let in: where others may play their seats beside where they are known to, since they may not have
-    /// taken all configurations.
-    pub(crate) fn elsewhere(&self) -> Vec<NodeId> {
-        let Some(out) = &self.out else { return Vec::new() };
-        let others = out.seats.others(self.seat);
-        others.filter(|(other, home)| self.home_of(*other) != *home).map(|(_, home)| home).collect()
-    }
-
-    /// While it is not let in: the configuration after those that it knows.
-    pub(crate) fn next(&self) -> Option<ConfigurationNumber> {
-        self.out.as_ref().map(|out| out.next)
+    /// An unadmitted replica asks every node that may host a peer: its peers may not have taken all configurations. And it asks
+    /// for the next one.
+    pub(crate) fn rejoin_everywhere<S: Sharded, M: StateMachine>(
+        &self,
+        inner: &Inner<M>,
+        masters: &mut Masters,
+        seated: impl Fn(NodeId, Paxos<M>) -> Message<S>,
+        ctx: &mut Ctx<S>,
+    ) {
+        let server = inner.server().filter(|server| server.is_rejoining());
+        let (Some(out), Some(server)) = (&self.out, server) else { return };
+        let incarnation = server.life_of(self.seat);
+        for (other, home) in out.seats.others(self.seat) {
+            if self.home_of(other) != home {
+                ctx.send_early(home, seated(self.seat, Paxos::Rejoin { incarnation }));
+            }
+        }
+        masters.ask(Some(out.next), ctx);
     }
 
     /// A configuration in which these are the members: if an unadmitted replica was waiting for this one, its peers may have
@@ -226,36 +238,60 @@ impl<S: Sharded> Server<S> {
         }
         let seats = &crate::server::state_of(&self.inner).seats;
         let Some(lives) = self.homes.note(seats) else { return };
-        if self.homes.is_replaced() {
-            self.within(ctx, |inner, ctx| {
-                inner.on_request(synod_node::RequestId(0), synod_paxos::Request::HandOver, ctx);
-            });
-        }
-        self.within(ctx, |inner, ctx| supersede(inner, &lives, ctx));
+        let is_replaced = self.homes.is_replaced();
+        self.within(ctx, |inner, ctx| end_lives(inner, is_replaced, &lives, ctx));
         self.note_role(ctx);
     }
 
-    /// An unadmitted replica asks every node that may host a peer: the group may not have taken all configurations. And it asks
-    /// for the next one.
+    /// See [`Homes::rejoin_everywhere`].
     pub(crate) fn rejoin_everywhere(&mut self, ctx: &mut Ctx<S>) {
-        let Some(next) = self.homes.next().filter(|_| self.paxos().is_rejoining()) else { return };
-        let seat = self.homes.seat;
-        let incarnation = self.paxos().life_of(seat);
-        for home in self.homes.elsewhere() {
-            ctx.send_early(home, Message::Seated { seat, message: Paxos::Rejoin { incarnation } });
-        }
-        self.masters.ask(Some(next), ctx);
+        let Server { inner, homes, masters, .. } = self;
+        homes.rejoin_everywhere(inner, masters, |seat, message| Message::Seated { seat, message }, ctx);
     }
 }
 
-/// Tells a Paxos server that lives began.
-pub(crate) fn supersede<M: StateMachine>(
-    inner: &mut synod_paxos::Process<M>,
+/// Tells a Paxos server that lives began. If its own seat is played elsewhere now, it hands over first.
+pub(crate) fn end_lives<M: StateMachine>(
+    inner: &mut Inner<M>,
+    is_replaced: bool,
     lives: &[(NodeId, u64)],
-    ctx: &mut Context<synod_paxos::Process<M>>,
+    ctx: &mut Context<Inner<M>>,
 ) {
+    if is_replaced {
+        inner.on_request(RequestId(0), Request::HandOver, ctx);
+    }
     let Some(server) = inner.server_mut() else { return };
     for (seat, life) in lives {
         server.supersede(*seat, *life, ctx);
+    }
+}
+
+/// How the log of a Paxos process is written down, and how it answers its user: each role has kinds of its own.
+pub(crate) struct Wrappers<S: Sharded, M: StateMachine> {
+    pub(crate) record: fn(synod_paxos::Record<M::Command>) -> Record<S>,
+    pub(crate) checkpoint: fn(synod_paxos::Checkpoint<M>) -> Checkpoint<S>,
+    pub(crate) response: fn(Outcome<M::Output>) -> Response<S::Output>,
+}
+
+/// What a Paxos process does, as its owner does it. `address` says where a message goes, and as what.
+pub(crate) fn outward<S: Sharded, M: StateMachine>(
+    effect: Effect<Inner<M>>,
+    address: impl Fn(NodeId, Paxos<M>) -> (NodeId, Message<S>),
+    wrappers: &Wrappers<S, M>,
+) -> Effect<Process<S>> {
+    match effect {
+        Effect::Send { to, message } => {
+            let (to, message) = address(to, message);
+            Effect::Send { to, message }
+        }
+        Effect::SendEarly { to, message } => {
+            let (to, message) = address(to, message);
+            Effect::SendEarly { to, message }
+        }
+        Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Timer::Paxos(timer), after },
+        Effect::Persist(record) => Effect::Persist((wrappers.record)(record)),
+        Effect::Checkpoint(state) => Effect::Checkpoint((wrappers.checkpoint)(state)),
+        Effect::Compact(state) => Effect::Compact((wrappers.checkpoint)(state)),
+        Effect::Reply { id, response } => Effect::Reply { id, response: (wrappers.response)(response) },
     }
 }

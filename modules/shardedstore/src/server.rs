@@ -4,7 +4,7 @@
 //! state, and whoever waits for it asks again.
 
 use crate::group_state::GroupState;
-use crate::homes::{Homes, Moved, Out, Said};
+use crate::homes::{Homes, Moved, Out, Said, Wrappers, outward};
 use crate::leading::{Asked, Leading, Vote};
 use crate::masters::Masters;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     Stepped, Timer,
 };
 use std::sync::Arc;
-use synod_node::{ClockReading, Context, Durable, Effect, Node, NodeId};
+use synod_node::{ClockReading, Context, Durable, Node, NodeId};
 use synod_paxos::{Settings, Timer as PaxosTimer};
 use synod_stdx::mark;
 
@@ -405,24 +405,12 @@ impl<S: Sharded> Server<S> {
             (to, Said::Plainly(message)) => (to, Message::Members(message)),
             (to, Said::For(seat, message)) => (to, Message::Seated { seat, message }),
         };
-        ctx.within(
-            |ctx| run(inner, ctx),
-            |effect| match effect {
-                Effect::Send { to, message } => {
-                    let (to, message) = address(to, message);
-                    Effect::Send { to, message }
-                }
-                Effect::SendEarly { to, message } => {
-                    let (to, message) = address(to, message);
-                    Effect::SendEarly { to, message }
-                }
-                Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Timer::Paxos(timer), after },
-                Effect::Persist(record) => Effect::Persist(Record::Members(record)),
-                Effect::Checkpoint(state) => Effect::Checkpoint(crate::Checkpoint::Members(state)),
-                Effect::Compact(state) => Effect::Compact(crate::Checkpoint::Members(state)),
-                Effect::Reply { .. } => unreachable!("a member has no user"),
-            },
-        );
+        let wrappers = Wrappers {
+            record: Record::Members,
+            checkpoint: crate::Checkpoint::Members,
+            response: |_| unreachable!("a member has no user"),
+        };
+        ctx.within(|ctx| run(inner, ctx), |effect| outward(effect, address, &wrappers));
     }
 
     /// A driver tells what the clocks of this machine read.

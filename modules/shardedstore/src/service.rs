@@ -3,15 +3,15 @@
 //! The service's own log says who its members are. A command that gives a seat another home counts from its entry on; see
 //! `homes.rs`, which says what becomes of the former home, and how the new one is let in.
 
-use crate::homes::{Hearing, Homes, Moved, Out, Said, supersede};
+use crate::homes::{Hearing, Homes, Moved, Out, Said, Wrappers, end_lives, outward};
 use crate::masters::Masters;
 use crate::nodes::SERVICE;
 use crate::server::Ctx;
 use crate::{
-    Checkpoint, ConfigurationCommand, ConfigurationNumber, ConfigurationService, Message, Process, Record,
-    Seats, Sharded, Timer,
+    Checkpoint, ConfigurationCommand, ConfigurationNumber, ConfigurationService, Message, Record, Seats,
+    Sharded,
 };
-use synod_node::{Context, Durable, Effect, Node, NodeId, RequestId};
+use synod_node::{Context, Durable, Node, NodeId, RequestId};
 use synod_paxos::{Message as Paxos, Request, Settings, Timer as PaxosTimer};
 use synod_stdx::mark;
 
@@ -39,7 +39,7 @@ impl ServiceMember {
     pub fn new(me: NodeId, members: &[NodeId], slot_count: u16, settings: Settings) -> Self {
         let service = ConfigurationService::new(slot_count);
         let server = synod_paxos::Server::new(me, members, service, settings);
-        ServiceMember::of(server, me, &Seats::named(&in_order(members)))
+        ServiceMember::of(server, me, members)
     }
 
     /// Member `me` of the service, which has its seat anew, because its disk is lost or another member had the seat. The seats
@@ -57,17 +57,17 @@ impl ServiceMember {
         let seat = seats.seat_of(me).expect("a member has a seat");
         let service = ConfigurationService::new(slot_count);
         let server = synod_paxos::Server::rejoining(seat, &seats.names(), service, settings, incarnation);
-        let mut member = ServiceMember::of(server, me, &seats);
+        let mut member = ServiceMember::of(server, me, &seats.homes());
         member.homes.go_out(Out { seats, next });
         member
     }
 
-    fn of(server: synod_paxos::Server<ConfigurationService>, home: NodeId, seats: &Seats) -> Self {
+    fn of(server: synod_paxos::Server<ConfigurationService>, home: NodeId, asked: &[NodeId]) -> Self {
         ServiceMember {
             homes: Homes::new(server.id(), home),
+            masters: Masters::new(asked),
+            seats: Seats::named(&server.members()),
             inner: Controller::Server(server),
-            masters: Masters::new(&seats.homes()),
-            seats: Seats::named(&seats.names()),
             taken: 0,
         }
     }
@@ -83,11 +83,6 @@ impl ServiceMember {
     /// The service, as far as it is executed here.
     pub fn service(&self) -> &ConfigurationService {
         self.paxos().replica().machine()
-    }
-
-    /// The member that leads the service, as far as this one knows.
-    pub fn leader(&self) -> Option<NodeId> {
-        self.paxos().leader().map(|seat| self.homes.home_of(seat))
     }
 
     /// The member that plays a seat, as far as this one knows.
@@ -190,21 +185,14 @@ impl ServiceMember {
         }
         self.taken = history.len();
         let Some(lives) = self.homes.note(&self.seats) else { return };
-        if self.homes.is_replaced() {
-            self.within(None, ctx, |inner, ctx| inner.on_request(RequestId(0), Request::HandOver, ctx));
-        }
-        self.within(None, ctx, |inner, ctx| supersede(inner, &lives, ctx));
+        let is_replaced = self.homes.is_replaced();
+        self.within(None, ctx, |inner, ctx| end_lives(inner, is_replaced, &lives, ctx));
     }
 
-    /// An unadmitted member asks every node that may host a peer, and for the next configuration.
+    /// See [`Homes::rejoin_everywhere`].
     fn rejoin_everywhere<S: Sharded>(&mut self, ctx: &mut Ctx<S>) {
-        let Some(next) = self.homes.next().filter(|_| self.paxos().is_rejoining()) else { return };
-        let seat = self.homes.seat;
-        let incarnation = self.paxos().life_of(seat);
-        for home in self.homes.elsewhere() {
-            ctx.send_early(home, Message::SeatedMaster { seat, message: Paxos::Rejoin { incarnation } });
-        }
-        self.masters.ask(Some(next), ctx);
+        let ServiceMember { inner, homes, masters, .. } = self;
+        homes.rejoin_everywhere(inner, masters, |seat, message| Message::SeatedMaster { seat, message }, ctx);
     }
 
     fn within<S: Sharded>(
@@ -221,13 +209,6 @@ impl ServiceMember {
     }
 }
 
-fn in_order(members: &[NodeId]) -> Vec<NodeId> {
-    let mut members = members.to_vec();
-    members.sort_unstable();
-    members.dedup();
-    members
-}
-
 /// Lets a member or a client of the configuration service act. `address` says where a message goes, and as what.
 pub(crate) fn within<S: Sharded>(
     inner: &mut Controller,
@@ -235,26 +216,10 @@ pub(crate) fn within<S: Sharded>(
     run: impl FnOnce(&mut Controller, &mut Context<Controller>),
     address: impl Fn(NodeId, Paxos<ConfigurationService>) -> (NodeId, Message<S>),
 ) {
-    ctx.within(
-        |ctx| run(inner, ctx),
-        |effect: Effect<Controller>| -> Effect<Process<S>> {
-            match effect {
-                Effect::Send { to, message } => {
-                    let (to, message) = address(to, message);
-                    Effect::Send { to, message }
-                }
-                Effect::SendEarly { to, message } => {
-                    let (to, message) = address(to, message);
-                    Effect::SendEarly { to, message }
-                }
-                Effect::SetTimer { timer, after } => Effect::SetTimer { timer: Timer::Paxos(timer), after },
-                Effect::Persist(record) => Effect::Persist(Record::Masters(record)),
-                Effect::Checkpoint(state) => Effect::Checkpoint(Checkpoint::Masters(state)),
-                Effect::Compact(state) => Effect::Compact(Checkpoint::Masters(state)),
-                Effect::Reply { id, response } => {
-                    Effect::Reply { id, response: crate::Response::Configuration(response) }
-                }
-            }
-        },
-    );
+    let wrappers = Wrappers {
+        record: Record::Masters,
+        checkpoint: Checkpoint::Masters,
+        response: crate::Response::Configuration,
+    };
+    ctx.within(|ctx| run(inner, ctx), |effect| outward(effect, &address, &wrappers));
 }

@@ -6,7 +6,7 @@ mod configurations;
 mod moves;
 pub mod replacements;
 mod service;
-pub mod service_moves;
+mod service_moves;
 pub mod store;
 pub mod texts;
 mod transactions;

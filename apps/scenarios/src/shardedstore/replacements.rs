@@ -41,12 +41,13 @@ pub const REPLACEMENTS: &[Scenario] = &[
 
 type Shown = Result<Outcome, Box<Failed>>;
 
-/// What the scenario that shall catch a mutant says of it, if it does under one of so many seeds.
+/// Plays the scenario that shall catch a mutant under so many seeds, and yields its objection.
 pub fn caught(mutant: &Mutant, seeds: u64) -> Option<String> {
     let play: fn(&Stage, Option<&'static str>) -> Shown = match mutant.caught_by {
         "x15" => cut_off,
         "x17" => one_by_one,
         "x19" => who_forgot,
+        "x24" => super::service_moves::cut_off,
         other => panic!("{} names {other}, which is not played with mutants", mutant.name),
     };
     (1..=seeds).find_map(|seed| {

@@ -10,13 +10,13 @@ use synod_shardedstore::{
 };
 use synod_simulator::{Oracle, Simulator};
 use synod_stdx::Rng;
-use synod_testkit::{Failed, Kind, Mutant, Outcome, Scenario, Stage};
+use synod_testkit::{Failed, Kind, Outcome, Scenario, Stage};
 use synod_world::World;
 
 /// Claims beyond the module's list.
 pub const SERVICE_MOVES: &[Scenario] = &[
     row("x23", "every_member_of_the_service_is_replaced_while_others_crash", Kind::Unreliable(50), |stage| {
-        all_in_turn(stage, None)
+        all_in_turn(stage)
     }),
     row("x24", "a_leader_of_the_service_that_is_cut_off_and_replaced_decides_nothing", Kind::Run, |stage| {
         cut_off(stage, None)
@@ -24,20 +24,6 @@ pub const SERVICE_MOVES: &[Scenario] = &[
 ];
 
 type Shown = Result<Outcome, Box<Failed>>;
-
-/// What the scenario that shall catch a mutant says of it, if it does under one of so many seeds.
-pub fn caught(mutant: &Mutant, seeds: u64) -> Option<String> {
-    let play: fn(&Stage, Option<&'static str>) -> Shown = match mutant.caught_by {
-        "x23" => all_in_turn,
-        "x24" => cut_off,
-        other => panic!("{} names {other}, which is not played with mutants", mutant.name),
-    };
-    (1..=seeds).find_map(|seed| {
-        let stage = Stage { seed, kind: Kind::Run, record: false };
-        let failed = play(&stage, Some(mutant.name)).err()?;
-        Some(format!("seed {seed}: {}", failed.failure.what))
-    })
-}
 
 fn founded(stage: &Stage, mutant: Option<&'static str>, script: impl FnOnce(&mut Store) -> Step) -> Shown {
     play_with(stage, Shape::of(2, 8, false), mutant, |store| {
@@ -104,9 +90,9 @@ fn await_in(store: &mut Store, id: NodeId) -> Step {
 }
 
 /// One after the other gets another home, a newer one loses its disk, and in the end nobody of the founders is there.
-fn all_in_turn(stage: &Stage, mutant: Option<&'static str>) -> Shown {
+fn all_in_turn(stage: &Stage) -> Shown {
     let mut rng = Rng::new(stage.seed).split("service");
-    founded(stage, mutant, |store| {
+    founded(stage, None, |store| {
         let mut olds = masters(3);
         rng.shuffle(&mut olds);
         for (which, old) in (1..).zip(&olds) {
@@ -146,7 +132,7 @@ fn all_in_turn(stage: &Stage, mutant: Option<&'static str>) -> Shown {
 }
 
 /// The leader cannot hear the others when its seat goes elsewhere. It hears them again when others are away.
-fn cut_off(stage: &Stage, mutant: Option<&'static str>) -> Shown {
+pub(super) fn cut_off(stage: &Stage, mutant: Option<&'static str>) -> Shown {
     founded(stage, mutant, |store| {
         let all = masters(3);
         let leads = |id: &&NodeId| member(&store.sim, **id).is_some_and(|it| it.paxos().is_leader());

@@ -80,14 +80,11 @@ impl Places {
     fn config(&self, number: u32, data: PathBuf) -> HostConfig {
         let server = |place: &Place| Peer {
             number: place.node.number(),
-            addresses: vec![place.address.to_string()],
+            address: place.address.to_string(),
             nodes: vec![place.node],
         };
-        let demo = Peer {
-            number: DEMO,
-            addresses: vec![self.demo.to_string()],
-            nodes: NodeId::clients(self.clients),
-        };
+        let demo =
+            Peer { number: DEMO, address: self.demo.to_string(), nodes: NodeId::clients(self.clients) };
         let all = self.servers.iter().map(server).chain([demo]);
         HostConfig {
             // Nobody else has the demo's port now, so that two demos never meet.

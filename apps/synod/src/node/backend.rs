@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use synod_host::{Counters, Host};
-use synod_node::NodeId;
+use synod_node::{NodeId, StateMachine};
 use synod_resp::Reply;
 use synod_shardedstore::{
     Configuration, ConfigurationCommand, GroupId, Request, SERVICE, Server, ServiceMember, SlotStatus,
@@ -122,24 +122,13 @@ impl Gateway {
 
     /// So many ms is the wall clock of each node ahead of what a majority agrees on. None while that is not known.
     pub(crate) fn clock_offsets_ms(&self) -> Vec<(u32, i64)> {
-        // Whoever is a member here hears the clocks of its group.
-        let of_service = self.look_at_service(|member| {
-            let server = member.paxos();
-            let offsets = server.clock().offsets_ms(server.id(), server.members().len());
-            offsets.into_iter().map(|(seat, offset_ms)| (member.home_of(seat), offset_ms)).collect()
-        });
-        let offsets: Vec<(NodeId, i64)> = of_service.unwrap_or_else(|| {
+        // A member hears the clocks of its group.
+        let of_service = self.look_at_service(|it| offsets_ms(it.paxos(), |seat| it.home_of(seat)));
+        let of_group = || {
             let group = self.groups_here().into_iter().next();
-            let offsets = group.map(|group| {
-                self.look(group, |member| {
-                    let server = member.paxos();
-                    let offsets = server.clock().offsets_ms(server.id(), server.members().len());
-                    offsets.into_iter().map(|(seat, offset_ms)| (member.home_of(seat), offset_ms)).collect()
-                })
-            });
-            offsets.unwrap_or_default()
-        });
-        offsets.into_iter().map(|(id, offset_ms)| (places::node_of(id), offset_ms)).collect()
+            group.map(|group| self.look(group, |it| offsets_ms(it.paxos(), |seat| it.home_of(seat))))
+        };
+        of_service.or_else(of_group).unwrap_or_default()
     }
 
     pub(super) fn configure(&self, ticket: Ticket, command: ConfigurationCommand) {
@@ -208,6 +197,15 @@ impl Gateway {
     pub(crate) fn requests(&self) -> (usize, u64, u64) {
         self.inner.requests.counts()
     }
+}
+
+/// By how many ms the wall clock of each member's node is ahead, as `server` knows it.
+fn offsets_ms<M: StateMachine>(
+    server: &synod_paxos::Server<M>,
+    home_of: impl Fn(NodeId) -> NodeId,
+) -> Vec<(u32, i64)> {
+    let offsets = server.clock().offsets_ms(server.id(), server.members().len());
+    offsets.into_iter().map(|(seat, offset_ms)| (places::node_of(home_of(seat)), offset_ms)).collect()
 }
 
 impl Inner {

@@ -79,7 +79,7 @@ impl Gateway {
         }
     }
 
-    /// Takes the next configuration: what it says is on disk before anything is done about it.
+    /// Takes the next configuration. The membership is on disk before this node acts upon it.
     fn take(&self, next: &Arc<Configuration>) -> Result<(), String> {
         let Inner { host, me, membership, .. } = &*self.inner;
         let change = membership.borrow_mut().take(next);
@@ -165,7 +165,7 @@ impl Gateway {
         }
     }
 
-    /// What the configuration service answers to a command; nothing if it does not in time.
+    /// Asks the configuration service, and yields its answer; nothing if none comes in time.
     pub(super) async fn configured(&self, command: ConfigurationCommand) -> Option<ConfigurationOutput> {
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.configure(Ticket::Configured(answer), command);
@@ -183,7 +183,7 @@ impl Gateway {
         self.inner.membership.borrow().next().checked_sub(1)
     }
 
-    /// What this node knows of the cluster, for one that comes.
+    /// The membership in words, for a node that comes.
     pub(super) fn membership_text(&self) -> String {
         self.inner.membership.borrow().to_text()
     }
@@ -194,9 +194,9 @@ pub(super) fn introduce(host: &Host<Store>, me: u32, membership: &Membership, hi
     for (node, addresses) in membership.nodes().iter().filter(|(node, _)| **node != me) {
         // The file says how this node reaches another, if it does.
         let hint = hints.iter().find(|(hinted, _)| hinted == node).map(|(_, address)| address.clone());
-        let known = vec![hint.unwrap_or_else(|| addresses.peer.to_string())];
+        let address = hint.unwrap_or_else(|| addresses.peer.to_string());
         let nodes = vec![places::service(*node), places::gateway(*node), places::controller(*node)];
-        host.add_peer(&Peer { number: *node, addresses: known, nodes });
+        host.add_peer(&Peer { number: *node, address, nodes });
     }
     membership.members().for_each(|(node, id)| host.meet(node, id));
 }

@@ -12,11 +12,10 @@
 
 use super::backend::Gateway;
 use super::membership::{FACT, Membership};
-use crate::config::Config;
+use crate::config::{Config, Peer};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 use synod_host::{Answer, Guest, Identity, Introduction, Key, Refusal, Unanswered};
 use synod_shardedstore::{Addresses, ConfigurationOutput};
@@ -25,12 +24,12 @@ use tokio::net::TcpListener;
 
 /// How often the others are asked.
 const ROUND: Duration = Duration::from_millis(100);
-/// What keeps a node waiting is said when it has lasted so long, and again each time that it has lasted as long once more.
+/// A node that waits so long says what for, and says it again each time that as much more time has passed.
 const SAID_AFTER: Duration = Duration::from_secs(5);
 /// A node that runs knows the configurations up to one so long after the service has them, or the guest asks again.
 const KNOWN_WITHIN: Duration = Duration::from_secs(3);
 
-/// What a node asks that runs nothing yet.
+/// The question of a node that runs nothing yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Question {
     /// The list that it was given, as a number.
@@ -42,7 +41,7 @@ struct Question {
     client: String,
 }
 
-/// What it is answered.
+/// The answer to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Said {
@@ -56,15 +55,15 @@ enum Said {
     NotYet { why: String },
 }
 
-/// What a node that has nothing on its disk knows.
+/// A node that has nothing on its disk, and the answers so far.
 struct Waiting<'a> {
     config: &'a Config,
     introduction: Introduction,
     question: Question,
     /// The founders that were given the same list, and the numbers of their disks.
     agreed: RefCell<BTreeMap<u32, u128>>,
-    /// What is said in the log, and when it was last.
-    said: RefCell<Option<(String, Instant)>>,
+    /// Since when it waits, or when it last said so.
+    said_at: Cell<Instant>,
 }
 
 /// Finds out what the node is that `config` describes, if its disk has nothing yet, and writes it there: then the data can be
@@ -84,7 +83,7 @@ pub(super) async fn settle(
         return Ok(config.incarnation);
     }
     let least = config.incarnation.max(prior.identity.incarnation);
-    let own = own_addresses(config);
+    let own = config.own_addresses();
     let waiting = Waiting {
         config,
         introduction: Introduction { cluster, number: node, disk: prior.disk, key: key.cloned() },
@@ -95,7 +94,7 @@ pub(super) async fn settle(
             client: own.client.to_string(),
         },
         agreed: RefCell::new(BTreeMap::from([(node, prior.disk)])),
-        said: RefCell::default(),
+        said_at: Cell::new(Instant::now()),
     };
     let asked = async {
         loop {
@@ -117,15 +116,6 @@ pub(super) async fn settle(
     Ok(incarnation)
 }
 
-/// Where this node is reached, as its file has it.
-pub(super) fn own_addresses(config: &Config) -> Addresses {
-    let own = config.peers.iter().find(|peer| peer.node == config.node);
-    let (peer, client) = own.map_or((config.peer_listen.to_string(), config.listen.to_string()), |own| {
-        (own.peer.clone(), own.client.clone())
-    });
-    Addresses { peer: peer.into(), client: client.into() }
-}
-
 /// The list of founders as a number.
 pub(super) fn list_of(config: &Config) -> u64 {
     // Not the addresses: each may reach the others in its own way.
@@ -141,9 +131,8 @@ impl Waiting<'_> {
         let others = self.config.peers.iter().filter(|peer| peer.node != self.config.node);
         let mut waits_for = Vec::new();
         for peer in others {
-            let addresses = [peer.peer.clone()];
             let answer =
-                synod_host::ask_as_guest(&self.introduction, (peer.node, &addresses), &question).await;
+                synod_host::ask_as_guest(&self.introduction, (peer.node, &peer.peer), &question).await;
             let said = answer.map(|answer| serde_json::from_slice::<Said>(&answer).ok());
             match said {
                 Ok(Some(Said::Attached { incarnation, membership })) => {
@@ -196,21 +185,14 @@ impl Waiting<'_> {
     /// The founders that agree, with their addresses and disks.
     fn founders(&self) -> Vec<(u32, Addresses, u128)> {
         let agreed = self.agreed.borrow();
-        let founder = |peer: &crate::config::Peer| {
-            let disk = agreed.get(&peer.node)?;
-            let addresses =
-                Addresses { peer: peer.peer.as_str().into(), client: peer.client.as_str().into() };
-            Some((peer.node, addresses, *disk))
-        };
+        let founder = |peer: &Peer| Some((peer.node, peer.addresses(), *agreed.get(&peer.node)?));
         self.config.peers.iter().filter_map(founder).collect()
     }
 
     /// Says what it waits for, once that has lasted.
     fn say(&self, what: &str) {
-        let mut said = self.said.borrow_mut();
-        let (_, at) = said.get_or_insert_with(|| (String::new(), Instant::now()));
-        if at.elapsed() >= SAID_AFTER {
-            *at = Instant::now();
+        if self.said_at.get().elapsed() >= SAID_AFTER {
+            self.said_at.set(Instant::now());
             tracing::warn!("not serving yet: nothing is on this disk, and {what}");
         }
     }
@@ -228,7 +210,7 @@ impl Waiting<'_> {
 
 /// Answers a guest, at a node that runs.
 pub(super) async fn answer(
-    gateway: Rc<Gateway>,
+    gateway: Gateway,
     (list, disk): (u64, u128),
     guest: Guest,
     question: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What this node knows of the cluster: its nodes with their addresses, and the groups, of which the configuration service is
+//! The cluster as this node knows it: the nodes with their addresses, and the groups, of which the configuration service is
 //! one, whose members this node may run. All of it comes from the configurations; the file of the node only says where to
 //! begin.
 //!
@@ -46,7 +46,7 @@ pub(super) struct Membership {
     groups: BTreeMap<GroupId, Group>,
 }
 
-/// What a configuration changed.
+/// The news in a configuration.
 #[derive(Default, Debug)]
 pub(super) struct Change {
     /// The groups whose member here begins now.

@@ -124,16 +124,15 @@ async fn run(config: &Config) -> Result<(), String> {
         return Err(ended(engine.await));
     }
 
-    let for_guests = Rc::new(backend.clone());
+    let for_guests = backend.clone();
     host.on_guest(move |guest, question| {
-        Box::pin(joining::answer(Rc::clone(&for_guests), founded_with, guest, question))
+        Box::pin(joining::answer(for_guests.clone(), founded_with, guest, question))
     });
     tokio::task::spawn_local(backend.clone().pump());
     tokio::task::spawn_local(backend.clone().watch_time());
     let mut configurations_watch = tokio::task::spawn_local(backend.clone().watch_configurations());
     let disk = (host.disk(), incarnation);
-    let mut announcement =
-        tokio::task::spawn_local(backend.clone().announce(disk, joining::own_addresses(config)));
+    let mut announcement = tokio::task::spawn_local(backend.clone().announce(disk, config.own_addresses()));
     if let Some(address) = config.admin_listen {
         let listener = listen("admin_listen", address).await?;
         tokio::task::spawn_local(admin::serve(listener, backend.clone()));
