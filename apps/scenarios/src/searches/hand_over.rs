@@ -293,7 +293,7 @@ fn copied_while_written(desk: &mut Desk<'_>) -> Staged {
     let near = only(rest(), &bench, &groups).calm().goal(has_begun_a_round(1));
     bench.must_reach("what was written is a round of its own", &written, near)?;
     let still = without_timers(rest(), &bench);
-    bench.exhaust("every way on without timers", &copied, still, Pinned::new(844_040, 51))?;
+    bench.exhaust("every way on without timers", &copied, still, Pinned::new(769_180, 51))?;
     bench.explore("every way since it was written", &written, rest().states(BUDGET / 4))?;
     bench.explore("every way on", &copied, rest().states(BUDGET / 2))
 }
