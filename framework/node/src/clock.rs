@@ -6,7 +6,9 @@ use synod_stdx::{Malformed, Reader, Wire, Writer};
 /// request of its user, so a reading stands in traces and recordings like any other input.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClockReading {
-    /// Microseconds since some moment in the past, which is the same as long as the process runs. Never goes back, goes on
+    /// From which start of which machine `monotonic_us` counts, as a number that is drawn anew for each.
+    pub boot: u64,
+    /// Microseconds since some moment in the past, which is the same for all readings of one `boot`. Never goes back, goes on
     /// while the machine is suspended (`CLOCK_BOOTTIME`), and runs at nearly the same rate on all machines.
     pub monotonic_us: u64,
     /// Milliseconds since 1970. May be wrong by years, jump, and go back.
@@ -15,11 +17,11 @@ pub struct ClockReading {
 
 impl Wire for ClockReading {
     fn encode(&self, out: &mut Writer<'_>) {
-        (self.monotonic_us, self.wall_ms).encode(out);
+        (self.boot, self.monotonic_us, self.wall_ms).encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (monotonic_us, wall_ms) = Wire::decode(input)?;
-        Ok(ClockReading { monotonic_us, wall_ms })
+        let (boot, monotonic_us, wall_ms) = Wire::decode(input)?;
+        Ok(ClockReading { boot, monotonic_us, wall_ms })
     }
 }

@@ -89,7 +89,20 @@ impl<S: StateMachine> Server<S> {
         }
         self.log.put(&run);
         self.accepted_through = self.log.contiguous(self.accepted_through, self.promised);
-        ctx.persist(Record::Accepted { run, chosen_through: self.chosen_through });
+        self.persist_accepted(run, self.chosen_through, ctx);
+    }
+
+    /// Makes what was accepted durable, and now and then the time with it.
+    pub(crate) fn persist_accepted(
+        &mut self,
+        run: Run<S::Command>,
+        chosen_through: Slot,
+        ctx: &mut Context<Process<S>>,
+    ) {
+        ctx.persist(Record::Accepted { run, chosen_through });
+        if let Some(kept) = self.clock.maybe_keep() {
+            ctx.persist(Record::Time(kept));
+        }
     }
 
     fn send_accepted(&mut self, to: NodeId, ctx: &mut Context<Process<S>>) {

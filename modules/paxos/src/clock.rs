@@ -17,9 +17,15 @@
 //! interval it leaves the time alone. So a duration stays what it is to within 1 %, whoever sets how many clocks, and
 //! dates follow a time that somebody set by hand.
 //!
+//! # Across a restart
+//! With what it accepts a member keeps the time on its disk, and what its machine's clocks read then ([`KeptTime`]). A process
+//! that starts again goes on from there, as long as its machine was not started anew. What it knows is old by then, and others may
+//! have led meanwhile: a leader whose best word is older than `FRESH_US` stamps nothing before it has heard a quorum, and
+//! goes on from the freshest word of it.
+//!
 //! # Where nobody knows the time
-//! A process that starts does not know it, and asks: a leader without it takes the freshest word of a member that has it.
-//! Only where a quorum has none (all restarted) does the time *leap*, before anything is stamped: to the `(k - f)`-th
+//! A member whose machine was started anew does not know it, and asks: a leader without it takes the freshest word of a
+//! member that has it. Only where a quorum has none (all machines were) does the time *leap*, before anything is stamped: to the `(k - f)`-th
 //! reading, which is not ahead of every right clock, and never back behind the last entry. If the readings leave the true
 //! time open by more than [`AGREEMENT_MS`], the leader waits for more members, but not longer than [`AGREEMENT_WAIT_MS`].
 //! Later it never leaps: a lock that was granted by this time would be broken. The readings that decide are of one moment: where
@@ -55,6 +61,8 @@ pub const AGREEMENT_WAIT_MS: u64 = 2_000;
 const FRESH_US: u64 = 10_000_000;
 /// No word counts whose round trip took longer, in microseconds: it may be as much ahead, or as old.
 const ROUND_TRIP_US_MAX: u64 = 500_000;
+/// The time is kept on the disk again after so many microseconds, if something is accepted.
+const KEEP_EACH_US: u64 = 1_000_000;
 /// No clock reads more, in milliseconds: the year 2527. So sums of times and durations cannot overflow.
 const WALL_MS_MAX: u64 = 1 << 44;
 
@@ -76,12 +84,24 @@ pub struct LogTime {
     pub age_us: u64,
 }
 
+/// The log's time as a member knew it, on its disk. It goes on from there by the monotonic clock, as long as that counts from
+/// the same start of the same machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct KeptTime {
+    /// What the clocks of the machine read then.
+    pub reading: ClockReading,
+    /// The log's time then.
+    pub log: LogTime,
+}
+
 /// The log's time as it is known here, at the moment of the last reading.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Estimate {
     at_us: u64,
     /// When, by the own monotonic clock, a leader that heard a quorum last said so.
     vouched_us: u64,
+    /// Whether a leader may stamp with it: it is fresh, or was the freshest that a quorum knew.
+    is_sure: bool,
 }
 
 impl Estimate {
@@ -101,10 +121,18 @@ struct Heard {
     log: Option<Estimate>,
 }
 
+/// What a driver told of the clocks of this machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Told {
+    reading: ClockReading,
+    /// When the time was last kept on the disk, by the monotonic clock.
+    kept_us: u64,
+}
+
 /// The log's time, as one member knows it. Without any [`ClockReading`] it stands still at zero.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogClock {
-    reading: Option<ClockReading>,
+    told: Option<Told>,
     estimate: Option<Estimate>,
     heard: BTreeMap<NodeId, Heard>,
     /// The last two heartbeats: their ticks, and when they were sent.
@@ -140,22 +168,22 @@ impl Interval {
 
 impl LogClock {
     fn monotonic_us(&self) -> u64 {
-        self.reading.map_or(0, |reading| reading.monotonic_us)
+        self.told.map_or(0, |told| told.reading.monotonic_us)
     }
 
     /// What the wall clock of this machine read last, in milliseconds since 1970.
     pub fn wall_ms(&self) -> Option<u64> {
-        self.reading.map(|reading| reading.wall_ms)
+        self.told.map(|told| told.reading.wall_ms)
     }
 
     /// Whether a driver tells the time here at all.
     pub(crate) fn is_told(&self) -> bool {
-        self.reading.is_some()
+        self.told.is_some()
     }
 
-    /// The log's time, in milliseconds since 1970, if it is known.
+    /// The log's time, in milliseconds since 1970, if it is known well enough to stamp with it.
     pub fn now_ms(&self) -> Option<u64> {
-        self.estimate.map(|estimate| estimate.at_us / 1_000)
+        self.estimate.filter(|estimate| estimate.is_sure).map(|estimate| estimate.at_us / 1_000)
     }
 
     /// So many milliseconds is the wall clock of each member ahead of what the `members` agree on: that of `me`, and those
@@ -165,7 +193,7 @@ impl LogClock {
             return Vec::new();
         };
         let offset = |wall_us: u64| (wall_us.cast_signed() - agreed.low_us.cast_signed()) / 1_000;
-        let own = self.reading.map(|reading| (me, offset(wall_us(reading.wall_ms))));
+        let own = self.wall_ms().map(|wall_ms| (me, offset(wall_us(wall_ms))));
         let peers = self.fresh().map(|(peer, wall_us)| (peer, offset(wall_us)));
         own.into_iter().chain(peers).collect()
     }
@@ -180,23 +208,27 @@ impl LogClock {
 
     /// What the wall clocks say of the true time, if a quorum's are known.
     fn interval(&self, members: usize) -> Option<Interval> {
-        let own = wall_us(self.reading?.wall_ms);
+        let own = wall_us(self.wall_ms()?);
         Interval::of(self.fresh().map(|(_, wall_us)| wall_us).chain([own]).collect(), members)
     }
 
     /// A driver tells what the clocks of this machine read. `leads`: this member lets the time of `members` go on.
     pub(crate) fn on_reading(&mut self, reading: ClockReading, members: usize, leads: bool) {
+        if self.told.is_some_and(|told| told.reading.boot != reading.boot) {
+            mark!("paxos.machine_started_anew");
+            *self = LogClock::default();
+        }
         let before_us = self.monotonic_us();
         let monotonic_us = reading.monotonic_us.max(before_us);
         let passed_us = if self.is_told() { monotonic_us - before_us } else { 0 };
-        let jumped =
-            |before: ClockReading| is_jump(wall_us(before.wall_ms) + passed_us, wall_us(reading.wall_ms));
-        if self.estimate.is_none() && self.reading.is_some_and(jumped) {
+        let jumped = |before_ms: u64| is_jump(wall_us(before_ms) + passed_us, wall_us(reading.wall_ms));
+        if self.estimate.is_none() && self.wall_ms().is_some_and(jumped) {
             mark!("paxos.clock_jumped_while_time_was_lost");
             self.heard.clear();
             self.asked = Default::default();
         }
-        self.reading = Some(ClockReading { monotonic_us, wall_ms: reading.wall_ms });
+        let kept_us = self.told.map_or(0, |told| told.kept_us);
+        self.told = Some(Told { reading: ClockReading { monotonic_us, ..reading }, kept_us });
         self.estimate = self.estimate.map(|estimate| estimate.later(passed_us));
         if leads {
             self.draw(members, passed_us);
@@ -207,7 +239,7 @@ impl LogClock {
     fn draw(&mut self, members: usize, passed_us: u64) {
         let Some(interval) = self.interval(members) else { return };
         let monotonic_us = self.monotonic_us();
-        let Some(estimate) = &mut self.estimate else { return };
+        let Some(estimate) = self.estimate.as_mut().filter(|estimate| estimate.is_sure) else { return };
         estimate.vouched_us = monotonic_us;
         let most_us = passed_us * SLEW_PERMILLE / 1_000;
         if estimate.at_us < interval.low_us {
@@ -238,20 +270,34 @@ impl LogClock {
     /// time of the last entry that was executed.
     pub(crate) fn begin_to_lead(&mut self, members: usize, clock_ms: u64) {
         self.looks_since_us = Some(self.monotonic_us());
-        self.estimate = self.freshest().map(|estimate| {
+        let freshest = self.freshest();
+        if let Some(fresh) = freshest.filter(|freshest| self.age_us(*freshest) <= FRESH_US) {
             // The last leader may have gone on faster meanwhile; nobody must see the time go back.
             let margin_permille = SLEW_PERMILLE + 2 * CLOCK_DRIFT_MAX_PPM / 1_000;
-            estimate.later(self.age_us(estimate) / 1_000 * margin_permille)
-        });
+            let later = fresh.later(self.age_us(fresh) / 1_000 * margin_permille);
+            self.estimate = Some(Estimate { is_sure: true, ..later });
+        } else if let Some(own) = &mut self.estimate {
+            mark!("paxos.time_is_old");
+            own.is_sure = false;
+        }
         self.find_time(members, clock_ms);
     }
 
     /// A leader that does not know the time asks for it. Whether it knows it then.
     pub(crate) fn find_time(&mut self, members: usize, clock_ms: u64) -> bool {
-        if self.estimate.is_none() && self.is_told() {
-            self.estimate = self.freshest().or_else(|| self.agreed(members, clock_ms));
+        if self.now_ms().is_none() && self.is_told() {
+            let found = match self.freshest() {
+                Some(known) if self.age_us(known) <= FRESH_US => Some(known),
+                Some(known) => self.interval(members).map(|_| Estimate {
+                    at_us: known.at_us.max(told_us(clock_ms)),
+                    vouched_us: self.monotonic_us(),
+                    is_sure: true,
+                }),
+                None => self.agreed(members, clock_ms),
+            };
+            self.estimate = found.map(|found| Estimate { is_sure: true, ..found }).or(self.estimate);
         }
-        self.estimate.is_some()
+        self.now_ms().is_some()
     }
 
     /// The time that the members' wall clocks agree on; after a while, one that is not ahead of the true time.
@@ -264,9 +310,33 @@ impl LogClock {
             mark!("paxos.clocks_disagree");
             return None;
         }
-        // What was told without an entry is not behind this: see `UNLOGGED_MS_MAX`.
-        let told_us = if clock_ms == 0 { 0 } else { (clock_ms + UNLOGGED_MS_MAX) * 1_000 };
-        Some(Estimate { at_us: interval.low_us.max(told_us), vouched_us })
+        Some(Estimate { at_us: interval.low_us.max(told_us(clock_ms)), vouched_us, is_sure: true })
+    }
+
+    /// Something is accepted: what is to be kept of the time with it, if that was not done lately.
+    pub(crate) fn maybe_keep(&mut self) -> Option<KeptTime> {
+        let now_us = self.monotonic_us();
+        let kept = self.to_keep()?;
+        let told = self.told.as_mut().filter(|told| now_us >= told.kept_us + KEEP_EACH_US)?;
+        told.kept_us = now_us;
+        Some(kept)
+    }
+
+    /// What a checkpoint keeps of the time.
+    pub(crate) fn to_keep(&self) -> Option<KeptTime> {
+        Some(KeptTime { reading: self.told?.reading, log: self.known()? })
+    }
+
+    /// The process starts again: what it kept of the time. It holds if the first reading is of the same start of the machine.
+    pub(crate) fn recover(&mut self, kept: KeptTime) {
+        let KeptTime { reading, log } = kept;
+        self.told = Some(Told { reading, kept_us: reading.monotonic_us });
+        let vouched_us = reading.monotonic_us.saturating_sub(log.age_us);
+        self.estimate = Some(Estimate { at_us: log.at_us, vouched_us, is_sure: false });
+    }
+
+    fn known(&self) -> Option<LogTime> {
+        self.estimate.map(|estimate| LogTime { at_us: estimate.at_us, age_us: self.age_us(estimate) })
     }
 
     /// An entry of this time was executed: the log's time is not behind it.
@@ -285,10 +355,7 @@ impl LogClock {
 
     /// What is told in the answer to a heartbeat.
     pub(crate) fn report(&self) -> Option<ClockReport> {
-        let reading = self.reading?;
-        let log =
-            self.estimate.map(|estimate| LogTime { at_us: estimate.at_us, age_us: self.age_us(estimate) });
-        Some(ClockReport { wall_ms: reading.wall_ms, log })
+        Some(ClockReport { wall_ms: self.wall_ms()?, log: self.known() })
     }
 
     /// A peer answered the heartbeat of `tick`. `leads`: it is the leader whom this member follows.
@@ -304,6 +371,7 @@ impl LogClock {
             // Not behind what the peer says at this moment: it said so after it was asked.
             at_us: log.at_us.min(WALL_MS_MAX * 1_000).saturating_add(round_trip_us),
             vouched_us: now_us.saturating_sub(log.age_us),
+            is_sure: true,
         });
         let wall_us = wall_us(report.wall_ms) + round_trip_us / 2;
         let jumped = |before: &Heard| is_jump(before.wall_us + (now_us - before.at_us), wall_us);
@@ -312,7 +380,9 @@ impl LogClock {
             self.heard.retain(|_, heard| heard.at_us >= asked_us);
         }
         self.heard.insert(from, Heard { at_us: now_us, wall_us, log });
-        if let Some(told) = log.filter(|_| leads) {
+        // A leader that started again may know less than this member does.
+        let is_news = |told: &Estimate| self.estimate.is_none_or(|own| told.vouched_us >= own.vouched_us);
+        if let Some(told) = log.filter(|told| leads && is_news(told)) {
             self.estimate = Some(told);
         }
     }
@@ -328,6 +398,11 @@ fn is_jump(expected_us: u64, found_us: u64) -> bool {
     expected_us.abs_diff(found_us) > AGREEMENT_MS * 1_000 / 2
 }
 
+/// Clients may have been told as much without an entry, after one of `clock_ms` was executed: see [`UNLOGGED_MS_MAX`].
+fn told_us(clock_ms: u64) -> u64 {
+    if clock_ms == 0 { 0 } else { (clock_ms + UNLOGGED_MS_MAX) * 1_000 }
+}
+
 /// Microseconds since 1970.
 fn wall_us(wall_ms: u64) -> u64 {
     wall_ms.min(WALL_MS_MAX) * 1_000
@@ -335,7 +410,7 @@ fn wall_us(wall_ms: u64) -> u64 {
 
 impl Rename for LogClock {
     fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
-        let LogClock { reading: _, estimate: _, heard, asked: _, looks_since_us: _ } = self;
+        let LogClock { told: _, estimate: _, heard, asked: _, looks_since_us: _ } = self;
         heard.rename(name);
     }
 }
@@ -346,16 +421,35 @@ impl Rename for Heard {
     }
 }
 
-impl Wire for ClockReport {
+impl Wire for LogTime {
     fn encode(&self, out: &mut Writer<'_>) {
-        self.wall_ms.encode(out);
-        self.log.map(|LogTime { at_us, age_us }| (at_us, age_us)).encode(out);
+        (self.at_us, self.age_us).encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let wall_ms = u64::decode(input)?;
-        let log = Option::<(u64, u64)>::decode(input)?;
-        let log = log.map(|(at_us, age_us)| LogTime { at_us, age_us });
-        Ok(ClockReport { wall_ms, log })
+        let (at_us, age_us) = Wire::decode(input)?;
+        Ok(LogTime { at_us, age_us })
+    }
+}
+
+impl Wire for ClockReport {
+    fn encode(&self, out: &mut Writer<'_>) {
+        self.wall_ms.encode(out);
+        self.log.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(ClockReport { wall_ms: Wire::decode(input)?, log: Wire::decode(input)? })
+    }
+}
+
+impl Wire for KeptTime {
+    fn encode(&self, out: &mut Writer<'_>) {
+        self.reading.encode(out);
+        self.log.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(KeptTime { reading: Wire::decode(input)?, log: Wire::decode(input)? })
     }
 }

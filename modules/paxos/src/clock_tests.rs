@@ -17,6 +17,7 @@ struct Group {
     up: Vec<bool>,
     leader: usize,
     tick: u64,
+    boot: u64,
 }
 
 impl Group {
@@ -29,6 +30,7 @@ impl Group {
             up: vec![true; members],
             leader: 0,
             tick: 0,
+            boot: 1,
         }
     }
 
@@ -38,7 +40,7 @@ impl Group {
 
     fn read(&mut self, member: usize) {
         let wall_ms = self.true_ms().saturating_add_signed(self.ahead_ms[member]);
-        let reading = ClockReading { monotonic_us: self.now_us, wall_ms };
+        let reading = ClockReading { boot: self.boot, monotonic_us: self.now_us, wall_ms };
         let members = self.clocks.len();
         self.clocks[member].on_reading(reading, members, member == self.leader);
     }
@@ -97,9 +99,19 @@ impl Group {
         now_ms.cast_signed() - self.true_ms().cast_signed()
     }
 
-    /// All members restart: none knows the time.
+    /// All machines are started anew: no member knows the time.
     fn restart_all(&mut self) {
-        self.clocks.iter_mut().for_each(|clock| *clock = LogClock::default());
+        self.boot += 1;
+        self.restart_processes();
+    }
+
+    /// All processes start again, with what they kept.
+    fn restart_processes(&mut self) {
+        for clock in &mut self.clocks {
+            let kept = clock.to_keep();
+            *clock = LogClock::default();
+            kept.into_iter().for_each(|kept| clock.recover(Wire::from_bytes(&kept.to_bytes()).unwrap()));
+        }
     }
 }
 
@@ -230,6 +242,81 @@ fn two_clocks_that_disagree_for_long_begin_not_ahead_and_never_leap() {
     }
 }
 
+/// What no wall clock could tell: two differ, the third member stays away, and yet the time that passed while all were down
+/// counts, since the machines ran on.
+#[test]
+fn when_all_processes_restart_the_time_that_passed_counts_whatever_wall_clocks_say() {
+    for ahead_ms in [-3_600_000, 3_600_000i64] {
+        let mut group = Group::led(3);
+        let last_ms = group.true_ms();
+        group.restart_processes();
+        group.now_us += HOUR_MS * 1_000;
+        (group.ahead_ms[1], group.up[2]) = (ahead_ms, false);
+        group.beat(1_000);
+        assert!(group.elect(0, last_ms));
+        assert!(group.error_ms().abs() < 20, "{} ms", group.error_ms());
+        group.up[2] = true;
+        group.pass(10_000);
+        assert!(group.error_ms().abs() < 20, "{} ms", group.error_ms());
+    }
+}
+
+/// It kept the time an hour ago; the others went on, by a time that was drawn forward meanwhile.
+#[test]
+fn a_leader_that_kept_an_old_time_takes_the_freshest_that_a_quorum_knows() {
+    let mut group = Group::led(3);
+    let kept = group.clocks[0].to_keep().unwrap();
+    group.up[0] = false;
+    assert!(group.elect(1, 0));
+    group.ahead_ms = vec![HOUR_MS.cast_signed(); 3];
+    group.pass(HOUR_MS);
+    let now_ms = group.clocks[1].now_ms().unwrap();
+    group.clocks[0] = LogClock::default();
+    group.clocks[0].recover(kept);
+    group.up = vec![true, false, false];
+    group.leader = usize::MAX;
+    group.beat(1_000);
+    assert!(!group.elect(0, now_ms), "alone it does not know what others did");
+    group.up = vec![true; 3];
+    group.leader = usize::MAX;
+    group.beat(1_000);
+    group.leader = 0;
+    assert!(group.clocks[0].find_time(3, now_ms));
+    let new_ms = group.clocks[0].now_ms().unwrap();
+    assert!((now_ms..now_ms + 50).contains(&new_ms), "{now_ms} then {new_ms}");
+}
+
+#[test]
+fn a_follower_keeps_what_it_knows_better_than_a_leader_that_started_again() {
+    let mut group = Group::led(3);
+    let kept = group.clocks[0].to_keep().unwrap();
+    group.ahead_ms = vec![HOUR_MS.cast_signed(); 3];
+    group.pass(HOUR_MS);
+    let now_ms = group.clocks[1].now_ms().unwrap();
+    group.clocks[0] = LogClock::default();
+    group.clocks[0].recover(kept);
+    // It leads, and its followers hear it before it hears them.
+    group.read(0);
+    let report = group.clocks[0].report().unwrap();
+    group.clocks[1].on_asked(7);
+    group.clocks[1].on_report(NodeId::server(1), 7, report, true);
+    assert_eq!(group.clocks[1].now_ms(), Some(now_ms));
+    group.beat(1_000);
+    assert!(group.elect(0, 0));
+    assert!((now_ms..now_ms + 50).contains(&group.clocks[0].now_ms().unwrap()));
+}
+
+#[test]
+fn the_time_is_kept_once_a_second_at_most() {
+    let mut group = Group::led(1);
+    let mut kept = 0;
+    for _ in 0..100 {
+        group.pass(100);
+        kept += usize::from(group.clocks[0].maybe_keep().is_some());
+    }
+    assert_eq!(kept, 10);
+}
+
 /// One clock is wrong after the other, by the same, while nobody knows the time: readings of two moments agree on nothing.
 #[test]
 fn two_clocks_that_are_wrong_one_after_the_other_do_not_agree() {
@@ -312,7 +399,7 @@ fn a_deposed_leader_that_hears_nobody_is_not_asked_before_those_who_went_on() {
     group.ahead_ms = vec![HOUR_MS.cast_signed(); 3];
     group.pass(600_000);
     let now_ms = group.clocks[1].now_ms().unwrap();
-    let reading = ClockReading { monotonic_us: group.now_us, wall_ms: group.true_ms() };
+    let reading = ClockReading { boot: 1, monotonic_us: group.now_us, wall_ms: group.true_ms() };
     old.on_reading(reading, 3, true);
     (group.clocks[0], group.up[0]) = (old, true);
     group.leader = usize::MAX;
@@ -326,7 +413,7 @@ fn a_deposed_leader_that_hears_nobody_is_not_asked_before_those_who_went_on() {
 fn readings_that_are_no_times_overflow_nothing() {
     let mut group = Group::led(3);
     for wall_ms in [0, 1, u64::MAX] {
-        let reading = ClockReading { monotonic_us: group.now_us, wall_ms };
+        let reading = ClockReading { boot: 1, monotonic_us: group.now_us, wall_ms };
         group.clocks[0].on_reading(reading, 3, true);
         let mut report = group.clocks[0].report().unwrap();
         report.wall_ms = wall_ms;

@@ -1,7 +1,7 @@
 //! The byte form of messages, records and checkpoints, for hosts. Version 1: a tag, then the fields in order.
 
 use crate::replica::Replica;
-use crate::{Ballot, Checkpoint, Message, Record, Request, Run, Slot};
+use crate::{Ballot, Checkpoint, KeptTime, Message, Record, Request, Run, Slot};
 use std::sync::Arc;
 use synod_clientserver::{ClientId, read_seq};
 use synod_node::{NodeId, StateMachine};
@@ -204,6 +204,7 @@ impl<C: Wire> Wire for Record<C> {
             Record::Promised { ballot, chosen_through } => tag(1, out).and(ballot).and(chosen_through),
             Record::Accepted { run, chosen_through } => tag(2, out).and(chosen_through).and(run),
             Record::Rejoined { node, incarnation } => tag(3, out).and(node).and(incarnation),
+            Record::Time(kept) => tag(4, out).and(kept),
         };
     }
 
@@ -215,40 +216,43 @@ impl<C: Wire> Wire for Record<C> {
                 Record::Accepted { run: Run::decode(input)?, chosen_through }
             }
             3 => Record::Rejoined { node: NodeId::decode(input)?, incarnation: u64::decode(input)? },
-            0 | 4.. => return Err(Malformed("no such record")),
+            4 => Record::Time(KeptTime::decode(input)?),
+            0 | 5.. => return Err(Malformed("no such record")),
         })
     }
 }
 
 impl<S: Portable> Wire for Checkpoint<S> {
     fn encode(&self, out: &mut Writer<'_>) {
-        let fields = tag(1, out).and(&self.incarnation).and(&self.promised);
-        fields.and(&self.accepted).and(&self.incarnations).and(&*self.replica);
+        let fields = tag(2, out).and(&self.incarnation).and(&self.promised);
+        fields.and(&self.accepted).and(&self.incarnations).and(&self.time).and(&*self.replica);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if input.u8()? != 1 {
-            return Err(Malformed("a checkpoint of a later version"));
+        if input.u8()? != 2 {
+            return Err(Malformed("a checkpoint of another version"));
         }
         let (incarnation, promised) = <(u64, Ballot)>::decode(input)?;
         let accepted = decode_runs(input)?;
         let incarnations = Vec::decode(input)?;
+        let time = Option::decode(input)?;
         Ok(Checkpoint {
             incarnation,
             promised,
             replica: Arc::new(Replica::decode(input)?),
             accepted,
             incarnations,
+            time,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Ballot, Checkpoint, Message, Proposal, Record, Replica, Run, Slot};
+    use crate::{Ballot, Checkpoint, KeptTime, LogTime, Message, Proposal, Record, Replica, Run, Slot};
     use std::sync::Arc;
     use synod_clientserver::{ClientId, KvCommand, KvOutput, KvStore};
-    use synod_node::NodeId;
+    use synod_node::{ClockReading, NodeId};
     use synod_stdx::{Digest, Wire};
 
     const BALLOT: Ballot = Ballot { round: 3, node: NodeId::server(2), life: 5 };
@@ -337,16 +341,19 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_all_messages_and_records_are_those_of_version_two() {
+    fn the_bytes_of_all_messages_and_records_are_those_of_version_three() {
         let mut digest = Digest::default();
         for message in messages() {
             digest.update(&message.to_bytes());
         }
         let (node, incarnation) = (NodeId::server(3), 2);
-        let records: [Record<KvCommand>; 3] = [
+        let reading = ClockReading { boot: 4, monotonic_us: 5, wall_ms: 6 };
+        let time = KeptTime { reading, log: LogTime { at_us: 7, age_us: 8 } };
+        let records: [Record<KvCommand>; 4] = [
             Record::Promised { ballot: BALLOT, chosen_through: Slot(3) },
             Record::Accepted { run: run(), chosen_through: Slot(3) },
             Record::Rejoined { node, incarnation },
+            Record::Time(time),
         ];
         for record in records {
             digest.update(&record.to_bytes());
@@ -357,10 +364,11 @@ mod tests {
             replica: replica(),
             accepted: vec![run()],
             incarnations: vec![(node, incarnation)],
+            time: Some(time),
         };
         let bytes = checkpoint.to_bytes();
         assert_eq!(Checkpoint::from_bytes(&bytes), Ok(checkpoint));
         digest.update(&bytes);
-        assert_eq!(digest.value(), 715_319_903_575_346_723);
+        assert_eq!(digest.value(), 4_908_738_706_184_027_489);
     }
 }

@@ -3,7 +3,7 @@
 use crate::progress::{Progress, Quorum};
 use crate::reads::Reads;
 use crate::server::{Promise, Role, proposal_bytes};
-use crate::{Ballot, Log, Message, Process, Proposal, Record, Run, Server, Slot};
+use crate::{Ballot, Log, Message, Process, Proposal, Run, Server, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use synod_clientserver::{Admission, ClientId, Seq};
@@ -186,7 +186,7 @@ impl<S: StateMachine> Server<S> {
         self.log.drop_after(base);
         for run in propose_again(&merged, base, ballot) {
             self.log.put(&run);
-            ctx.persist(Record::Accepted { run, chosen_through: base });
+            self.persist_accepted(run, base, ctx);
         }
         self.accepted_through = self.log.contiguous(base, ballot);
         assert_eq!(self.accepted_through, self.log.last(), "a new leader leaves no gap");
@@ -347,7 +347,7 @@ impl<S: StateMachine> Server<S> {
                     ctx.send_early(progress.node(), Message::Accept { run, ballot, chosen_through });
                 }
             }
-            ctx.persist(Record::Accepted { run, chosen_through: self.chosen_through });
+            self.persist_accepted(run, self.chosen_through, ctx);
             proposed = true;
         }
         if proposed {

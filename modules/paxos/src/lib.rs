@@ -96,7 +96,8 @@ mod tests;
 pub use ballot::{Ballot, Slot};
 pub use client::{Client, Request};
 pub use clock::{
-    AGREEMENT_MS, AGREEMENT_WAIT_MS, CLOCK_DRIFT_MAX_PPM, ClockReport, LogClock, LogTime, SLEW_PERMILLE,
+    AGREEMENT_MS, AGREEMENT_WAIT_MS, CLOCK_DRIFT_MAX_PPM, ClockReport, KeptTime, LogClock, LogTime,
+    SLEW_PERMILLE,
 };
 pub use codec::Portable;
 pub use log::{Log, Proposal, Run};

@@ -1,7 +1,7 @@
 //! What is said, what timers remind of, and what is made durable.
 
 use crate::replica::Replica;
-use crate::{Ballot, ClockReport, Run, Slot};
+use crate::{Ballot, ClockReport, KeptTime, Run, Slot};
 use std::sync::Arc;
 use synod_clientserver::{ClientId, Seq};
 use synod_node::{NodeId, StateMachine};
@@ -230,6 +230,8 @@ pub enum Record<C> {
         /// Its new life's number.
         incarnation: Incarnation,
     },
+    /// The log's time, as it was known here when something was accepted.
+    Time(KeptTime),
 }
 
 /// An acceptor's and a replica's whole durable state.
@@ -245,6 +247,8 @@ pub struct Checkpoint<S: StateMachine> {
     pub accepted: Vec<Run<S::Command>>,
     /// The peers' lives that are known.
     pub incarnations: Vec<(NodeId, Incarnation)>,
+    /// The log's time, if it is known here.
+    pub time: Option<KeptTime>,
 }
 
 impl<S: StateMachine> Message<S> {

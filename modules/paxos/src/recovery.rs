@@ -59,6 +59,9 @@ impl<S: StateMachine> Server<S> {
             for run in checkpoint.accepted {
                 self.log.put(&run);
             }
+            if let Some(kept) = checkpoint.time {
+                self.clock.recover(kept);
+            }
         }
         if is_blank && self.incarnation > 0 {
             return self.on_start(ctx);
@@ -82,6 +85,7 @@ impl<S: StateMachine> Server<S> {
                     let known = self.incarnations.entry(node).or_default();
                     *known = incarnation.max(*known);
                 }
+                Record::Time(kept) => self.clock.recover(kept),
             }
         }
         self.liveness.note(self.promised);
@@ -205,6 +209,7 @@ impl<S: StateMachine> Server<S> {
             replica: Arc::new(self.replica.clone()),
             accepted: self.log.runs(self.replica.through(), Slot(u64::MAX)).collect(),
             incarnations: self.incarnations.iter().map(|(node, incarnation)| (*node, *incarnation)).collect(),
+            time: self.clock.to_keep(),
         }
     }
 

@@ -155,13 +155,14 @@ impl<C: Rename + Clone> Rename for Record<C> {
             Record::Promised { ballot, chosen_through: _ } => ballot.rename(name),
             Record::Accepted { run, chosen_through: _ } => run.rename(name),
             Record::Rejoined { node, incarnation: _ } => node.rename(name),
+            Record::Time(_) => {}
         }
     }
 }
 
 impl<S: StateMachine<Command: Rename, Output: Rename> + Rename> Rename for Checkpoint<S> {
     fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
-        let Checkpoint { incarnation: _, promised, replica, accepted, incarnations } = self;
+        let Checkpoint { incarnation: _, promised, replica, accepted, incarnations, time: _ } = self;
         promised.rename(name);
         replica.rename(name);
         accepted.rename(name);

@@ -3,8 +3,8 @@
 use super::{GatewayMistake, Plan, play};
 use crate::shardedstore::Lie;
 use synod_node::{ClockReading, Context, NodeId, Stimulus, step};
-use synod_paxos::{ClockReport, LogTime, Message as Paxos};
-use synod_shardedstore::{GroupState, Message, Process, Request};
+use synod_paxos::{ClockReport, LogTime, Message as Paxos, Record as Kept};
+use synod_shardedstore::{GroupState, Message, Process, Record, Request};
 use synod_store::Keyspace;
 use synod_testkit::{Kind, Mutant, Stage};
 
@@ -21,6 +21,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("stamps_by_the_wall_clock", "a leader stamps entries by its wall clock"),
     mutant("begins_by_the_wall_clock", "a new leader begins from its own wall clock"),
     mutant("believes_one_member", "the time leaps on one member's word"),
+    mutant("keeps_no_time", "a process that starts again knows nothing of the time that passed"),
+    mutant("takes_boots_for_one", "what a monotonic clock read is kept beyond a new start of its machine"),
     mutant("makes_deadlines_at_the_gateway", "a gateway makes deadlines by its wall clock"),
     mutant("tells_rests_at_the_gateway", "a gateway tells the rest of a key's time by its wall clock"),
     mutant("transacts_apart", "the groups of a transaction do not agree on its time"),
@@ -47,6 +49,8 @@ pub(super) fn lie(name: &str) -> Option<Lie<Keyspace>> {
         "stamps_by_the_wall_clock" => stamps_by_the_wall_clock,
         "begins_by_the_wall_clock" => begins_by_the_wall_clock,
         "believes_one_member" => believes_one_member,
+        "keeps_no_time" => keeps_no_time,
+        "takes_boots_for_one" => takes_boots_for_one,
         _ => return None,
     })
 }
@@ -57,6 +61,29 @@ fn stamps_by_the_wall_clock(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut
         Stimulus::Request { id, request: Request::Clock(reading) } => {
             let reading = ClockReading { monotonic_us: reading.wall_ms * 1_000, ..reading };
             Stimulus::Request { id, request: Request::Clock(reading) }
+        }
+        other => other,
+    };
+    step(node, stimulus, ctx);
+}
+
+/// Nothing that was kept of the time is found again.
+fn keeps_no_time(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
+    let stimulus = match stimulus {
+        Stimulus::Recover(mut durable) => {
+            durable.records.retain(|record| !matches!(record, Record::Members(Kept::Time(_))));
+            Stimulus::Recover(durable)
+        }
+        other => other,
+    };
+    step(node, stimulus, ctx);
+}
+
+/// It does not look at which start of the machine its monotonic clock counts from.
+fn takes_boots_for_one(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
+    let stimulus = match stimulus {
+        Stimulus::Request { id, request: Request::Clock(reading) } => {
+            Stimulus::Request { id, request: Request::Clock(ClockReading { boot: 0, ..reading }) }
         }
         other => other,
     };

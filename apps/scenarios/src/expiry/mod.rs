@@ -207,11 +207,16 @@ impl Run {
             }
             3 if self.plan.crashes => {
                 let down_ms = self.rng.between(1, 1_500);
-                self.crash(&[machine], down_ms)?;
+                self.crash(&[machine])?;
+                self.pass(down_ms)?;
+                let is_anew = self.rng.chance(500);
+                self.restart(&[machine], is_anew)?;
             }
             4 if self.plan.crashes => {
                 let down_ms = self.rng.between(1, 4_000);
-                self.crash(&[1, 2, 3], down_ms)?;
+                self.crash(&[1, 2, 3])?;
+                self.pass(down_ms)?;
+                self.restart_all(machine)?;
             }
             5 if self.plan.crashes => {
                 let ids = nodes_of(machine);
@@ -232,16 +237,33 @@ impl Run {
         Ok(())
     }
 
-    fn crash(&mut self, machines: &[u32], down_ms: u64) -> Step {
-        let ids: Vec<NodeId> = machines.iter().copied().flat_map(nodes_of).collect();
-        for id in &ids {
-            self.sim.crash(*id)?;
-        }
-        self.pass(down_ms)?;
-        for id in ids {
+    fn crash(&mut self, machines: &[u32]) -> Step {
+        machines.iter().copied().flat_map(nodes_of).try_for_each(|id| self.sim.crash(id))
+    }
+
+    /// Starts the nodes of these machines again. `is_anew`: the machines themselves were, so that their monotonic clocks
+    /// begin again.
+    fn restart(&mut self, machines: &[u32], is_anew: bool) -> Step {
+        for id in machines.iter().copied().flat_map(nodes_of) {
+            if is_anew {
+                self.sim.boot_machine(id);
+            }
             self.sim.restart(id)?;
         }
         Ok(())
+    }
+
+    /// All machines are started anew and come back together; or only their processes are, and one of them stays away for
+    /// longer: then the wall clocks of the others need not agree.
+    fn restart_all(&mut self, away: u32) -> Step {
+        if self.rng.chance(500) {
+            return self.restart(&[1, 2, 3], true);
+        }
+        let others: Vec<u32> = (1..=MACHINES).filter(|machine| *machine != away).collect();
+        self.restart(&others, false)?;
+        let away_ms = self.rng.between(1, 6_000);
+        self.pass(away_ms)?;
+        self.restart(&[away], false)
     }
 
     fn end(&mut self) -> Step {

@@ -77,6 +77,7 @@ fn holds_all(id: NodeId, compaction: &Checkpoint<KvStore>, disk: &Durable<Node>)
             Record::Rejoined { node, incarnation } => {
                 compaction.incarnations.iter().any(|(known, life)| known == node && life >= incarnation)
             }
+            Record::Time(_) => compaction.time.is_some(),
         };
         if !is_held {
             return Err(format!("{id} has {record:?} on its disk, and would forget it in a compaction"));
@@ -184,7 +185,7 @@ impl Read {
                     self.promised = self.promised.max(run.ballot());
                     self.last = self.last.max(run.last());
                 }
-                Record::Rejoined { .. } => {}
+                Record::Rejoined { .. } | Record::Time(_) => {}
             }
         }
         self.records = disk.records.len();

@@ -221,7 +221,7 @@ fn is_on_disk(disk: &Durable<Node>, slot: Slot) -> bool {
     is_saved
         || disk.records.iter().any(|record| match record {
             Record::Accepted { run, .. } => is_in(run),
-            Record::Promised { .. } | Record::Rejoined { .. } => false,
+            Record::Promised { .. } | Record::Rejoined { .. } | Record::Time(_) => false,
         })
 }
 

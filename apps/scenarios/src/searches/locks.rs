@@ -153,7 +153,7 @@ impl Clocked {
     fn reading(number: usize, choice: usize) -> ClockReading {
         let right_ms = BEGIN_MS + MONOTONIC_MS[number];
         let wall_ms = [right_ms, right_ms + HOUR_MS, right_ms - HOUR_MS][choice];
-        ClockReading { monotonic_us: MONOTONIC_MS[number] * 1_000, wall_ms }
+        ClockReading { boot: 1, monotonic_us: MONOTONIC_MS[number] * 1_000, wall_ms }
     }
 
     fn within(

@@ -321,5 +321,6 @@ fn describe_record<C>(node: NodeId, record: &synod_paxos::Record<C>) -> String {
         Record::Rejoined { node: peer, incarnation } => {
             format!("{node} knows life {incarnation} of {peer}")
         }
+        Record::Time(_) => format!("{node} knows the log's time"),
     }
 }

@@ -26,17 +26,21 @@ pub(super) struct Clocks<N: Node> {
     /// So many milliseconds is the wall clock ahead, besides its drift.
     wall_ahead_ms: i64,
     told_us: Option<u64>,
+    /// How often the machine was started anew, and when it was last: the monotonic clock counts from then.
+    boot: u64,
+    booted_us: u64,
 }
 
 impl<N: Node> Clocks<N> {
     fn read(&self, now_us: u64) -> ClockReading {
-        let drifted = |ppm: u64, max_ppm: u64| {
+        let drifted = |us: u64, ppm: u64, max_ppm: u64| {
             let rate = 1_000_000 - u128::from(max_ppm) + u128::from(ppm);
-            (u128::from(now_us) * rate / 1_000_000) as u64
+            (u128::from(us) * rate / 1_000_000) as u64
         };
-        let wall_ms = WALL_BEGIN_MS + drifted(self.wall_drift_ppm, WALL_DRIFT_MAX_PPM) / 1_000;
+        let wall_ms = WALL_BEGIN_MS + drifted(now_us, self.wall_drift_ppm, WALL_DRIFT_MAX_PPM) / 1_000;
         ClockReading {
-            monotonic_us: drifted(self.drift_ppm, DRIFT_MAX_PPM),
+            boot: self.boot,
+            monotonic_us: drifted(now_us - self.booted_us, self.drift_ppm, DRIFT_MAX_PPM),
             wall_ms: wall_ms.saturating_add_signed(self.wall_ahead_ms),
         }
     }
@@ -49,7 +53,15 @@ impl<N: Node> Simulator<N> {
         let mut rng = Rng::new(self.seed ^ u64::from(id.to_bits())).split("drift");
         let (drift_ppm, wall_drift_ppm) =
             (rng.between(0, 2 * DRIFT_MAX_PPM), rng.between(0, 2 * WALL_DRIFT_MAX_PPM));
-        let clocks = Clocks { tell, drift_ppm, wall_drift_ppm, wall_ahead_ms: 0, told_us: None };
+        let clocks = Clocks {
+            tell,
+            drift_ppm,
+            wall_drift_ppm,
+            wall_ahead_ms: 0,
+            told_us: None,
+            boot: u64::from(id.to_bits()) << 32,
+            booted_us: 0,
+        };
         self.clocks.insert(id, clocks);
     }
 
@@ -57,6 +69,15 @@ impl<N: Node> Simulator<N> {
     pub fn set_wall_clock(&mut self, id: NodeId, ahead_ms: i64) {
         if let Some(clocks) = self.clocks.get_mut(&id) {
             clocks.wall_ahead_ms = ahead_ms;
+        }
+    }
+
+    /// The machine of a node that is down is started anew: its monotonic clock begins again. Without it only the process
+    /// was, and the clock went on.
+    pub fn boot_machine(&mut self, id: NodeId) {
+        let now_us = self.now_us;
+        if let Some(clocks) = self.clocks.get_mut(&id) {
+            (clocks.boot, clocks.booted_us) = (clocks.boot + 1, now_us);
         }
     }
 
