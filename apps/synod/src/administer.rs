@@ -7,11 +7,12 @@ use crate::cli::{
 };
 use crate::config::{Config, PASSWORD_VARIABLE};
 use crate::node::{GroupStatus, NodeStatus};
+use crate::tls::{Caller, Speak};
 use crate::{interrupt, status};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
@@ -102,13 +103,15 @@ struct Places {
     clients: Vec<SocketAddr>,
     operators: Vec<SocketAddr>,
     password: Option<Vec<u8>>,
+    caller: Caller,
 }
 
 impl Places {
     fn of(target: &Target) -> Result<Places, String> {
         let mut password = std::env::var_os(PASSWORD_VARIABLE).map(std::ffi::OsString::into_encoded_bytes);
+        let caller = Caller::of(&target.tls)?;
         if let Some(node) = target.node {
-            return Ok(Places { clients: vec![node], operators: target.admin.clone(), password });
+            return Ok(Places { clients: vec![node], operators: target.admin.clone(), password, caller });
         }
         let place = target.data.display();
         let files = crate::up::config_files(&target.data).map_err(|error| {
@@ -129,14 +132,14 @@ impl Places {
         if clients.is_empty() {
             return Err(format!("--data {place}: no cluster was started there; start one by `synod up`"));
         }
-        Ok(Places { clients, operators, password })
+        Ok(Places { clients, operators, password, caller })
     }
 
     /// Asks the first node that can be reached; the next one, if it says that another one knows better.
     fn ask(&self, words: &[String]) -> Result<Reply, String> {
         let (mut problem, mut undecided) = (String::new(), None);
         for address in &self.clients {
-            match TcpStream::connect_timeout(address, PATIENCE) {
+            match self.caller.connect(*address, PATIENCE) {
                 Err(error) => problem = format!("{address}: {error}; is the cluster up?"),
                 Ok(stream) => {
                     let reply = self.converse(stream, words).map_err(|error| {
@@ -154,8 +157,7 @@ impl Places {
         undecided.ok_or(problem)
     }
 
-    fn converse(&self, mut stream: TcpStream, words: &[String]) -> std::io::Result<Reply> {
-        stream.set_read_timeout(Some(PATIENCE))?;
+    fn converse(&self, mut stream: Box<dyn Speak>, words: &[String]) -> std::io::Result<Reply> {
         let mut request = Vec::new();
         if let Some(password) = &self.password {
             write_request(&mut request, &[b"AUTH".as_slice(), password]);
@@ -231,7 +233,7 @@ pub fn missing(said: &[NodeStatus], number: u64) -> Option<usize> {
 
 /// What the nodes say that answer.
 fn said(places: &Places) -> Vec<NodeStatus> {
-    places.operators.iter().filter_map(|address| status::ask(*address).ok()).collect()
+    places.operators.iter().filter_map(|address| status::ask_by(&places.caller, *address).ok()).collect()
 }
 
 /// Shows how slots move until they are where the configuration has them.

@@ -3,6 +3,7 @@
 use crate::config::{Config, Limits, Peer};
 use crate::demo::{Place, Protocol};
 use crate::node;
+use crate::tls::TlsOptions;
 use clap::{Args, Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -76,6 +77,19 @@ pub enum Command {
     CheckConfig(CheckConfig),
     /// Makes a key that all nodes of a cluster have in common: `peer_key_file`.
     Key(Key),
+    /// Makes certificates for nodes and clients, and an authority of the cluster's own that signs them: `[tls]`.
+    Cert(Cert),
+}
+
+/// `synod cert`.
+#[derive(Args, Debug)]
+pub struct Cert {
+    /// The directory of the authority, `ca.crt` and `ca.key`: made, if it is not there. `ca.key` signs whoever may come, so keep
+    /// it where no node runs.
+    pub directory: PathBuf,
+    /// A host: its name or address, or all of them separated by commas. The first names its files.
+    #[arg(required = true)]
+    pub hosts: Vec<String>,
 }
 
 /// `synod key`.
@@ -199,6 +213,8 @@ impl Serve {
             groups: self.groups,
             peers,
             limits: Limits::default(),
+            // Its files are named in a configuration file.
+            tls: None,
         };
         config.check()?;
         config.password()?;
@@ -218,6 +234,9 @@ pub struct Status {
     /// Machine-readable output.
     #[arg(long)]
     pub json: bool,
+    /// How to speak TLS.
+    #[command(flatten)]
+    pub tls: TlsOptions,
 }
 
 /// Which cluster an operator means.
@@ -235,6 +254,9 @@ pub struct Target {
     /// Do not wait until every slot is where it belongs, or the new member has caught up.
     #[arg(long)]
     pub no_wait: bool,
+    /// How to speak TLS.
+    #[command(flatten)]
+    pub tls: TlsOptions,
 }
 
 /// `synod group`.
@@ -433,6 +455,17 @@ pub fn run_key(arguments: &Key) -> ExitCode {
     match crate::key::make(&arguments.file) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => usage_error(&format!("{}: {error}", arguments.file.display())),
+    }
+}
+
+/// Runs `synod cert`.
+pub fn run_cert(arguments: &Cert) -> ExitCode {
+    match crate::tls::make(&arguments.directory, &arguments.hosts) {
+        Ok(written) => {
+            written.iter().for_each(|file| println!("{file}"));
+            ExitCode::SUCCESS
+        }
+        Err(problem) => usage_error(&problem),
     }
 }
 

@@ -14,12 +14,16 @@
 //! node = 1
 //! peer = "127.0.0.1:17001"
 //! client = "127.0.0.1:7001"
+//!
+//! [tls]                             # clients and operators speak TLS; may be left out
+//! cert_file = "/etc/synod/node1.crt"
+//! key_file = "/etc/synod/node1.key"
 //! ```
 //!
 //! Passwords stand in a file of their own, or in the environment as `SYNOD_PASSWORD`; never in this one.
 
 use crate::node::places;
-use crate::server;
+use crate::{server, tls};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,8 +48,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where other nodes are heard.
     pub peer_listen: SocketAddr,
-    /// The file whose first line is the key that all nodes have and nobody else: with it they know each other, and nobody
-    /// reads what they say. Needed where others reach `peer_listen`.
+    /// The file with the key that all nodes have and nobody else: with it they know each other, and nobody reads what they
+    /// say. Needed where others reach `peer_listen`. Further lines are keys that others may have while all change to another one;
+    /// the file is read again when it changes.
     pub peer_key_file: Option<PathBuf>,
     /// Where metrics are served.
     pub admin_listen: Option<SocketAddr>,
@@ -71,6 +76,8 @@ pub struct Config {
     /// What clients may take.
     #[serde(default)]
     pub limits: Limits,
+    /// Clients and operators are served by TLS, if it is there.
+    pub tls: Option<tls::Files>,
 }
 
 /// How many bytes of a recording are kept where nobody says it.
@@ -177,6 +184,7 @@ impl Config {
             .map_err(|error| format!("{place}: {error}; give the path of a readable configuration file"))?;
         let config = Config::parse(&text).map_err(|problem| format!("{place}: {problem}"))?;
         config.password().map_err(|problem| format!("{place}: {problem}"))?;
+        tls::Door::open(config.tls.as_ref()).map_err(|problem| format!("{place}: {problem}"))?;
         Ok(config)
     }
 
@@ -262,17 +270,19 @@ impl Config {
         own.expect("a configuration that was checked lists its own node").addresses()
     }
 
-    /// The key that the nodes have in common, if there is one.
+    /// The keys that the nodes have in common: this one's first, then those that others may have.
     ///
     /// # Errors
-    /// If the file cannot be read or holds none; says what to do.
-    pub fn peer_key(&self) -> Result<Option<Key>, String> {
-        let Some(path) = &self.peer_key_file else { return Ok(None) };
+    /// If the file cannot be read, holds none, or something else too; says what to do.
+    pub fn peer_keys(&self) -> Result<Vec<Key>, String> {
+        let Some(path) = &self.peer_key_file else { return Ok(Vec::new()) };
         let place = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("peer_key_file: {place}: {error}; make it readable for this user"))?;
-        let key = text.lines().next().unwrap_or_default().trim().parse();
-        key.map(Some).map_err(|problem| {
+        let mut lines = text.lines().map(str::trim);
+        let first = lines.next().unwrap_or_default();
+        let lines = std::iter::once(first).chain(lines.filter(|line| !line.is_empty()));
+        lines.map(str::parse).collect::<Result<_, String>>().map_err(|problem| {
             format!("peer_key_file: {place}: {problem}; copy the file of another node, or make one: synod key FILE")
         })
     }
@@ -366,13 +376,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("key");
         let mut config = Config::parse(GOOD).unwrap();
-        assert_eq!(config.peer_key(), Ok(None));
+        assert_eq!(config.peer_keys(), Ok(Vec::new()));
         config.peer_key_file = Some(file.clone());
-        assert!(config.peer_key().unwrap_err().contains("make it readable"));
+        assert!(config.peer_keys().unwrap_err().contains("make it readable"));
         std::fs::write(&file, "secret\n").unwrap();
-        assert!(config.peer_key().unwrap_err().contains("a key is 64 hexadecimal digits"));
+        assert!(config.peer_keys().unwrap_err().contains("a key is 64 hexadecimal digits"));
         std::fs::write(&file, format!("{}\n", "5e".repeat(32))).unwrap();
-        assert!(config.peer_key().unwrap().is_some());
+        assert_eq!(config.peer_keys().unwrap().len(), 1);
+        std::fs::write(&file, format!("{}\n\n{}\n", "5e".repeat(32), "ed".repeat(32))).unwrap();
+        assert_eq!(config.peer_keys().unwrap().len(), 2);
+        std::fs::write(&file, format!("{}\nand more\n", "5e".repeat(32))).unwrap();
+        assert!(config.peer_keys().unwrap_err().contains("a key is 64 hexadecimal digits"));
     }
 
     #[test]

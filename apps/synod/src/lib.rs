@@ -33,5 +33,7 @@ pub mod prove;
 mod search;
 pub mod server;
 pub mod status;
+pub mod tls;
 pub mod up;
+mod watched;
 mod words;

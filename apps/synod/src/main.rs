@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Rebalance(target) => administer::run(&Change::Rebalance(&target)),
         Command::Config(arguments) => administer::run(&Change::Config(&arguments)),
         Command::Disk(DiskCommand::Check(arguments)) => disk::check(&arguments),
+        Command::Cert(arguments) => cli::run_cert(&arguments),
         Command::Key(arguments) => cli::run_key(&arguments),
         Command::CheckConfig(arguments) => cli::run_check_config(&arguments),
         Command::Up(arguments) => up::run(&arguments),

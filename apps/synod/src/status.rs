@@ -4,8 +4,9 @@ use crate::administer::{counts_of, newest_of_groups};
 use crate::cli::{Status, usage_error};
 use crate::config::Config;
 use crate::node::{CLOCK_OFFSET_MS_MAX, NodeStatus};
+use crate::tls::Caller;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,12 +15,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs `synod status`.
 pub fn run(arguments: &Status) -> ExitCode {
-    let addresses = match addresses(arguments) {
-        Ok(addresses) => addresses,
+    let found = addresses(arguments).and_then(|addresses| Ok((addresses, Caller::of(&arguments.tls)?)));
+    let (addresses, caller) = match found {
+        Ok(found) => found,
         Err(problem) => return usage_error(&problem),
     };
     let asked: Vec<(SocketAddr, Result<NodeStatus, String>)> =
-        addresses.into_iter().map(|address| (address, ask(address))).collect();
+        addresses.into_iter().map(|address| (address, ask_by(&caller, address))).collect();
     let is_well = asked.iter().all(|(_, status)| status.is_ok());
     let printed = if arguments.json { print_json(&asked) } else { print_table(&asked) };
     if printed.is_ok() && is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -43,14 +45,21 @@ fn addresses(arguments: &Status) -> Result<Vec<SocketAddr>, String> {
     Ok(addresses)
 }
 
-/// Asks one node.
+/// Asks one node, without TLS.
 ///
 /// # Errors
 /// In words, if it does not answer.
 pub fn ask(address: SocketAddr) -> Result<NodeStatus, String> {
+    ask_by(&Caller::PLAIN, address)
+}
+
+/// Asks one node.
+///
+/// # Errors
+/// In words, if it does not answer.
+pub(crate) fn ask_by(caller: &Caller, address: SocketAddr) -> Result<NodeStatus, String> {
     let fetch = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut stream = caller.connect(address, PATIENCE)?;
         stream.write_all(b"GET /status HTTP/1.0\r\n\r\n")?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;

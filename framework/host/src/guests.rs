@@ -47,8 +47,8 @@ pub struct Introduction {
     pub number: u32,
     /// The number of its disk.
     pub disk: u128,
-    /// What all processes of the cluster know.
-    pub key: Option<Key>,
+    /// What all processes of the cluster know, as in [`HostConfig`](crate::HostConfig).
+    pub keys: Vec<Key>,
 }
 
 /// Why there is no answer.
@@ -80,7 +80,7 @@ pub async fn ask_as_guest(
             nonce: 0,
             disk: introduction.disk,
         };
-        let greeted = seal::greet(stream, introduction.key.as_ref(), &hello.to_bytes()).await;
+        let greeted = seal::greet(stream, introduction.keys.first(), &hello.to_bytes()).await;
         let (mut channel, answer) =
             greeted.map_err(|refusal| refusal.map_or(Unanswered::Nobody, Unanswered::Refused))?;
         answer_from_bytes(&answer).0.map_err(Unanswered::Refused)?;
@@ -111,7 +111,7 @@ async fn answer_guest(
     introduction: &Introduction,
     answer: &impl Fn(Guest, Vec<u8>) -> Answer,
 ) -> Option<()> {
-    let greeted = seal::hear(stream, introduction.key.as_ref()).await.ok()?;
+    let greeted = seal::hear(stream, &introduction.keys).await.ok()?;
     let hello = Hello::from_bytes(&greeted.hello).ok().filter(|_| greeted.refusal.is_none())?;
     let checked = hello.is_for(introduction.cluster, introduction.number);
     // A process that runs something comes again later.

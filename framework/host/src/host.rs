@@ -49,8 +49,9 @@ pub struct HostConfig {
     pub data: PathBuf,
     /// The other processes.
     pub peers: Vec<Peer>,
-    /// What all processes of the cluster know and nobody else: without it whoever reaches the port for peers is one.
-    pub key: Option<Key>,
+    /// What all processes of the cluster know and nobody else: without one whoever reaches the port for peers is one. The
+    /// first is used where this process dials; whoever dials it may have any of them.
+    pub keys: Vec<Key>,
     /// The size of a segment of the journal, in bytes.
     pub segment_bytes: u64,
     /// Where to record every stimulus, and how many bytes at least are kept: see [`synod_world::Recording`].
@@ -215,7 +216,7 @@ impl<N: Hosted> Host<N> {
             refused: RefCell::default(),
             connections: RefCell::new(vec![0; config.peers.len()]),
             peers: RefCell::new(config.peers.iter().map(Known::of).collect()),
-            key: config.key,
+            keys: RefCell::new(config.keys),
             on_guest: RefCell::default(),
             runs: Cell::new(false),
         };
@@ -250,6 +251,14 @@ impl<N: Hosted> Host<N> {
     pub fn meet(&self, number: u32, id: NodeId) {
         if let Some(peer) = self.us.index_of(number) {
             self.core.borrow_mut().meet(id, peer);
+        }
+    }
+
+    /// From now on whoever comes must have one of these keys, and this process has the first. Connections that are there
+    /// stay. Nothing changes if there are none.
+    pub fn set_keys(&self, keys: Vec<Key>) {
+        if !keys.is_empty() {
+            *self.us.keys.borrow_mut() = keys;
         }
     }
 

@@ -46,7 +46,8 @@ pub(crate) struct Us {
     pub(crate) disk: u128,
     pub(crate) known: RefCell<KnownPeers>,
     pub(crate) peers: RefCell<Vec<Known>>,
-    pub(crate) key: Option<Key>,
+    /// The first is used where this process dials; whoever dials it may have any. None: nothing is sealed.
+    pub(crate) keys: RefCell<Vec<Key>>,
     /// What is answered to processes that run nothing yet.
     pub(crate) on_guest: RefCell<Option<OnGuest>>,
     /// Whether peers are dialed.
@@ -157,7 +158,8 @@ async fn serve<N: Hosted>(stream: TcpStream, us: Rc<Us>, core: Rc<RefCell<Core<N
 /// Hears a hello, answers, and waits for the word that the peer's disk agrees with what was seen of it. Yields the hello and
 /// the connection if it came.
 async fn shake_hands(stream: TcpStream, us: &Us) -> Result<Option<(Hello, Channel)>, Refusal> {
-    let greeted = seal::hear(stream, us.key.as_ref()).await?;
+    let keys = us.keys.borrow().clone();
+    let greeted = seal::hear(stream, &keys).await?;
     let hello = match greeted.refusal {
         Some(refusal) => Err(refusal),
         None => Hello::from_bytes(&greeted.hello),
@@ -395,7 +397,8 @@ async fn connect(us: &Us, peer: usize) -> Result<Welcomed, Missed> {
             nonce: us.nonce,
             disk: us.disk,
         };
-        seal::greet(stream, us.key.as_ref(), &hello.to_bytes()).await
+        let key = us.keys.borrow().first().cloned();
+        seal::greet(stream, key.as_ref(), &hello.to_bytes()).await
     };
     match timeout(HANDSHAKE_MAX, handshake).await {
         Ok(Ok((channel, answer))) => match answer_from_bytes(&answer) {

@@ -27,7 +27,7 @@ const PROOF_BYTES: usize = 16;
 /// What a handshake's message takes besides what it carries: a public key and a proof.
 const GREETING_BYTES: usize = 32 + PROOF_BYTES;
 
-/// The key of a cluster: 32 bytes, as 64 hexadecimal digits. It is never shown.
+/// A key of a cluster: 32 bytes, as 64 hexadecimal digits. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key([u8; KEY_BYTES]);
 
@@ -233,23 +233,23 @@ pub(crate) struct Greeted {
     pub(crate) refusal: Option<Refusal>,
 }
 
-/// Hears the hello of whoever dialed this process.
+/// Hears the hello of whoever dialed this process, with one of `keys`, if there are any.
 ///
 /// # Errors
 /// Why it is refused without an answer.
-pub(crate) async fn hear(mut stream: TcpStream, key: Option<&Key>) -> Result<Greeted, Refusal> {
+pub(crate) async fn hear(mut stream: TcpStream, keys: &[Key]) -> Result<Greeted, Refusal> {
     let mut hello = [0; HELLO_BYTES];
     let (magic, rest) = hello.split_at_mut(MAGIC.len());
     let is_sealed = stream.read_exact(magic).await.is_ok() && magic == SEAL_MAGIC;
     if !is_sealed {
         let is_whole = stream.read_exact(rest).await.is_ok();
-        let refusal = if is_whole { key.map(|_| Refusal::NoKey) } else { Some(Refusal::NotAPeer) };
+        let refusal = if is_whole { keys.first().map(|_| Refusal::NoKey) } else { Some(Refusal::NotAPeer) };
         return Ok(Greeted { stream, noise: None, hello, refusal });
     }
     let record = read_greeting(&mut stream, HELLO_BYTES).await;
     let record = record.ok().flatten().ok_or(Refusal::NotAPeer)?;
-    let noise = key.and_then(|key| noise(key).build_responder().ok());
-    let opened = noise.and_then(|mut noise| match noise.read_message(&record, &mut hello) {
+    let responders = keys.iter().filter_map(|key| noise(key).build_responder().ok());
+    let opened = responders.into_iter().find_map(|mut noise| match noise.read_message(&record, &mut hello) {
         Ok(HELLO_BYTES) => Some(noise),
         Ok(_) | Err(_) => None,
     });

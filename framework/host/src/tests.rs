@@ -274,7 +274,7 @@ fn alone(number: u32, directory: &Path) -> HostConfig {
         incarnation: 0,
         data: directory.join(number.to_string()),
         peers: Vec::new(),
-        key: None,
+        keys: Vec::new(),
         segment_bytes: 4096,
         recording: None,
     }

@@ -100,7 +100,7 @@ impl<S: StateMachine> Server<S> {
         ctx: &mut Context<Process<S>>,
     ) {
         ctx.persist(Record::Accepted { run, chosen_through });
-        if let Some(kept) = self.clock.maybe_keep() {
+        if let Some(kept) = self.clock.keep_again() {
             ctx.persist(Record::Time(kept));
         }
     }

@@ -18,7 +18,7 @@
 //! dates follow a time that somebody set by hand.
 //!
 //! # Across a restart
-//! With what it accepts a member keeps the time on its disk, and what its machine's clocks read then ([`KeptTime`]). A process
+//! As soon as it knows the time, and then with what it accepts, a member keeps it on its disk, and what its machine's clocks read then ([`KeptTime`]). A process
 //! that starts again goes on from there, as long as its machine was not started anew. What it knows is old by then, and others may
 //! have led meanwhile: a leader whose best word is older than `FRESH_US` stamps nothing before it has heard a quorum, and
 //! goes on from the freshest word of it.
@@ -98,8 +98,8 @@ pub struct KeptTime {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Estimate {
     at_us: u64,
-    /// When, by the own monotonic clock, a leader that heard a quorum last said so.
-    vouched_us: u64,
+    /// When, by the own monotonic clock, a leader that heard a quorum last said so: perhaps before this machine was started.
+    vouched_us: i64,
     /// Whether a leader may stamp with it: it is fresh, or was the freshest that a quorum knew.
     is_sure: bool,
 }
@@ -125,8 +125,8 @@ struct Heard {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Told {
     reading: ClockReading,
-    /// When the time was last kept on the disk, by the monotonic clock.
-    kept_us: u64,
+    /// When the time was last kept on the disk, by the monotonic clock; `None`: not since this machine was started.
+    kept_us: Option<u64>,
 }
 
 /// The log's time, as one member knows it. Without any [`ClockReading`] it stands still at zero.
@@ -227,7 +227,7 @@ impl LogClock {
             self.heard.clear();
             self.asked = Default::default();
         }
-        let kept_us = self.told.map_or(0, |told| told.kept_us);
+        let kept_us = self.told.and_then(|told| told.kept_us);
         self.told = Some(Told { reading: ClockReading { monotonic_us, ..reading }, kept_us });
         self.estimate = self.estimate.map(|estimate| estimate.later(passed_us));
         if leads {
@@ -240,7 +240,7 @@ impl LogClock {
         let Some(interval) = self.interval(members) else { return };
         let monotonic_us = self.monotonic_us();
         let Some(estimate) = self.estimate.as_mut().filter(|estimate| estimate.is_sure) else { return };
-        estimate.vouched_us = monotonic_us;
+        estimate.vouched_us = monotonic_us.cast_signed();
         let most_us = passed_us * SLEW_PERMILLE / 1_000;
         if estimate.at_us < interval.low_us {
             estimate.at_us += (interval.low_us - estimate.at_us).min(most_us);
@@ -250,7 +250,13 @@ impl LogClock {
     }
 
     fn age_us(&self, estimate: Estimate) -> u64 {
-        self.monotonic_us().saturating_sub(estimate.vouched_us)
+        let age_us = self.monotonic_us().cast_signed().saturating_sub(estimate.vouched_us);
+        u64::try_from(age_us).unwrap_or(0)
+    }
+
+    /// So long ago by the own monotonic clock.
+    fn ago(&self, age_us: u64) -> i64 {
+        self.monotonic_us().cast_signed().saturating_sub_unsigned(age_us)
     }
 
     /// What peers that were heard lately take for the log's time, as it should be now.
@@ -290,7 +296,7 @@ impl LogClock {
                 Some(known) if self.age_us(known) <= FRESH_US => Some(known),
                 Some(known) => self.interval(members).map(|_| Estimate {
                     at_us: known.at_us.max(told_us(clock_ms)),
-                    vouched_us: self.monotonic_us(),
+                    vouched_us: self.ago(0),
                     is_sure: true,
                 }),
                 None => self.agreed(members, clock_ms),
@@ -304,21 +310,37 @@ impl LogClock {
     fn agreed(&self, members: usize, clock_ms: u64) -> Option<Estimate> {
         mark!("paxos.time_lost");
         let interval = self.interval(members)?;
-        let vouched_us = self.monotonic_us();
-        let waited_us = vouched_us - self.looks_since_us.unwrap_or(vouched_us);
+        let now_us = self.monotonic_us();
+        let waited_us = now_us - self.looks_since_us.unwrap_or(now_us);
         if !interval.agrees() && waited_us < AGREEMENT_WAIT_MS * 1_000 {
             mark!("paxos.clocks_disagree");
             return None;
         }
-        Some(Estimate { at_us: interval.low_us.max(told_us(clock_ms)), vouched_us, is_sure: true })
+        Some(Estimate {
+            at_us: interval.low_us.max(told_us(clock_ms)),
+            vouched_us: self.ago(0),
+            is_sure: true,
+        })
     }
 
     /// Something is accepted: what is to be kept of the time with it, if that was not done lately.
-    pub(crate) fn maybe_keep(&mut self) -> Option<KeptTime> {
-        let now_us = self.monotonic_us();
+    pub(crate) fn keep_again(&mut self) -> Option<KeptTime> {
+        self.keep(|kept_us, now_us| now_us >= kept_us + KEEP_EACH_US)
+    }
+
+    /// What is to be kept of the time at once, if nothing was since this machine was started.
+    pub(crate) fn keep_first(&mut self) -> Option<KeptTime> {
+        self.keep(|_, _| false)
+    }
+
+    fn keep(&mut self, is_due: impl FnOnce(u64, u64) -> bool) -> Option<KeptTime> {
         let kept = self.to_keep()?;
-        let told = self.told.as_mut().filter(|told| now_us >= told.kept_us + KEEP_EACH_US)?;
-        told.kept_us = now_us;
+        let told = self.told.as_mut()?;
+        let now_us = told.reading.monotonic_us;
+        if told.kept_us.is_some_and(|kept_us| !is_due(kept_us, now_us)) {
+            return None;
+        }
+        told.kept_us = Some(now_us);
         Some(kept)
     }
 
@@ -330,8 +352,8 @@ impl LogClock {
     /// The process starts again: what it kept of the time. It holds if the first reading is of the same start of the machine.
     pub(crate) fn recover(&mut self, kept: KeptTime) {
         let KeptTime { reading, log } = kept;
-        self.told = Some(Told { reading, kept_us: reading.monotonic_us });
-        let vouched_us = reading.monotonic_us.saturating_sub(log.age_us);
+        self.told = Some(Told { reading, kept_us: Some(reading.monotonic_us) });
+        let vouched_us = self.ago(log.age_us);
         self.estimate = Some(Estimate { at_us: log.at_us, vouched_us, is_sure: false });
     }
 
@@ -370,7 +392,7 @@ impl LogClock {
         let log = report.log.map(|log| Estimate {
             // Not behind what the peer says at this moment: it said so after it was asked.
             at_us: log.at_us.min(WALL_MS_MAX * 1_000).saturating_add(round_trip_us),
-            vouched_us: now_us.saturating_sub(log.age_us),
+            vouched_us: self.ago(log.age_us),
             is_sure: true,
         });
         let wall_us = wall_us(report.wall_ms) + round_trip_us / 2;

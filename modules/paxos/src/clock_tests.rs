@@ -306,13 +306,37 @@ fn a_follower_keeps_what_it_knows_better_than_a_leader_that_started_again() {
     assert!((now_ms..now_ms + 50).contains(&group.clocks[0].now_ms().unwrap()));
 }
 
+/// Its machine runs for less than what it was told is old.
 #[test]
-fn the_time_is_kept_once_a_second_at_most() {
+fn what_is_older_than_the_machine_runs_is_not_taken_for_fresh() {
+    let mut group = Group::led(3);
+    let kept = group.clocks[1].to_keep().unwrap();
+    let mut old = LogClock::default();
+    old.recover(kept);
+    group.now_us += HOUR_MS * 1_000;
+    group.clocks[1] = old;
+    group.read(1);
+    let report = group.clocks[1].report().unwrap();
+    // A machine that was started a second ago hears it.
+    let mut new = LogClock::default();
+    let reading = |monotonic_us| ClockReading { boot: 9, monotonic_us, wall_ms: 0 };
+    new.on_reading(reading(1_000_000), 5, false);
+    new.on_asked(1);
+    new.on_reading(reading(1_001_000), 5, false);
+    new.on_report(NodeId::server(2), 1, report, false);
+    new.begin_to_lead(5, 0);
+    assert_eq!(new.now_ms(), None, "two of five know nothing of what the others did");
+    assert_eq!(new.report().unwrap().log, None);
+}
+
+#[test]
+fn the_time_is_kept_at_once_and_then_once_a_second_at_most() {
     let mut group = Group::led(1);
+    assert!(group.clocks[0].keep_first().is_some() && group.clocks[0].keep_first().is_none());
     let mut kept = 0;
     for _ in 0..100 {
         group.pass(100);
-        kept += usize::from(group.clocks[0].maybe_keep().is_some());
+        kept += usize::from(group.clocks[0].keep_again().is_some());
     }
     assert_eq!(kept, 10);
 }

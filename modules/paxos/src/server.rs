@@ -338,6 +338,12 @@ impl<S: StateMachine> Server<S> {
             self.maybe_propose(ctx);
             self.answer_reads(ctx);
         }
+        if !self.is_rejoining()
+            && !self.is_retired()
+            && let Some(kept) = self.clock.keep_first()
+        {
+            ctx.persist(Record::Time(kept));
+        }
     }
 
     /// Whether a leader can stamp what it proposes; if it did not know the time, it may find it now. True where no driver

@@ -93,7 +93,7 @@ impl Places {
             incarnation: 0,
             data,
             peers: all.filter(|peer| peer.number != number).collect(),
-            key: None,
+            keys: Vec::new(),
             segment_bytes: SEGMENT_BYTES,
             recording: None,
         }

@@ -4,6 +4,7 @@
 use super::backend::Gateway;
 use super::places;
 use crate::server::Backend as _;
+use crate::tls::Door;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -95,13 +96,13 @@ pub struct GroupStatus {
 }
 
 /// Serves operators until the process ends.
-pub(super) async fn serve(listener: TcpListener, gateway: Gateway) {
+pub(super) async fn serve(listener: TcpListener, door: Door, gateway: Gateway) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let gateway = gateway.clone();
+                let (door, gateway) = (door.clone(), gateway.clone());
                 tokio::task::spawn_local(async move {
-                    let _ = timeout(PATIENCE, answer(stream, &gateway)).await;
+                    let _ = timeout(PATIENCE, answer(stream, &door, &gateway)).await;
                 });
             }
             Err(error) => {
@@ -112,7 +113,8 @@ pub(super) async fn serve(listener: TcpListener, gateway: Gateway) {
     }
 }
 
-async fn answer(mut stream: TcpStream, gateway: &Gateway) -> std::io::Result<()> {
+async fn answer(stream: TcpStream, door: &Door, gateway: &Gateway) -> std::io::Result<()> {
+    let mut stream = door.admit(stream).await?;
     let mut request = Vec::new();
     while !request.windows(2).any(|pair| pair == b"\r\n") && request.len() < REQUEST_BYTES_MAX {
         if stream.read_buf(&mut request).await? == 0 {

@@ -71,11 +71,7 @@ struct Waiting<'a> {
 ///
 /// # Errors
 /// If the data cannot be used, or the others refuse this node; says what to do.
-pub(super) async fn settle(
-    config: &Config,
-    key: Option<&Key>,
-    peers_in: &TcpListener,
-) -> Result<u64, String> {
+pub(super) async fn settle(config: &Config, keys: &[Key], peers_in: &TcpListener) -> Result<u64, String> {
     let (cluster, node) = (Digest::of(config.cluster.as_bytes()), config.node);
     let identity = Identity { cluster, node, incarnation: config.incarnation };
     let prior = synod_host::prior(&config.data, identity).map_err(|error| super::refused(&error))?;
@@ -86,7 +82,7 @@ pub(super) async fn settle(
     let own = config.own_addresses();
     let waiting = Waiting {
         config,
-        introduction: Introduction { cluster, number: node, disk: prior.disk, key: key.cloned() },
+        introduction: Introduction { cluster, number: node, disk: prior.disk, keys: keys.to_vec() },
         question: Question {
             list: list_of(config),
             incarnation: least,

@@ -22,6 +22,8 @@ mod requests;
 
 use crate::config::Config;
 use crate::server::{self, Server};
+use crate::tls::Door;
+use crate::watched::Watched;
 pub(crate) use admin::NO_MEMBER;
 pub use admin::{GroupStatus, NodeStatus};
 pub(crate) use backend::CLOCK_OFFSET_MS_MAX;
@@ -101,16 +103,17 @@ fn settings() -> Settings {
 }
 
 async fn run(config: &Config) -> Result<(), String> {
-    let key = config.peer_key()?;
+    let keys = config.peer_keys()?;
+    let door = Door::open(config.tls.as_ref())?;
     let clients = listen("listen", config.listen).await?;
     let peers_in = listen("peer_listen", config.peer_listen).await?;
-    let least = joining::settle(config, key.as_ref(), &peers_in).await?;
+    let least = joining::settle(config, &keys, &peers_in).await?;
 
     let front = Server::new(server_options(config)?);
     let requests = Rc::new(requests::Requests::new(front.completions()));
     let answered = Rc::clone(&requests);
     let on_reply = move |_: NodeId, id, response| answered.settle(id, response);
-    let opened = Host::<Store>::open(host_config(config, key, least), on_reply, describe)
+    let opened = Host::<Store>::open(host_config(config, keys, least), on_reply, describe)
         .map_err(|error| refused(&error))?;
     let (session, incarnation, host) = (opened.start().nonce, opened.incarnation(), opened.host());
     let membership = known_membership(&host, config, incarnation)?;
@@ -135,18 +138,42 @@ async fn run(config: &Config) -> Result<(), String> {
     let mut announcement = tokio::task::spawn_local(backend.clone().announce(disk, config.own_addresses()));
     if let Some(address) = config.admin_listen {
         let listener = listen("admin_listen", address).await?;
-        tokio::task::spawn_local(admin::serve(listener, backend.clone()));
+        tokio::task::spawn_local(admin::serve(listener, door.clone(), backend.clone()));
     }
+    tokio::task::spawn_local(door.clone().watch());
+    tokio::task::spawn_local(watch_keys(config.clone(), host.clone()));
     tracing::info!(node = config.node, clients = %config.listen, peers = %config.peer_listen, "serving");
     backend.found(config.groups);
 
     tokio::select! {
-        stopped = serve_until_told(front, clients, (backend, &host)) => stopped,
+        stopped = serve_until_told(front, (clients, door), (backend, &host)) => stopped,
         stopped = &mut engine => Err(ended(stopped)),
         problem = &mut configurations_watch => {
             Err(problem.unwrap_or_else(|panic| format!("the node failed in itself, which is a bug: {panic}")))
         }
         Ok(Some(problem)) = &mut announcement => Err(problem),
+    }
+}
+
+/// Takes the keys of peers again whenever their file changes. What is wrong then does not count.
+async fn watch_keys(config: Config, host: Host<Store>) {
+    let Some(file) = config.peer_key_file.clone() else { return };
+    let mut watched = Watched::new([file]);
+    loop {
+        watched.changed().await;
+        match config.peer_keys() {
+            Ok(keys) => {
+                tracing::info!(
+                    keys = keys.len(),
+                    "the file of the peers' keys was read again: new connections use them"
+                );
+                host.set_keys(keys);
+            }
+            Err(problem) => tracing::warn!(
+                problem,
+                "the file of the peers' keys has changed and is wrong: the last good keys stay"
+            ),
+        }
     }
 }
 
@@ -210,7 +237,7 @@ fn residents(membership: &Membership, session: u128) -> Vec<Blueprint> {
 /// Serves clients until the process is told to stop; then hands over what it leads.
 async fn serve_until_told(
     front: Server,
-    clients: TcpListener,
+    clients: (TcpListener, Door),
     (backend, host): (Gateway, &Host<Store>),
 ) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
@@ -249,7 +276,7 @@ async fn await_heirs(gateway: &Gateway) {
     }
 }
 
-fn host_config(config: &Config, key: Option<Key>, incarnation: u64) -> HostConfig {
+fn host_config(config: &Config, keys: Vec<Key>, incarnation: u64) -> HostConfig {
     HostConfig {
         cluster: Digest::of(config.cluster.as_bytes()),
         number: config.node,
@@ -257,7 +284,7 @@ fn host_config(config: &Config, key: Option<Key>, incarnation: u64) -> HostConfi
         data: config.data.clone(),
         // They are introduced once the data says who they are.
         peers: Vec::new(),
-        key,
+        keys,
         segment_bytes: SEGMENT_BYTES,
         recording: config.recording.clone().map(|path| (path, config.recording_bytes)),
     }

@@ -4,6 +4,7 @@ use super::door::now_ms;
 use super::facts::ServerFacts;
 use super::registry::{Doom, Registry, Shared, add, exchange};
 use super::{Backend, Token};
+use crate::tls::Stream;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -13,7 +14,6 @@ use std::time::{Duration, Instant};
 use synod_resp::{Limits as RequestLimits, Parsed, ProtocolError, Reply, RequestParser};
 use synod_store::{Action, Awaiting, Environment};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// While more bytes than this wait to be written, no command is taken.
@@ -27,7 +27,7 @@ const SMALL_BYTES: usize = 64 << 10;
 
 /// A future that ends when the connection does.
 pub(super) struct Connection<B> {
-    stream: TcpStream,
+    stream: Stream,
     address: SocketAddr,
     shared: Rc<Shared>,
     facts: Rc<ServerFacts<B>>,
@@ -55,7 +55,7 @@ struct Ended;
 
 impl<B: Backend> Connection<B> {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Stream,
         address: SocketAddr,
         shared: Rc<Shared>,
         facts: Rc<ServerFacts<B>>,
@@ -227,6 +227,17 @@ impl<B: Backend> Connection<B> {
                     }
                     return Ok(true);
                 }
+            }
+        }
+        // What is sealed may wait in the stream.
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(Ok(())) => self.shared.stalled_ms.set(0),
+            Poll::Ready(Err(_)) => return Err(Ended),
+            Poll::Pending => {
+                if self.shared.stalled_ms.get() == 0 {
+                    self.shared.stalled_ms.set(now_ms());
+                }
+                return Ok(true);
             }
         }
         self.written = 0;

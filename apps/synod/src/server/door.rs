@@ -5,6 +5,7 @@ use super::facts::ServerFacts;
 use super::registry::{Completions, Doom, Registry, add};
 use super::turns::Turns;
 use super::{Backend, Options};
+use crate::tls::Door;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -42,10 +43,15 @@ impl Server {
         Completions { registry: self.registry.clone() }
     }
 
-    /// Serves the clients that come to `listener` until `stop` is ready, then finishes what is under way.
+    /// Serves the clients that come to `listener` and are let in by `door` until `stop` is ready, then finishes what is under way.
     ///
     /// Must run inside a [`tokio::task::LocalSet`].
-    pub async fn run<B: Backend>(self, listener: TcpListener, backend: B, stop: impl Future<Output = ()>) {
+    pub async fn run<B: Backend>(
+        self,
+        (listener, door): (TcpListener, Door),
+        backend: B,
+        stop: impl Future<Output = ()>,
+    ) {
         let facts =
             Rc::new(ServerFacts { registry: self.registry.clone(), backend, started: Instant::now() });
         let turns = tokio::task::spawn_local(Turns::run(self.registry.clone()));
@@ -64,7 +70,7 @@ impl Server {
             match event.await {
                 Event::Stop => break,
                 Event::Round => self.end_overdue(),
-                Event::Accepted(Ok((stream, address))) => self.admit(stream, address, &facts),
+                Event::Accepted(Ok((stream, address))) => self.admit((stream, address), &door, &facts),
                 Event::Accepted(Err(error)) => {
                     // Out of descriptors, as a rule: the ones in use must first be given back.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -76,7 +82,12 @@ impl Server {
         turns.abort();
     }
 
-    fn admit<B: Backend>(&self, stream: TcpStream, address: SocketAddr, facts: &Rc<ServerFacts<B>>) {
+    fn admit<B: Backend>(
+        &self,
+        (stream, address): (TcpStream, SocketAddr),
+        door: &Door,
+        facts: &Rc<ServerFacts<B>>,
+    ) {
         let registry = &self.registry;
         add(&registry.counters.accepted, 1);
         if registry.len() >= registry.options.limits.clients_max {
@@ -93,7 +104,17 @@ impl Server {
         let environment = Environment { monotonic_ms: now_ms(), random: 0, settings, facts: &**facts };
         let session = Session::new(id, address.to_string(), &environment);
         let shared = registry.add(session, environment.monotonic_ms);
-        tokio::task::spawn_local(Connection::new(stream, address, shared, facts.clone()));
+        let (door, facts) = (door.clone(), facts.clone());
+        tokio::task::spawn_local(async move {
+            match door.admit(stream).await {
+                Ok(stream) => Connection::new(stream, address, shared, facts).await,
+                Err(error) => {
+                    tracing::debug!(%address, %error, "a client is not let in");
+                    add(&facts.registry.counters.rejected, 1);
+                    facts.registry.remove(&shared);
+                }
+            }
+        });
     }
 
     /// Ends connections that waited too long.

@@ -77,6 +77,8 @@ pub struct Setup {
     pub incarnation: u64,
     /// How many groups a new store is founded with.
     pub groups: u32,
+    /// Whether it has a key for its peers, where it need not.
+    pub is_sealed: bool,
     /// Whether it records its flight.
     pub records: bool,
     /// Where this process listens.
@@ -105,7 +107,7 @@ impl Setup {
             self.own.admin
         );
         // Where others reach the nodes, they need a key.
-        if !self.own.peer.ip().is_loopback() {
+        if self.is_sealed || !self.own.peer.ip().is_loopback() {
             let key = toml::Value::String(self.key().display().to_string());
             let _ = writeln!(text, "peer_key_file = {key}");
         }
@@ -129,7 +131,7 @@ impl Setup {
         self.directory.join("flight.rec")
     }
 
-    fn key(&self) -> PathBuf {
+    pub fn key(&self) -> PathBuf {
         self.directory.join("peer-key")
     }
 
@@ -142,7 +144,9 @@ impl Setup {
         fs::create_dir_all(&self.directory).unwrap();
         let file = self.directory.join("synod.toml");
         fs::write(&file, self.text()).unwrap();
-        fs::write(self.key(), "5eed".repeat(16)).unwrap();
+        if !self.key().exists() {
+            fs::write(self.key(), "5eed".repeat(16)).unwrap();
+        }
         let log = File::options().create(true).append(true).open(self.directory.join("log")).unwrap();
         let words: Vec<&str> =
             self.within.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_synod")]).collect();
@@ -245,6 +249,7 @@ impl Cluster {
                 directory,
                 incarnation,
                 groups,
+                is_sealed: false,
                 records,
                 own,
                 all,

@@ -12,6 +12,7 @@ use synod_node::StateMachine as _;
 use synod_resp::{Reply, ReplyParser, write_request};
 use synod_store::{Administration, Cluster, ClusterNode, Command, Keyspace, Outcome, Settings};
 use synod_synod::server::{Backend, Completions, Limits, Options, Position, Server, Token};
+use synod_synod::tls::Door;
 
 /// Runs every command at once on one keyspace: neither durable nor replicated.
 pub struct Standalone {
@@ -119,7 +120,7 @@ impl Running {
                         tokio::time::sleep(Duration::from_millis(10)).await;
                     }
                 };
-                server.run(listener, backend, stop).await;
+                server.run((listener, Door::PLAIN), backend, stop).await;
             });
         });
         Running { address: told.recv().unwrap(), stop: Some(stop), thread: Some(thread) }

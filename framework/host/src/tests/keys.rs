@@ -17,7 +17,7 @@ fn key(byte: u8) -> Key {
 /// Process 1 with a key, which knows process 2; nobody accepts where that should be.
 fn with_key(directory: &Path) -> Process {
     let config = alone(1, directory);
-    Process::start(HostConfig { key: Some(key(1)), peers: vec![peer(2, listener().1)], ..config })
+    Process::start(HostConfig { keys: vec![key(1)], peers: vec![peer(2, listener().1)], ..config })
 }
 
 /// Lets one thread wait for what is asked.
@@ -44,7 +44,7 @@ fn processes_with_one_key_talk_and_others_are_refused_by_name() {
         let number = index as u32 + 1;
         let others = (1..=3).filter(|other| *other != number);
         let peers = others.map(|other| peer(other, addresses[other as usize - 1])).collect();
-        let config = HostConfig { key, peers, ..alone(number, directory.path()) };
+        let config = HostConfig { keys: key.into_iter().collect(), peers, ..alone(number, directory.path()) };
         processes.push(Process::listening(config, end));
     }
     processes[2].tell(Do::Ask(N1));
@@ -73,6 +73,19 @@ fn who_has_no_key_or_another_one_says_nothing_that_is_heard() {
     let refusal = wait(greet_with(process.address, &key(2))).err();
     assert_eq!(refusal, Some(Some(Refusal::OtherKey)));
     assert_eq!(process.refused(), [("no_key", 1), ("other_key", 1)]);
+    process.end();
+}
+
+/// While keys are changed a process has both.
+#[test]
+fn who_has_any_of_the_keys_is_let_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = HostConfig { keys: vec![key(1), key(2)], ..alone(1, directory.path()) };
+    let process = Process::start(HostConfig { peers: vec![peer(2, listener().1)], ..config });
+    for known in [1, 2] {
+        wait(greet_with(process.address, &key(known))).map(drop).unwrap();
+    }
+    assert_eq!(wait(greet_with(process.address, &key(3))).err(), Some(Some(Refusal::OtherKey)));
     process.end();
 }
 
