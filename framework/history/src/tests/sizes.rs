@@ -79,6 +79,17 @@ fn blind_appends_of_fifty_clients_take_few_steps() {
 }
 
 #[test]
+fn fifty_clients_that_lose_answers_take_few_steps_and_little_memory() {
+    let mix = Mix { clients: 50, operations: 6_000, unique: false, keys: 4, lost_permille: 20 };
+    let budget = Budget { steps_max: 1_000_000, memo_bytes_max: 16 << 20 };
+    for seed in 0..4 {
+        let history = legal_store(&mut Rng::new(seed), mix);
+        let verdict = check::<KeyValue>(&history, budget);
+        assert!(verdict.is_linearizable(), "seed {seed}: {verdict}");
+    }
+}
+
+#[test]
 fn a_contradiction_in_a_long_history_is_shown_in_few_lines() {
     let mut shown = 0;
     for seed in 0..6 {
