@@ -25,8 +25,8 @@
 //!   written once is decided by the zones of Gibbons and Korach ("Testing shared memories", 1997) in `n log n`;
 //!   any other by the search of Wing and Gong ("Testing and verifying concurrent objects", 1993) with the memory of
 //!   Lowe ("Testing for linearizability", 2017) over the lists of Horn and Kroening ("Faster linearizability
-//!   checking via P-compositionality", 2015). It leaves out orders that can do no more than others do, so that many clients
-//!   and many lost answers seldom cost more than a history of a few.
+//!   checking via P-compositionality", 2015). The search leaves out orders that can do no more than others, so that
+//!   many clients and many lost answers seldom cost more than a few do.
 //! * [`Monitor`]: judges a history while it happens, and remembers only what can still matter: a value by which a
 //!   search over a system's states tells whether its clients can still be told something wrong.
 //! * [`Verdict`]: linearizable, not, or given up. If not, it shows a few operations that contradict each other

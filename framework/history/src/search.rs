@@ -4,8 +4,8 @@
 //! pairs of (operations placed, state) led nowhere; Horn and Kroening (2015) keep the events in a linked list from
 //! which a placed operation is lifted. Orders that can do no more than another one are left out:
 //!
-//! * **An operation that changes nothing and fits now** is placed before anything else is tried: if some order of the rest exists,
-//!   it exists with this operation in front as well, since it changes nothing and nothing precedes it.
+//! * **An operation that changes nothing and fits now** is placed before anything else is tried: if some order of the
+//!   rest exists, it exists with this operation in front as well, since it changes nothing and nothing precedes it.
 //! * **Of equal operations with equal answers** only the one that is answered first is tried: where another of them
 //!   stands, it could stand too.
 //! * **An operation of unknown outcome** must change something, and the next operation must need it. If the next one could
@@ -23,9 +23,9 @@
 //! used, and for equal numbers over the order of the groups that decides between two that commute.
 //!
 //! # What it holds
-//! A dead end is kept as a fingerprint of 128 bits (`dead_ends.rs`). Of the states that led to where the search is, the newest are
-//! kept and a few of the others; what is missing is had again by taking the steps again (`recall`). So a long history
-//! costs little beside itself, however large its states are, and all that is held counts in the budget.
+//! A dead end is a fingerprint of 128 bits (`dead_ends.rs`). Of the states on the way to the newest node, the search keeps
+//! the last ones and a few of the others; `recall` takes the steps between again. So a long history costs little beside
+//! itself, however large its states are. Everything that grows with the search counts in the budget.
 
 use std::rc::Rc;
 

@@ -37,8 +37,8 @@ pub trait Specification: Clone + Ord + Hash + Debug {
         None
     }
 
-    /// All keys that `op` touches: it neither reads nor changes what belongs to another one. A history in which every operation has
-    /// keys is checked in parts that share none; one operation without makes it one piece.
+    /// All keys that `op` touches: it neither reads nor changes what belongs to another one. If every operation of a
+    /// history has keys, the history is checked in parts that share none; one operation without keys makes it one part.
     fn keys(op: &Self::Op) -> Vec<&[u8]> {
         Self::key(op).into_iter().collect()
     }
