@@ -1,20 +1,15 @@
-//! From a history to a verdict: split by key, decide each key, show the smallest contradiction.
+//! From a history to a verdict: split it by keys, decide each part, show the smallest contradiction.
 
-use std::collections::BTreeMap;
-
-use crate::bytes::Shown;
 use crate::history::{Call, History, OpId, calls};
+use crate::parts::{Part, parts};
 use crate::search::{Budget, Found, search};
 use crate::specification::Specification;
 use crate::verdict::{Contradiction, Reason, Seen, Verdict};
 use crate::window::{WINDOW_MAX, smallest_window, window_around};
 use crate::zones::{self, Clash};
 
-/// The calls that are checked together.
-type Part<'a, S> = Vec<Call<'a, <S as Specification>::Op, <S as Specification>::Ret>>;
-
-/// Whether `history` is linearizable with respect to `S`: key by key where every operation has one, each key by
-/// the check of registers if its values are unique, else by search within `budget`.
+/// Whether `history` is linearizable with respect to `S`: key by key where every operation has one, keys that an operation
+/// joins together, each part by the check of registers if its values are unique, else by search within `budget`.
 pub fn check<S: Specification>(history: &History<S::Op, S::Ret>, budget: Budget) -> Verdict {
     check_explained::<S>(history, budget, EXPLANATION)
 }
@@ -25,20 +20,14 @@ pub(crate) fn check_explained<S: Specification>(
     budget: Budget,
     explanation: Budget,
 ) -> Verdict {
-    let calls = calls(history);
-    let mut keys: BTreeMap<Option<&[u8]>, Part<'_, S>> = BTreeMap::new();
-    let split = calls.iter().all(|call| S::key(call.op).is_some());
-    for call in calls {
-        keys.entry(if split { S::key(call.op) } else { None }).or_default().push(call);
-    }
-    Check::<S> { history, budget, explanation, zones: true }.run(&keys)
+    Check::<S> { history, budget, explanation, zones: true }.run(&parts(calls(history)))
 }
 
 /// The same in one piece and by search alone: what the faster ways are compared with.
 #[cfg(test)]
 pub(crate) fn check_whole<S: Specification>(history: &History<S::Op, S::Ret>, budget: Budget) -> Verdict {
     Check::<S> { history, budget, explanation: EXPLANATION, zones: false }
-        .run(&BTreeMap::from([(None, calls(history))]))
+        .run(&[Part { keys: Vec::new(), calls: calls(history) }])
 }
 
 /// A key that contradicts the specification.
@@ -68,26 +57,27 @@ struct Check<'a, S: Specification> {
 pub(crate) const EXPLANATION: Budget = Budget { steps_max: 300_000, memo_bytes_max: 64 << 20 };
 
 impl<S: Specification> Check<'_, S> {
-    fn run(mut self, keys: &BTreeMap<Option<&[u8]>, Part<'_, S>>) -> Verdict {
+    fn run(mut self, parts: &[Part<'_, S>]) -> Verdict {
         let mut gave_up = None;
-        let mut smallest: Option<(Option<&[u8]>, Failing)> = None;
-        for (key, calls) in keys {
-            match self.decide(calls) {
+        let mut smallest: Option<(&Part<'_, S>, Failing)> = None;
+        for part in parts {
+            match self.decide(&part.calls) {
                 Ok(None) => {}
                 Ok(Some(failing)) => {
                     if smallest.as_ref().is_none_or(|(_, other)| failing.culprit < other.culprit) {
-                        smallest = Some((*key, failing));
+                        smallest = Some((part, failing));
                     }
                 }
                 Err(reason) => {
-                    gave_up.get_or_insert(Verdict::GaveUp { key: key.map(shown), reason });
+                    gave_up.get_or_insert(Verdict::GaveUp { key: part.name(), reason });
                 }
             }
         }
-        if let Some((key, failing)) = smallest {
-            return Verdict::NotLinearizable(Box::new(self.contradiction(key, &keys[&key], failing)));
+        if let Some((part, failing)) = smallest {
+            return Verdict::NotLinearizable(Box::new(self.contradiction(part, failing)));
         }
-        gave_up.unwrap_or(Verdict::Linearizable { operations: self.history.len(), keys: keys.len() })
+        let keys = parts.iter().map(|part| part.keys.len().max(1)).sum();
+        gave_up.unwrap_or(Verdict::Linearizable { operations: self.history.len(), keys })
     }
 
     fn decide(&mut self, calls: &[Call<'_, S::Op, S::Ret>]) -> Result<Option<Failing>, Reason> {
@@ -142,12 +132,8 @@ impl<S: Specification> Check<'_, S> {
         Failing { culprit, evidence: Evidence::Search(before.unwrap_or(fits)), is_cut }
     }
 
-    fn contradiction(
-        &self,
-        key: Option<&[u8]>,
-        calls: &[Call<'_, S::Op, S::Ret>],
-        failing: Failing,
-    ) -> Contradiction {
+    fn contradiction(&self, part: &Part<'_, S>, failing: Failing) -> Contradiction {
+        let calls = &part.calls;
         let id = |call: usize| calls[call].id;
         let end = calls[failing.culprit].returned().expect("a bad answer is an answer");
         let (window, why, order) = match failing.evidence {
@@ -171,7 +157,7 @@ impl<S: Specification> Check<'_, S> {
             }
         };
         Contradiction {
-            key: key.map(shown),
+            key: part.name(),
             operations: calls.len(),
             window: window.into_iter().map(|call| self.seen(id(call))).collect(),
             why,
@@ -185,10 +171,6 @@ impl<S: Specification> Check<'_, S> {
     fn seen(&self, id: OpId) -> Seen {
         Seen::new(id, &self.history.operations()[id.0])
     }
-}
-
-fn shown(key: &[u8]) -> String {
-    Shown(key).to_string()
 }
 
 /// The answers in the order in which they were told.

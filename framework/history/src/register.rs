@@ -61,6 +61,10 @@ impl Specification for Register {
         matches!(op, RegisterOp::Read)
     }
 
+    fn keeps_state(op: &RegisterOp, ret: Option<&RegisterRet>) -> bool {
+        Self::is_read_only(op) || matches!(ret, Some(RegisterRet::Swapped(false)))
+    }
+
     fn access<'a>(op: &'a RegisterOp, ret: Option<&'a RegisterRet>) -> Access<'a> {
         match (op, ret) {
             (RegisterOp::Read, Some(RegisterRet::Value(value))) => Access::Read(value.as_deref()),

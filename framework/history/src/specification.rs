@@ -32,15 +32,26 @@ pub trait Specification: Clone + Ord + Hash + Debug {
         ret.is_none_or(|ret| Self::fits(op, &answer, ret)).then_some(next)
     }
 
-    /// The one key that `op` touches. A history in which every operation has a key is checked key by key
-    /// (linearizability is local: Herlihy and Wing 1990, theorem 1); one operation without makes it one piece.
+    /// The one key that `op` touches, if it is one: a monitor keeps keys apart.
     fn key(_op: &Self::Op) -> Option<&[u8]> {
         None
+    }
+
+    /// All keys that `op` touches: it neither reads nor changes what belongs to another one. If every operation of a
+    /// history has keys, the history is checked in parts that share none; one operation without keys makes it one part.
+    fn keys(op: &Self::Op) -> Vec<&[u8]> {
+        Self::key(op).into_iter().collect()
     }
 
     /// Whether `op` leaves every state as it is, whatever it answers. The search then need not try both ways.
     fn is_read_only(_op: &Self::Op) -> bool {
         false
+    }
+
+    /// Whether `op` leaves every state as it is in which it answers `ret`, as a compare-and-set that found something else
+    /// does. Without `ret` the answer is unknown.
+    fn keeps_state(op: &Self::Op, _ret: Option<&Self::Ret>) -> bool {
+        Self::is_read_only(op)
     }
 
     /// Whether the read-only `op` may still come to answer `ret` after `state`, if nothing comes between but some of

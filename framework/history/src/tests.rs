@@ -171,6 +171,31 @@ fn legal_appends(rng: &mut Rng, mix: Mix) -> History<KvOp, KvRet> {
     })
 }
 
+/// Operations on one key, on two, and on several at one moment.
+fn legal_transactions(rng: &mut Rng, mix: Mix) -> History<KvOp, KvRet> {
+    let invent = |rng: &mut Rng, _| {
+        let (key, other) = (value(rng.below(mix.keys)), value(rng.below(mix.keys)));
+        let new = value(rng.below(3));
+        match rng.below(8) {
+            0 => KvOp::Get { key },
+            1 => KvOp::Put { key, value: new },
+            2 => KvOp::Append { key, value: new },
+            3 => KvOp::CompareAndSet { key, from: Some(value(rng.below(3))), to: new },
+            4 => KvOp::Delete { key },
+            5 => KvOp::Swap { one: key, two: other },
+            6 => KvOp::Transaction(vec![KvOp::Get { key }, KvOp::Get { key: other }]),
+            _ => {
+                KvOp::Transaction(vec![KvOp::Put { key, value: new }, KvOp::Increment { key: other, by: 1 }])
+            }
+        }
+    };
+    legal::<KeyValue>(rng, mix, invent, |state, op| {
+        let (next, ret) = KeyValue::run(state, op);
+        *state = next;
+        ret
+    })
+}
+
 /// The same history with one answer replaced by what another operation was told.
 fn mutated<Op: Clone, Ret: Clone>(rng: &mut Rng, history: &History<Op, Ret>) -> History<Op, Ret> {
     let told: Vec<Ret> = history

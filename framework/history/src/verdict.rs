@@ -11,14 +11,14 @@ pub enum Verdict {
     Linearizable {
         /// How many operations the history has.
         operations: usize,
-        /// Into how many parts it was split.
+        /// How many keys it has; 1 if some operation may touch anything.
         keys: usize,
     },
     /// There is none.
     NotLinearizable(Box<Contradiction>),
     /// The budget ran out before either was certain. Never to be counted as a pass.
     GaveUp {
-        /// The key that was too hard, if the history was split.
+        /// The key or keys that were too hard, if the history has keys.
         key: Option<String>,
         /// What ran out.
         reason: Reason,
@@ -37,7 +37,8 @@ pub enum Reason {
 /// Why a history is not linearizable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contradiction {
-    /// The key whose operations are shown, the one that fails after the fewest; `None` if the history is not split.
+    /// The key whose operations are shown, the one that fails after the fewest; `None` if the history has
+    /// none.
     pub key: Option<String>,
     /// How many operations that key has, failed ones not counted.
     pub operations: usize,

@@ -11,7 +11,7 @@ use crate::specification::Specification;
 
 /// What one attempt may spend, and how many attempts there are: a window that could be smaller is no error.
 const ATTEMPT: Budget = Budget { steps_max: 5_000, memo_bytes_max: 16 << 20 };
-const STEPS_MAX: u64 = 1_000_000;
+const STEPS_MAX: u64 = 400_000;
 
 /// A contradiction between more operations than this tells nobody anything.
 pub(crate) const WINDOW_MAX: usize = 12;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use synod_history::{Budget, History, OpId, Outcome, Specification, Verdict, check};
 
 /// What the judge may spend on one page.
-const BUDGET: Budget = Budget { steps_max: 4_000_000, memo_bytes_max: 256 << 20 };
+const BUDGET: Budget = Budget { steps_max: 8_000_000, memo_bytes_max: 192 << 20 };
 /// A page is closed when all of its operations have ended, which clients see to within this.
 const OPEN_MAX: Duration = Duration::from_secs(30);
 /// A page's keys are read once more so many pages later, when other faults have passed, and the page is judged again.

@@ -2,12 +2,32 @@
 
 use super::{
     Mix, fits_in_some_order, is_linearizable_by_brute_force, legal_appends, legal_register, legal_store,
-    mutated,
+    legal_transactions, mutated,
 };
-use crate::check::check_whole;
+use crate::check::{check_explained, check_whole};
 use crate::history::{Call, calls};
+use crate::search::{Found, search};
 use crate::{Budget, History, KeyValue, Register, RegisterOp, RegisterRet, Specification, Verdict, check};
-use synod_stdx::Rng;
+use synod_stdx::{LookupSet, Rng};
+
+/// Wing and Gong with Lowe's memory and nothing else: slow, but quicker than every order.
+fn fits_by_plain_search<S: Specification>(calls: &[Call<'_, S::Op, S::Ret>]) -> bool {
+    let mut seen = LookupSet::default();
+    let mut open = vec![(vec![false; calls.len()], S::initial())];
+    while let Some((placed, state)) = open.pop() {
+        let left = || (0..calls.len()).filter(|at| !placed[*at]);
+        let Some(end) = left().filter_map(|at| calls[at].returned()).min() else { return true };
+        for at in left().filter(|at| calls[*at].invoked < end) {
+            let Some(after) = S::step(&state, calls[at].op, calls[at].ret()) else { continue };
+            let mut more = placed.clone();
+            more[at] = true;
+            if seen.insert((more.clone(), after.clone())) {
+                open.push((more, after));
+            }
+        }
+    }
+    false
+}
 
 /// Checks one history in every way that there is; returns whether it is linearizable.
 fn agree<S: Specification>(history: &History<S::Op, S::Ret>, seed: u64, brute_force: bool) -> bool {
@@ -106,6 +126,14 @@ fn split_and_whole_and_brute_force_agree_on_appends() {
 }
 
 #[test]
+fn parts_and_whole_and_brute_force_agree_on_transactions() {
+    let mix = Mix { unique: false, ..SMALL };
+    compare::<KeyValue>(4_000, mix, true, legal_transactions);
+    compare::<KeyValue>(4_000, Mix { keys: 6, operations: 7, ..mix }, true, legal_transactions);
+    compare::<KeyValue>(2_000, Mix { lost_permille: 200, ..mix }, true, legal_transactions);
+}
+
+#[test]
 fn many_lost_operations_change_no_verdict() {
     compare::<Register>(6_000, Mix { lost_permille: 250, ..SMALL }, true, legal_register);
     compare::<Register>(6_000, Mix { lost_permille: 250, unique: false, ..SMALL }, true, legal_register);
@@ -117,6 +145,68 @@ fn zones_and_search_agree_on_longer_histories() {
     compare::<Register>(25, mix, false, legal_register);
     compare::<KeyValue>(25, Mix { keys: 5, ..mix }, false, legal_store);
     compare::<KeyValue>(25, Mix { keys: 5, unique: false, lost_permille: 0, ..mix }, false, legal_store);
+}
+
+/// Histories too long for trying every order: equal operations, useless ones and lost ones meet in one history.
+fn compare_with_plain_search<S: Specification>(
+    seeds: u64,
+    mix: Mix,
+    make: impl Fn(&mut Rng, Mix) -> History<S::Op, S::Ret>,
+) {
+    let mut refused = 0;
+    for seed in 0..seeds {
+        let mut rng = Rng::new(seed);
+        let legal = make(&mut rng, mix);
+        let once = mutated(&mut rng, &legal);
+        let wrong = mutated(&mut rng, &once);
+        for history in [&legal, &wrong] {
+            let verdict = check_explained::<S>(history, Budget::default(), NOTHING);
+            assert!(!matches!(verdict, Verdict::GaveUp { .. }), "seed {seed}: {verdict}");
+            let fast = verdict.is_linearizable();
+            assert_eq!(fast, fits_by_plain_search::<S>(&calls(history)), "seed {seed}");
+            assert_eq!(fast, is_ordered::<S>(&calls(history)), "seed {seed}");
+            refused += u64::from(!fast);
+        }
+    }
+    assert!((seeds / 20..seeds).contains(&refused), "{refused} of {seeds} were refused");
+}
+
+/// Whether the search found an order, which must then be one.
+fn is_ordered<S: Specification>(calls: &[Call<'_, S::Op, S::Ret>]) -> bool {
+    let Found::Order(order) = search::<S>(calls, &mut Budget::default()) else { return false };
+    let mut placed = vec![false; calls.len()];
+    let mut state = S::initial();
+    for at in order {
+        let call = &calls[at];
+        let left = calls.iter().zip(&placed).filter(|(_, placed)| !**placed);
+        assert!(
+            left.filter_map(|(other, _)| other.returned()).all(|end| end > call.invoked),
+            "{at} is too early"
+        );
+        state = S::step(&state, call.op, call.ret()).expect("each call fits where it stands");
+        assert!(!std::mem::replace(&mut placed[at], true), "{at} stands twice");
+    }
+    assert!(
+        calls.iter().zip(&placed).all(|(call, placed)| *placed || call.answer.is_none()),
+        "one is left out"
+    );
+    true
+}
+
+const NOTHING: Budget = Budget { steps_max: 0, memo_bytes_max: 0 };
+
+#[test]
+fn search_and_plain_search_agree_on_longer_histories() {
+    let mix = Mix { clients: 5, operations: 16, unique: false, keys: 1, lost_permille: 80 };
+    compare_with_plain_search::<Register>(1_500, mix, legal_register);
+    compare_with_plain_search::<KeyValue>(1_500, mix, legal_store);
+    compare_with_plain_search::<KeyValue>(500, Mix { keys: 2, ..mix }, legal_store);
+    compare_with_plain_search::<KeyValue>(500, Mix { operations: 12, ..mix }, legal_appends);
+    let crowd = Mix { clients: 8, operations: 14, ..mix };
+    compare_with_plain_search::<Register>(500, crowd, legal_register);
+    compare_with_plain_search::<KeyValue>(500, crowd, legal_store);
+    let joined = Mix { operations: 12, keys: 3, ..mix };
+    compare_with_plain_search::<KeyValue>(1_000, joined, legal_transactions);
 }
 
 /// Histories that no object made: random intervals with random answers.

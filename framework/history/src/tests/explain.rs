@@ -56,16 +56,13 @@ fn the_first_answer_that_is_wrong_is_found_by_halves() {
     assert!(found > 50 && were_cut > 20, "{found} {were_cut}");
 }
 
-/// Fifty clients at once: where to say why would take many times what the verdict took.
+/// Fifty clients at once: to say why costs about as much as to say that.
 #[test]
-fn an_explanation_that_would_cost_too_much_is_cut_short() {
+fn a_wrong_answer_among_fifty_clients_is_explained_in_few_steps() {
     let mix = Mix { clients: 50, operations: 2_000, unique: false, keys: 4, lost_permille: 0 };
     let history = bad(0, mix);
-    let contradiction =
-        contradiction(check::<KeyValue>(&history, Budget::default())).expect("one answer is wrong");
-    assert!(contradiction.is_cut);
-    let words = contradiction.to_string();
-    assert!(words.contains("the search for the first answer that is wrong was cut short"), "{words}");
-    assert!(words.contains("that one or a later one cannot"), "{words}");
+    let budget = Budget { steps_max: 1_000_000, memo_bytes_max: 8 << 20 };
+    let contradiction = contradiction(check::<KeyValue>(&history, budget)).expect("one answer is wrong");
+    assert!(!contradiction.is_cut, "{contradiction}");
     const { assert!(EXPLANATION.steps_max <= 300_000 && EXPLANATION.memo_bytes_max <= 64 << 20) };
 }

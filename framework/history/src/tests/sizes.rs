@@ -1,6 +1,6 @@
 //! Long histories, hard histories, and what the budget is for.
 
-use super::{Mix, legal_appends, legal_register, legal_store, mutated, value};
+use super::{Mix, legal_appends, legal_register, legal_store, legal_transactions, mutated, value};
 use crate::check::check_whole;
 use crate::{Budget, History, KeyValue, Reason, Register, RegisterOp, RegisterRet, Verdict, check};
 use synod_stdx::Rng;
@@ -76,6 +76,29 @@ fn blind_appends_of_fifty_clients_take_few_steps() {
         let verdict = check::<KeyValue>(&history, Budget { steps_max: 300_000, ..Budget::default() });
         assert!(verdict.is_linearizable(), "seed {seed}: {verdict}");
     }
+}
+
+#[test]
+fn fifty_clients_that_lose_answers_take_few_steps_and_little_memory() {
+    let mix = Mix { clients: 50, operations: 6_000, unique: false, keys: 4, lost_permille: 20 };
+    let budget = Budget { steps_max: 1_000_000, memo_bytes_max: 16 << 20 };
+    for seed in 0..4 {
+        let history = legal_store(&mut Rng::new(seed), mix);
+        let verdict = check::<KeyValue>(&history, budget);
+        assert!(verdict.is_linearizable(), "seed {seed}: {verdict}");
+    }
+}
+
+/// Keys that transactions join are one state: it is large, and there is one for each operation.
+#[test]
+fn a_long_history_of_transactions_takes_little_memory() {
+    let mix = Mix { clients: 4, operations: 10_000, unique: false, keys: 20, lost_permille: 0 };
+    let history = legal_transactions(&mut Rng::new(1), mix);
+    let budget = |memo_bytes_max| Budget { steps_max: 1_000_000, memo_bytes_max };
+    let verdict = check::<KeyValue>(&history, budget(4 << 20));
+    assert!(verdict.is_linearizable(), "{verdict}");
+    let verdict = check::<KeyValue>(&history, budget(1 << 10));
+    assert!(matches!(verdict, Verdict::GaveUp { reason: Reason::Memory, .. }), "{verdict}");
 }
 
 #[test]

@@ -98,6 +98,16 @@ fn good_histories_say_how_much_was_checked() {
 }
 
 #[test]
+fn keys_that_an_operation_joins_are_named_together() {
+    let swap = KvOp::Swap { one: bytes("b"), two: bytes("a") };
+    let get = KvOp::Get { key: bytes("b") };
+    let history = in_turn([(put("c", "1"), KvRet::Ok), (swap, KvRet::Ok), (get, seen("1"))]);
+    let Verdict::NotLinearizable(contradiction) = verdict(&history) else { panic!("nobody wrote b") };
+    assert_eq!(contradiction.key.as_deref(), Some("a and 1 that transactions join to it"));
+    assert_eq!(contradiction.operations, 2);
+}
+
+#[test]
 fn a_lost_write_may_take_effect_late_or_never_but_not_come_and_go() {
     let read = |history: &mut History<_, _>, value: Option<&str>| {
         let id = history.invoke(1, RegisterOp::Read);
