@@ -190,9 +190,12 @@ mod tests {
         ("paxos", 1),
         ("paxos", 221),
         ("paxos", 242),
+        ("paxos", 1_007_598),
         ("shardedstore", 3),
         ("shardedstore", 350),
+        ("shardedstore", 1_003_444),
         ("store", 5),
+        ("store", 1_141),
         ("store", 2_594),
         ("store", 9_788),
     ];

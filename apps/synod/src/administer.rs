@@ -15,11 +15,13 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_resp::{Reply, ReplyParser, write_request};
 
 /// A node that takes longer is away.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A member of the configuration service that cannot be spared now may be so soon: when another one has caught up.
+const SPARED_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked where the slots are.
 const ROUND: Duration = Duration::from_millis(100);
 
@@ -64,7 +66,7 @@ pub fn run(change: &Change) -> ExitCode {
         Ok(places) => places,
         Err(problem) => return usage_error(&problem),
     };
-    match places.ask(&words) {
+    match places.ask_until_spared(&words) {
         Err(problem) => crate::node::fail(&problem),
         Ok(Reply::Integer(number)) => {
             println!("Configuration {number} has it.");
@@ -155,6 +157,21 @@ impl Places {
             }
         }
         undecided.ok_or(problem)
+    }
+
+    /// As [`ask`](Places::ask); again and again for a while, where the configuration service cannot spare a member yet.
+    fn ask_until_spared(&self, words: &[String]) -> Result<Reply, String> {
+        let deadline = Instant::now() + SPARED_WITHIN;
+        loop {
+            match self.ask(words)? {
+                Reply::Error(text)
+                    if text.contains(crate::node::CANNOT_SPARE) && Instant::now() < deadline =>
+                {
+                    sleep(ROUND);
+                }
+                reply => return Ok(reply),
+            }
+        }
     }
 
     fn converse(&self, mut stream: Box<dyn Speak>, words: &[String]) -> std::io::Result<Reply> {

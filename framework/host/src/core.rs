@@ -458,10 +458,23 @@ impl<N: Hosted> Core<N> {
         }
     }
 
+    /// A message of a node of this process gets nowhere.
+    fn lose(&mut self, from: NodeId, to: NodeId, message: &N::Message) {
+        self.counters.frames_dropped += 1;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.lost::<N>(from, to, message);
+        }
+    }
+
     /// Takes every step that can be taken now, then hands the disk and the peers what came of it.
     pub(crate) fn turn(&mut self) {
         while let Some((place, from, message)) = self.local.pop_front() {
-            self.step(place, Stimulus::Message { from, message });
+            // Somebody who says what is not so may have made one node of this process say to another what it must not.
+            if self.places[place].node.accepts(from, &message) {
+                self.step(place, Stimulus::Message { from, message });
+            } else {
+                self.lose(from, self.places[place].id, &message);
+            }
         }
         // What leaves now is in the recording first.
         if let Some(recorder) = &mut self.recorder {
@@ -509,12 +522,7 @@ impl<N: Hosted> Sink<N> for Scene<'_, N> {
                         put_frame(&mut out.bytes, self.core.durable.sequence(), (from, to), &message);
                         self.core.counters.frames_sent += 1;
                     }
-                    None => {
-                        self.core.counters.frames_dropped += 1;
-                        if let Some(recorder) = &mut self.core.recorder {
-                            recorder.lost::<N>(from, to, &message);
-                        }
-                    }
+                    None => self.core.lose(from, to, &message),
                 }
             }
         }

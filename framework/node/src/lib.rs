@@ -82,7 +82,8 @@ pub trait Node: Value {
 
     /// Whether `message` is one that `from` may send to a node like this: of a kind that it is sent, and in no other node's name.
     /// Nodes send each other nothing else, so drivers that only run nodes need not ask; one that hears from processes that may
-    /// be anything asks before each message, and hands over none that is not accepted.
+    /// be anything asks before each message, also of its own nodes and of a node to itself, and hands over none that is not
+    /// accepted.
     fn accepts(&self, from: NodeId, message: &Self::Message) -> bool {
         let _ = (from, message);
         true

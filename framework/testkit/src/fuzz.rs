@@ -226,11 +226,11 @@ impl<N: Recordable> Episode<N> {
         }
     }
 
-    /// Whether the receiver runs and takes such a message: an answer to what nobody should have asked may be none.
+    /// Whether the receiver runs and takes such a message, as a host asks for all of them: an answer to what nobody should have
+    /// asked may be none.
     fn is_let_in(&self, id: EnvelopeId) -> bool {
         let Some(Envelope { from, to, message }) = self.world.envelope(id) else { return false };
-        // A message of a node to itself passes no door.
-        self.world.node(*to).is_some_and(|node| from == to || node.accepts(*from, message))
+        self.world.node(*to).is_some_and(|node| node.accepts(*from, message))
     }
 
     fn remember(&mut self, id: EnvelopeId) {

@@ -181,16 +181,17 @@ impl<S: StateMachine> Node for Process<S> {
             Process::Server(server) => {
                 let may_say = match message {
                     Message::Submit { client, .. } => client.node() == from,
-                    Message::Query { .. } => true,
+                    Message::Query { queries, .. } => queries.iter().all(S::is_read_only),
                     Message::Results { .. }
                     | Message::Answers { .. }
                     | Message::NotLeader { .. }
                     | Message::Forgotten { .. } => false,
+                    // A leader tells itself what it accepted once that is durable.
+                    Message::Accepted { .. } => server.is_peer(from) || from == server.id(),
                     Message::Prepare { .. }
                     | Message::Promise { .. }
                     | Message::Rejected { .. }
                     | Message::Accept { .. }
-                    | Message::Accepted { .. }
                     | Message::Snapshot { .. }
                     | Message::Confirm { .. }
                     | Message::Confirmed { .. }

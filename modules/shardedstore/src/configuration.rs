@@ -106,6 +106,12 @@ pub enum ConfigurationCommand {
         /// Who comes, and never was a member of the group.
         new: NodeId,
     },
+    /// What the leader of the service makes of a replacement in the service itself that it cannot take now: nothing changes, and
+    /// whoever asked is told so.
+    Unspared {
+        /// Who would have gone.
+        old: NodeId,
+    },
     /// Reads a configuration.
     Query {
         /// Which one; the newest, if `None`.
@@ -454,6 +460,7 @@ impl StateMachine for ConfigurationService {
             ConfigurationCommand::Move { first, last, group } => self.moved((*first, *last), *group),
             ConfigurationCommand::Balance => self.evened(),
             ConfigurationCommand::Replace { group, old, new } => self.replaced(*group, *old, *new),
+            ConfigurationCommand::Unspared { old } => Err(ConfigurationError::Unspared(*old)),
             ConfigurationCommand::Query { number } => return self.find(*number),
         };
         self.change(changed)
@@ -467,6 +474,7 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::Leave { .. }
             | ConfigurationCommand::Move { .. }
             | ConfigurationCommand::Replace { .. }
+            | ConfigurationCommand::Unspared { .. }
             | ConfigurationCommand::AddNode { .. }
             | ConfigurationCommand::RemoveNode { .. }
             | ConfigurationCommand::Attach { .. }
@@ -482,6 +490,7 @@ impl StateMachine for ConfigurationService {
             | ConfigurationCommand::Leave { .. }
             | ConfigurationCommand::Move { .. }
             | ConfigurationCommand::Replace { .. }
+            | ConfigurationCommand::Unspared { .. }
             | ConfigurationCommand::AddNode { .. }
             | ConfigurationCommand::RemoveNode { .. }
             | ConfigurationCommand::Attach { .. }

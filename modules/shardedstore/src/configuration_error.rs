@@ -34,6 +34,8 @@ pub enum ConfigurationError {
     IsMember(NodeId),
     /// It was a member of the group before: name one that never was.
     WasMember(NodeId),
+    /// The configuration service cannot spare this member now: ask again when a majority of the others is there and has caught up.
+    Unspared(NodeId),
     /// Of one or two members none can be replaced: too few are left to say what it promised.
     TooFewMembers(GroupId),
     /// The cluster has no node of this number: add it first.
@@ -76,6 +78,10 @@ impl fmt::Display for ConfigurationError {
             ConfigurationError::WasMember(id) => {
                 write!(f, "{id} was a member of the group before; name one that never was")
             }
+            ConfigurationError::Unspared(id) => write!(
+                f,
+                "{id} cannot be spared now; ask again when a majority of the other members is there and has caught up"
+            ),
             ConfigurationError::TooFewMembers(group) => {
                 write!(
                     f,

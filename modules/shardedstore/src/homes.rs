@@ -105,6 +105,11 @@ impl Homes {
         (self.home_for(asker, to), said)
     }
 
+    /// Whether a member may speak for a seat at all: for its own only this one does, to itself.
+    pub(crate) fn may_speak(&self, from: NodeId, seat: NodeId) -> bool {
+        seat != self.seat || from == self.home
+    }
+
     /// A member speaks for a seat.
     pub(crate) fn hear<M: StateMachine>(
         &self,

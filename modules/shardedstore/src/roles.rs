@@ -106,16 +106,18 @@ impl<S: Sharded> Node for Process<S> {
 
     fn accepts(&self, from: NodeId, message: &Message<S>) -> bool {
         match (self, message) {
-            (Process::Service(member), Message::Masters(message)) => member.accepts(from, message),
+            (Process::Service(member), Message::Masters(message)) => member.accepts((from, from), message),
             (Process::Service(member), Message::SeatedMaster { seat, message }) => {
-                member.accepts(*seat, message)
+                member.accepts((from, *seat), message)
             }
             (Process::Controller(inner), Message::Masters(message)) => inner.accepts(from, message),
             (Process::Service(_) | Process::Controller(_), _) | (_, Message::SeatedMaster { .. }) => false,
             (_, Message::Masters(message)) => crate::masters::is_answer(message),
             (Process::Client(_), Message::Members(message)) => crate::masters::is_answer(message),
-            (Process::Server(server), Message::Members(message)) => server.accepts(from, message),
-            (Process::Server(server), Message::Seated { seat, message }) => server.accepts(*seat, message),
+            (Process::Server(server), Message::Members(message)) => server.accepts((from, from), message),
+            (Process::Server(server), Message::Seated { seat, message }) => {
+                server.accepts((from, *seat), message)
+            }
             (Process::Client(_), Message::Seated { .. }) => false,
             (_, Message::NotLeader { .. }) => true,
             (_, Message::Results { .. } | Message::Elsewhere { .. } | Message::Forgotten { .. }) => {

@@ -141,9 +141,13 @@ impl<S: Sharded> Server<S> {
         state_of(&self.inner)
     }
 
-    /// Whether a member that speaks for `seat` may say this.
-    pub(crate) fn accepts(&self, seat: NodeId, message: &synod_paxos::Message<GroupState<S>>) -> bool {
-        self.inner.accepts(seat, message)
+    /// Whether `from`, which speaks for `seat`, may say this.
+    pub(crate) fn accepts(
+        &self,
+        (from, seat): (NodeId, NodeId),
+        message: &synod_paxos::Message<GroupState<S>>,
+    ) -> bool {
+        self.homes.may_speak(from, seat) && self.inner.accepts(seat, message)
     }
 
     pub(crate) fn on_start(&mut self, ctx: &mut Ctx<S>) {

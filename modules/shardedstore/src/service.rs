@@ -114,14 +114,7 @@ impl ServiceMember {
             }
             return;
         }
-        if let Paxos::Submit { commands, .. } = &message
-            && self.paxos().is_leader()
-            && !commands.iter().all(|command| self.may_take(command))
-        {
-            // The client asks again.
-            mark!("shardedstore.replacement_in_the_service_waits");
-            return;
-        }
+        let message = self.without_unspared(message);
         match self.homes.hear(&self.seats, (from, seat), &message) {
             Hearing::TooEarly => {}
             Hearing::Former(incarnation) => {
@@ -134,6 +127,24 @@ impl ServiceMember {
         self.settle(ctx);
     }
 
+    /// A leader answers at once what it cannot take now. To wait would hold up all that its client asks behind it.
+    fn without_unspared(&self, message: Paxos<ConfigurationService>) -> Paxos<ConfigurationService> {
+        match message {
+            Paxos::Submit { client, first, acked_below, commands } if self.paxos().is_leader() => {
+                let taken = |command| match command {
+                    ConfigurationCommand::Replace { old, .. } if !self.may_take(&command) => {
+                        mark!("shardedstore.replacement_in_the_service_refused");
+                        ConfigurationCommand::Unspared { old }
+                    }
+                    command => command,
+                };
+                let commands = commands.into_iter().map(taken).collect();
+                Paxos::Submit { client, first, acked_below, commands }
+            }
+            message => message,
+        }
+    }
+
     /// Whether the service may take a command now: no replacement while it cannot spare the member, since a member that is not
     /// let in yet is not there.
     fn may_take(&self, command: &ConfigurationCommand) -> bool {
@@ -143,8 +154,14 @@ impl ServiceMember {
         at.is_none_or(|at| self.paxos().can_spare(self.seats.names()[at]))
     }
 
-    pub(crate) fn accepts(&self, seat: NodeId, message: &Paxos<ConfigurationService>) -> bool {
-        crate::masters::is_answer(message) || self.inner.accepts(seat, message)
+    /// Whether `from`, which speaks for `seat`, may say this.
+    pub(crate) fn accepts(
+        &self,
+        (from, seat): (NodeId, NodeId),
+        message: &Paxos<ConfigurationService>,
+    ) -> bool {
+        crate::masters::is_answer(message)
+            || self.homes.may_speak(from, seat) && self.inner.accepts(seat, message)
     }
 
     pub(crate) fn on_timer<S: Sharded>(&mut self, timer: PaxosTimer, ctx: &mut Ctx<S>) {

@@ -275,6 +275,7 @@ fn every_command_and_output_survives_its_byte_form() {
         Command::RemoveNode { node: 9 },
         attach(7, 5, None),
         attach(7, u128::MAX, Some(3)),
+        Command::Unspared { old: NodeId::server(3) },
         Command::Query { number: Some(300) },
         Command::Query { number: None },
     ];
@@ -300,6 +301,7 @@ fn every_command_and_output_survives_its_byte_form() {
         Error::IsMember(NodeId::server(3)),
         Error::WasMember(NodeId::client(3)),
         Error::TooFewMembers(G1),
+        Error::Unspared(NodeId::server(3)),
     ];
     let outputs =
         [Output::Ok(300), Output::Configuration(latest)].into_iter().chain(errors.map(Output::Error));

@@ -58,7 +58,16 @@ fn seats(store: &Store) -> (Seats, u64) {
 
 /// Another one takes the seat of `old` and starts; clients of the service hear of it, as a process tells its own.
 fn take_seat(store: &mut Store, (old, new): (NodeId, NodeId), disks_lost: u64) -> Step {
-    store.change(vec![Command::Replace { group: SERVICE, old, new }])?;
+    for _ in 0..100 {
+        store.change(vec![Command::Replace { group: SERVICE, old, new }])?;
+        if seats(store).0.is_home(new) {
+            break;
+        }
+        // The service cannot spare it yet.
+        store.run_ms(100)?;
+    }
+    let is_taken = seats(store).0.is_home(new);
+    store.must(is_taken, format!("{new} does not get the seat of {old} in 10 s"))?;
     start(store, new, disks_lost)?;
     tell_all(store)
 }

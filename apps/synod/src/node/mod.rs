@@ -32,6 +32,7 @@ use blueprint::{Blueprint, Role};
 use membership::Membership;
 pub(crate) use operators::ASK_ANOTHER;
 pub(crate) use places::is_gateway;
+pub(crate) use requests::CANNOT_SPARE;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;

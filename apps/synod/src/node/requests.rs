@@ -347,6 +347,9 @@ fn tell(output: &ConfigurationOutput) -> Reply {
     }
 }
 
+/// Words of the refusal of a replacement that may be asked for again.
+pub(crate) const CANNOT_SPARE: &str = "cannot spare";
+
 /// Why nothing was changed, in the operators' words: they know nodes, not members.
 fn words_of(error: ConfigurationError) -> String {
     let node = |id| format!("node {}", places::node_of(id));
@@ -359,6 +362,11 @@ fn words_of(error: ConfigurationError) -> String {
         }
         ConfigurationError::WasMember(id) => format!(
             "{} was a member of the group before, and cannot come back; name a node that never was",
+            node(id)
+        ),
+        ConfigurationError::Unspared(id) => format!(
+            "the configuration service {CANNOT_SPARE} {} now; ask again when a majority of its other members is there and has \
+             caught up",
             node(id)
         ),
         error => error.to_string(),

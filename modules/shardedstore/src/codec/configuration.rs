@@ -66,6 +66,10 @@ impl Wire for ConfigurationCommand {
                 out.push(7);
                 (*group, *old, *new).encode(out);
             }
+            ConfigurationCommand::Unspared { old } => {
+                out.push(11);
+                old.encode(out);
+            }
         }
     }
 
@@ -100,7 +104,8 @@ impl Wire for ConfigurationCommand {
                 let (is_new, incarnation, addresses) = Wire::decode(input)?;
                 ConfigurationCommand::Attach { node, disk, is_new, incarnation, addresses }
             }
-            0 | 11.. => return Err(Malformed("no such command")),
+            11 => ConfigurationCommand::Unspared { old: NodeId::decode(input)? },
+            0 | 12.. => return Err(Malformed("no such command")),
         })
     }
 }
@@ -164,6 +169,7 @@ impl Wire for ConfigurationError {
             ConfigurationError::NoSuchAddress(node) => (18, (*node).into()),
             ConfigurationError::FormerDisk(node) => (19, (*node).into()),
             ConfigurationError::NoNodes => (20, 0),
+            ConfigurationError::Unspared(id) => (21, id.to_bits().into()),
         };
         out.push(tag);
         number.encode(out);
@@ -196,7 +202,8 @@ impl Wire for ConfigurationError {
             18 => ConfigurationError::NoSuchAddress(node()?),
             19 => ConfigurationError::FormerDisk(node()?),
             20 => ConfigurationError::NoNodes,
-            0 | 21.. => return Err(Malformed("no such error")),
+            21 => ConfigurationError::Unspared(id()?),
+            0 | 22.. => return Err(Malformed("no such error")),
         })
     }
 }
