@@ -210,7 +210,8 @@ fn a_disk_that_fails_ends_the_process_and_what_was_not_durable_was_not_answered(
     let config = alone(1, directory.path());
     let mut process = Process::start(config.clone());
     process.ask(Do::Keep(1));
-    std::fs::remove_dir_all(config.data.join("journal")).unwrap();
+    // In one go: the process may make the next segment at this moment.
+    std::fs::rename(config.data.join("journal"), directory.path().join("gone")).unwrap();
     // Sooner or later a new segment is needed, for which there is no directory.
     let mut kept = 1;
     loop {
