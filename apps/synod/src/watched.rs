@@ -1,15 +1,19 @@
 //! Files that are read again when they change.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// When a file was last written, as its file system counts: only compared, never taken for a time.
+type Written = (i64, i64);
+
 /// Some files, and when each was last written as far as is known. One that cannot be looked at has no time.
 pub(crate) struct Watched {
     files: Vec<PathBuf>,
-    written: Vec<Option<SystemTime>>,
+    written: Vec<Option<Written>>,
 }
 
 impl Watched {
@@ -19,8 +23,11 @@ impl Watched {
         watched
     }
 
-    fn look(&self) -> Vec<Option<SystemTime>> {
-        let written = |path: &PathBuf| std::fs::metadata(path).and_then(|about| about.modified()).ok();
+    fn look(&self) -> Vec<Option<Written>> {
+        let written = |path: &PathBuf| {
+            let about = std::fs::metadata(path).ok()?;
+            Some((about.mtime(), about.mtime_nsec()))
+        };
         self.files.iter().map(written).collect()
     }
 
