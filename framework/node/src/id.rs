@@ -93,7 +93,8 @@ impl Wire for NodeId {
     }
 }
 
-/// The name that a user gives to a request, to know the answer by. Unique per node while it runs.
+/// The name that a user gives to a request, to know the answer by. Unique per node while it runs. 0 is no user's: by it a driver
+/// tells a node something (what its clocks read, where others are), and nobody waits for an answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
