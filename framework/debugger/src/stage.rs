@@ -177,8 +177,7 @@ impl<N: Shown> Stage<N> {
                 let scripted = next.map(|_| position.scripted);
                 position.scripted += u64::from(scripted.is_some());
                 position.asked = position.asked.max(id.0);
-                // What a driver tells is not answered.
-                if id.0 > 0 {
+                if *id != RequestId::TOLD {
                     position.waiting.push(Waiting { id: *id, asked_at: moment, scripted });
                 }
                 if setup.hears {

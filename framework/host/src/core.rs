@@ -422,7 +422,7 @@ impl<N: Hosted> Core<N> {
         let reading = read_clocks();
         *told_us = reading.monotonic_us;
         let request = tell(reading);
-        self.first_step(place, Stimulus::Request { id: RequestId(0), request }, &serde_json::Value::Null);
+        self.first_step(place, Stimulus::Request { id: RequestId::TOLD, request }, &serde_json::Value::Null);
     }
 
     /// A step; if it is the first, of a node that was built like this.

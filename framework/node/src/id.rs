@@ -93,10 +93,14 @@ impl Wire for NodeId {
     }
 }
 
-/// The name that a user gives to a request, to know the answer by. Unique per node while it runs. 0 is no user's: by it a driver
-/// tells a node something (what its clocks read, where others are), and nobody waits for an answer.
+/// The name that a user gives to a request, to know the answer by. Unique per node while it runs; users count from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
+
+impl RequestId {
+    /// The name of a request whose answer nobody waits for: a driver tells a node what its clocks read, or where others are.
+    pub const TOLD: RequestId = RequestId(0);
+}
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -150,7 +150,7 @@ impl<N: Node> Simulator<N> {
     /// # Errors
     /// If the node fails.
     pub fn ask(&mut self, id: NodeId, request: N::Request) -> Result<(), Failure> {
-        self.apply(Event::Request { node: id, id: RequestId(0), request })
+        self.apply(Event::Request { node: id, id: RequestId::TOLD, request })
     }
 
     /// The world as it is.

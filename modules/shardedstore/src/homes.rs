@@ -263,7 +263,7 @@ pub(crate) fn end_lives<M: StateMachine>(
     ctx: &mut Context<Inner<M>>,
 ) {
     if is_replaced {
-        inner.on_request(RequestId(0), Request::HandOver, ctx);
+        inner.on_request(RequestId::TOLD, Request::HandOver, ctx);
     }
     let Some(server) = inner.server_mut() else { return };
     for (seat, life) in lives {

@@ -12,7 +12,7 @@ use crate::{
     Stepped, Timer,
 };
 use std::sync::Arc;
-use synod_node::{ClockReading, Context, Durable, Node, NodeId};
+use synod_node::{ClockReading, Context, Durable, Node, NodeId, RequestId};
 use synod_paxos::{Settings, Timer as PaxosTimer};
 use synod_stdx::mark;
 
@@ -419,15 +419,15 @@ impl<S: Sharded> Server<S> {
 
     /// A driver tells what the clocks of this machine read.
     pub(crate) fn on_clock(&mut self, reading: ClockReading, ctx: &mut Ctx<S>) {
-        let id = synod_node::RequestId(0);
-        self.within(ctx, |inner, ctx| inner.on_request(id, synod_paxos::Request::Clock(reading), ctx));
+        let request = synod_paxos::Request::Clock(reading);
+        self.within(ctx, |inner, ctx| inner.on_request(RequestId::TOLD, request, ctx));
         self.settle(ctx);
     }
 
     /// Lets another member lead, if this one does.
     pub(crate) fn hand_over(&mut self, ctx: &mut Ctx<S>) {
-        let id = synod_node::RequestId(0);
-        self.within(ctx, |inner, ctx| inner.on_request(id, synod_paxos::Request::HandOver, ctx));
+        let request = synod_paxos::Request::HandOver;
+        self.within(ctx, |inner, ctx| inner.on_request(RequestId::TOLD, request, ctx));
         self.settle(ctx);
     }
 

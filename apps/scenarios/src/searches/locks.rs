@@ -210,7 +210,7 @@ impl Node for Clocked {
             Reminder::Clock { number, choice } if number == self.taken => {
                 self.taken += 1;
                 let request = Request::Clock(Clocked::reading(number, choice));
-                self.within(ctx, |process, ctx| process.on_request(RequestId(0), request, ctx));
+                self.within(ctx, |process, ctx| process.on_request(RequestId::TOLD, request, ctx));
             }
             Reminder::Clock { .. } => {}
         }
@@ -319,7 +319,7 @@ fn substitute(name: &'static str) -> Option<Substitute<Clocked>> {
                 let reading = Clocked::reading(number, choice);
                 let request =
                     Request::Clock(ClockReading { monotonic_us: reading.wall_ms * 1_000, ..reading });
-                clocked.within(ctx, |process, ctx| process.on_request(RequestId(0), request, ctx));
+                clocked.within(ctx, |process, ctx| process.on_request(RequestId::TOLD, request, ctx));
             }
             (stimulus, node) => step(node, stimulus, ctx),
         }),

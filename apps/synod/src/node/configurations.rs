@@ -119,7 +119,7 @@ impl Gateway {
         let members = membership.here().into_iter().filter(|group| *group != SERVICE);
         let members = members.map(|group| places::member(group, *me)).filter(|member| host.runs(*member));
         for node in [places::controller(*me), places::gateway(*me)].into_iter().chain(members) {
-            host.request(node, RequestId(0), Request::Service(number, membership.service()));
+            host.request(node, RequestId::TOLD, Request::Service(number, membership.service()));
         }
     }
 

@@ -257,7 +257,7 @@ async fn serve_until_told(
         let me = gateway.me();
         let members = gateway.groups_here().into_iter().map(|group| places::member(group, me));
         for server in members.chain([places::service(me)]).filter(|server| host.runs(*server)) {
-            host.request(server, RequestId(0), Request::HandOver);
+            host.request(server, RequestId::TOLD, Request::HandOver);
         }
     };
     front.run(clients, backend, stop).await;

@@ -111,6 +111,6 @@ impl<N: Node> Simulator<N> {
         }
         clocks.told_us = Some(now_us);
         let request = (clocks.tell)(clocks.read(now_us));
-        self.apply_told(Event::Request { node, id: RequestId(0), request })
+        self.apply_told(Event::Request { node, id: RequestId::TOLD, request })
     }
 }
