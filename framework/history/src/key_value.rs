@@ -207,7 +207,7 @@ impl Specification for KeyValue {
         (next, answer)
     }
 
-    /// What only reads needs no copy of the state where it does not fit.
+    /// An operation that only reads copies the state only where it fits.
     fn step(state: &Map, op: &KvOp, ret: Option<&KvRet>) -> Option<Map> {
         if let (Some(answer), Some(ret)) = (read(state, op), ret) {
             return Self::fits(op, &answer, ret).then(|| state.clone());

@@ -21,12 +21,12 @@
 //!   may have happened at any later time, or never; one that failed did not happen.
 //! * [`Specification`]: what the object does when one client at a time uses it. [`Register`] and [`KeyValue`] are
 //!   ready.
-//! * [`check`]: splits the history by the keys that operations share and decides each part. A part in which every value that was read was
-//!   written once is decided by the zones of Gibbons and Korach ("Testing shared memories", 1997) in `n log n`;
-//!   any other by the search of Wing and Gong ("Testing and verifying concurrent objects", 1993) with the memory of
-//!   Lowe ("Testing for linearizability", 2017) over the lists of Horn and Kroening ("Faster linearizability
-//!   checking via P-compositionality", 2015). The search leaves out orders that can do no more than others, so that
-//!   many clients and many lost answers seldom cost more than a few do.
+//! * [`check`]: splits the history by the keys that operations share and decides each part. A part in which every
+//!   value that was read was written once is decided by the zones of Gibbons and Korach ("Testing shared memories",
+//!   1997) in `n log n`; any other by the search of Wing and Gong ("Testing and verifying concurrent objects", 1993)
+//!   with the memory of Lowe ("Testing for linearizability", 2017) over the lists of Horn and Kroening ("Faster
+//!   linearizability checking via P-compositionality", 2015). The search leaves out orders that can do no more than
+//!   others, so that many clients and many lost answers seldom cost more than a few do.
 //! * [`Monitor`]: judges a history while it happens, and remembers only what can still matter: a value by which a
 //!   search over a system's states tells whether its clients can still be told something wrong.
 //! * [`Verdict`]: linearizable, not, or given up. If not, it shows a few operations that contradict each other
@@ -35,9 +35,9 @@
 //! * [`parse`] and [`check_history_text`]: the same for logs of Jepsen and Porcupine.
 //!
 //! # What holds
-//! * `Linearizable` and `NotLinearizable` are certain, the latter but for odds of one in 2^80: the search tells states apart by
-//!   fingerprints of 128 bits. Deciding the general case takes exponential time (Gibbons
-//!   and Korach), so there is a third verdict, [`Verdict::GaveUp`], which is no pass.
+//! * `Linearizable` and `NotLinearizable` are certain, the latter but for odds of one in 2^80: the search tells states
+//!   apart by fingerprints of 128 bits. Deciding the general case takes exponential time (Gibbons and Korach), so there
+//!   is a third verdict, [`Verdict::GaveUp`], which is no pass.
 //! * The same history and budget give the same verdict on every machine: the budget counts steps and bytes, since
 //!   this crate has no clock.
 //! * Nothing recurses by the length of the history, and nothing allocates beyond the budget and a small multiple
