@@ -18,16 +18,16 @@
 //! dates follow a time that somebody set by hand.
 //!
 //! # Across a restart
-//! As soon as it knows the time, and then with what it accepts, a member keeps it on its disk, and what its machine's clocks read then ([`KeptTime`]). A process
-//! that starts again goes on from there, as long as its machine was not started anew. What it knows is old by then, and others may
-//! have led meanwhile: a leader whose best word is older than `FRESH_US` stamps nothing before it has heard a quorum, and
-//! goes on from the freshest word of it.
+//! As soon as it knows the time, and then with what it accepts, a member keeps it on its disk, and what its machine's clocks
+//! read then ([`KeptTime`]). A process that starts again goes on from there, as long as its machine was not started anew. Its
+//! word is old by then, and others may have led meanwhile: a leader whose best word is older than `FRESH_US` stamps nothing
+//! before it has heard a quorum, and goes on from the freshest word of it.
 //!
 //! # Where nobody knows the time
 //! A member whose machine was started anew does not know it, and asks: a leader without it takes the freshest word of a
-//! member that has it. Only where a quorum has none (all machines were) does the time *leap*, before anything is stamped: to the `(k - f)`-th
-//! reading, which is not ahead of every right clock, and never back behind the last entry. If the readings leave the true
-//! time open by more than [`AGREEMENT_MS`], the leader waits for more members, but not longer than [`AGREEMENT_WAIT_MS`].
+//! member that has it. Only where a quorum has none (all machines were) does the time *leap*, before anything is stamped: to
+//! the `(k - f)`-th reading, which is not ahead of every right clock, and never back behind the last entry. If the readings
+//! leave the true time open by more than [`AGREEMENT_MS`], the leader waits for more members, but not longer than [`AGREEMENT_WAIT_MS`].
 //! Later it never leaps: a lock that was granted by this time would be broken. The readings that decide are of one moment: where
 //! a clock jumps meanwhile, what was heard before is heard anew, so that two clocks that are wrong one after the other are
 //! not taken for two that agree.
@@ -293,15 +293,11 @@ impl LogClock {
     pub(crate) fn find_time(&mut self, members: usize, clock_ms: u64) -> bool {
         if self.now_ms().is_none() && self.is_told() {
             let found = match self.freshest() {
-                Some(known) if self.age_us(known) <= FRESH_US => Some(known),
-                Some(known) => self.interval(members).map(|_| Estimate {
-                    at_us: known.at_us.max(told_us(clock_ms)),
-                    vouched_us: self.ago(0),
-                    is_sure: true,
-                }),
+                Some(known) if self.age_us(known) <= FRESH_US => Some(Estimate { is_sure: true, ..known }),
+                Some(known) => self.interval(members).map(|_| self.vouched(known.at_us, clock_ms)),
                 None => self.agreed(members, clock_ms),
             };
-            self.estimate = found.map(|found| Estimate { is_sure: true, ..found }).or(self.estimate);
+            self.estimate = found.or(self.estimate);
         }
         self.now_ms().is_some()
     }
@@ -316,11 +312,14 @@ impl LogClock {
             mark!("paxos.clocks_disagree");
             return None;
         }
-        Some(Estimate {
-            at_us: interval.low_us.max(told_us(clock_ms)),
-            vouched_us: self.ago(0),
-            is_sure: true,
-        })
+        Some(self.vouched(interval.low_us, clock_ms))
+    }
+
+    /// A quorum says at this moment that it is so late; not before the last entry, of `clock_ms`, and anything that clients were
+    /// told after it without an entry: see [`UNLOGGED_MS_MAX`].
+    fn vouched(&self, at_us: u64, clock_ms: u64) -> Estimate {
+        let told_us = if clock_ms == 0 { 0 } else { (clock_ms + UNLOGGED_MS_MAX) * 1_000 };
+        Estimate { at_us: at_us.max(told_us), vouched_us: self.ago(0), is_sure: true }
     }
 
     /// Something is accepted: what is to be kept of the time with it, if that was not done lately.
@@ -418,11 +417,6 @@ impl LogClock {
 /// Whether a wall clock that should read so much has jumped, so that readings before and after are not of one moment.
 fn is_jump(expected_us: u64, found_us: u64) -> bool {
     expected_us.abs_diff(found_us) > AGREEMENT_MS * 1_000 / 2
-}
-
-/// Clients may have been told as much without an entry, after one of `clock_ms` was executed: see [`UNLOGGED_MS_MAX`].
-fn told_us(clock_ms: u64) -> u64 {
-    if clock_ms == 0 { 0 } else { (clock_ms + UNLOGGED_MS_MAX) * 1_000 }
 }
 
 /// Microseconds since 1970.
