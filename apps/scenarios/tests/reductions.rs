@@ -147,7 +147,7 @@ fn alike(plain: &Hunted, other: &Hunted) -> Result<(), String> {
     };
     let is_same = match one.0.cmp(&two.0) {
         Ordering::Equal => one.1 == two.1 && (one.2 == two.2 || one.2.is_none() || two.2.is_none()),
-        // What a stage sees of its last level before its budget is spent depends on the order in which it goes.
+        // The order in which a stage goes decides how much of its last level it sees before its budget is spent.
         Ordering::Less => is_cut(other, one.0),
         Ordering::Greater => is_cut(plain, two.0),
     };

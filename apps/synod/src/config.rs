@@ -184,7 +184,8 @@ impl Config {
             .map_err(|error| format!("{place}: {error}; give the path of a readable configuration file"))?;
         let config = Config::parse(&text).map_err(|problem| format!("{place}: {problem}"))?;
         config.password().map_err(|problem| format!("{place}: {problem}"))?;
-        tls::Door::open(config.tls.as_ref()).map_err(|problem| format!("{place}: {problem}"))?;
+        let tls = config.tls.as_ref().map(tls::Files::load).transpose();
+        tls.map_err(|problem| format!("{place}: {problem}"))?;
         Ok(config)
     }
 

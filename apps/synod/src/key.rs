@@ -11,8 +11,13 @@ use std::path::Path;
 /// If the file is there, or cannot be written; or if the system gives no random bits.
 pub fn make(path: &Path) -> io::Result<()> {
     let (high, low) = (synod_host::draw()?, synod_host::draw()?);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "{high:032x}{low:032x}")?;
+    write_new(path, &format!("{high:032x}{low:032x}\n"), 0o600)
+}
+
+/// Writes a file that is not there yet, with these permissions.
+pub(crate) fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 

@@ -7,39 +7,39 @@ use std::time::Duration;
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// When a file was last written, as its file system counts: only compared, never taken for a time.
-type Written = (i64, i64);
-
-/// Some files, and when each was last written as far as is known. One that cannot be looked at has no time.
-pub(crate) struct Watched {
+/// Until the process ends: whenever one of `files` was written again, reads them by `load`, and hands what they hold to `take`.
+/// Wrong files do not count: the last good ones stay. The log says both.
+pub(crate) async fn follow<T>(
     files: Vec<PathBuf>,
-    written: Vec<Option<Written>>,
-}
-
-impl Watched {
-    pub(crate) fn new(files: impl IntoIterator<Item = PathBuf>) -> Watched {
-        let mut watched = Watched { files: files.into_iter().collect(), written: Vec::new() };
-        watched.written = watched.look();
-        watched
-    }
-
-    fn look(&self) -> Vec<Option<Written>> {
-        let written = |path: &PathBuf| {
-            let about = std::fs::metadata(path).ok()?;
-            Some((about.mtime(), about.mtime_nsec()))
-        };
-        self.files.iter().map(written).collect()
-    }
-
-    /// Waits until one of them was written again.
-    pub(crate) async fn changed(&mut self) {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let written = self.look();
-            if written != self.written {
-                self.written = written;
-                return;
+    load: impl Fn() -> Result<T, String>,
+    mut take: impl FnMut(T),
+) {
+    let mut known = written(&files);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = written(&files);
+        if now == known {
+            continue;
+        }
+        known = now;
+        match load() {
+            Ok(held) => {
+                take(held);
+                tracing::info!(?files, "what has changed was read again: new connections use it");
+            }
+            Err(problem) => {
+                tracing::warn!(problem, "files have changed and are wrong: the last good ones stay");
             }
         }
     }
+}
+
+/// When each file was last written, as its file system counts: only compared, never taken for a time. A file that cannot be
+/// looked at has none.
+fn written(files: &[PathBuf]) -> Vec<Option<(i64, i64)>> {
+    let written = |path: &PathBuf| {
+        let about = std::fs::metadata(path).ok()?;
+        Some((about.mtime(), about.mtime_nsec()))
+    };
+    files.iter().map(written).collect()
 }

@@ -81,7 +81,7 @@ impl Sealed {
         fs::write(self.path("synod.toml"), more).unwrap();
     }
 
-    /// What a stock client prints that speaks TLS; it shows the certificate of `shows`, if one is named.
+    /// The output of a stock client that speaks TLS; it shows the certificate of `shows`, if one is named.
     fn redis(&self, shows: &[&str], words: &[&str]) -> String {
         self.redis_by("pki/ca.crt", shows, words)
     }
@@ -98,7 +98,7 @@ impl Sealed {
         format!("{}{}", text(&output.stdout), text(&output.stderr)).trim().to_owned()
     }
 
-    /// What comes back for `bytes` that are sent without TLS.
+    /// The answer to `bytes` that are sent without TLS.
     fn plain(&self, to: std::net::SocketAddr, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(to).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
@@ -215,7 +215,7 @@ fn the_key_of_the_peers_changes_while_the_cluster_serves() {
         }
     }
     assert!(cluster.numbers().iter().all(|number| cluster.refusals(*number, "other_key") == 0));
-    // Who still has the former key is not let in.
+    // A node that still has the former key is refused.
     cluster.stop(3);
     fs::write(cluster.node(3).setup.key(), &old).unwrap();
     cluster.spawn(3);

@@ -23,7 +23,7 @@ mod requests;
 use crate::config::Config;
 use crate::server::{self, Server};
 use crate::tls::Door;
-use crate::watched::Watched;
+use crate::watched::follow;
 pub(crate) use admin::NO_MEMBER;
 pub use admin::{GroupStatus, NodeStatus};
 pub(crate) use backend::CLOCK_OFFSET_MS_MAX;
@@ -156,26 +156,10 @@ async fn run(config: &Config) -> Result<(), String> {
     }
 }
 
-/// Takes the keys of peers again whenever their file changes. What is wrong then does not count.
+/// Takes the keys of peers again whenever their file changes.
 async fn watch_keys(config: Config, host: Host<Store>) {
     let Some(file) = config.peer_key_file.clone() else { return };
-    let mut watched = Watched::new([file]);
-    loop {
-        watched.changed().await;
-        match config.peer_keys() {
-            Ok(keys) => {
-                tracing::info!(
-                    keys = keys.len(),
-                    "the file of the peers' keys was read again: new connections use them"
-                );
-                host.set_keys(keys);
-            }
-            Err(problem) => tracing::warn!(
-                problem,
-                "the file of the peers' keys has changed and is wrong: the last good keys stay"
-            ),
-        }
-    }
+    follow(vec![file], || config.peer_keys(), |keys| host.set_keys(keys)).await;
 }
 
 /// Why a node ends that is no more.

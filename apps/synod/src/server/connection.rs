@@ -213,6 +213,26 @@ impl<B: Backend> Connection<B> {
 
     /// Writes; whether the socket takes no more now.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Ended> {
+        if self.output.is_empty() {
+            return Ok(false);
+        }
+        if self.push(cx)?.is_pending() {
+            if self.shared.stalled_ms.get() == 0 {
+                self.shared.stalled_ms.set(now_ms());
+            }
+            return Ok(true);
+        }
+        self.shared.stalled_ms.set(0);
+        self.written = 0;
+        self.output.clear();
+        if self.output.capacity() > SMALL_BYTES {
+            self.output = Vec::new();
+        }
+        Ok(false)
+    }
+
+    /// Hands the output to the stream, and all that TLS holds back to the socket.
+    fn push(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Ended> {
         while self.written < self.output.len() {
             match Pin::new(&mut self.stream).poll_write(cx, &self.output[self.written..]) {
                 Poll::Ready(Ok(written)) if written > 0 => {
@@ -221,31 +241,10 @@ impl<B: Backend> Connection<B> {
                     self.shared.stalled_ms.set(0);
                 }
                 Poll::Ready(_) => return Err(Ended),
-                Poll::Pending => {
-                    if self.shared.stalled_ms.get() == 0 {
-                        self.shared.stalled_ms.set(now_ms());
-                    }
-                    return Ok(true);
-                }
+                Poll::Pending => return Ok(Poll::Pending),
             }
         }
-        // What is sealed may wait in the stream.
-        match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Ready(Ok(())) => self.shared.stalled_ms.set(0),
-            Poll::Ready(Err(_)) => return Err(Ended),
-            Poll::Pending => {
-                if self.shared.stalled_ms.get() == 0 {
-                    self.shared.stalled_ms.set(now_ms());
-                }
-                return Ok(true);
-            }
-        }
-        self.written = 0;
-        self.output.clear();
-        if self.output.capacity() > SMALL_BYTES {
-            self.output = Vec::new();
-        }
-        Ok(false)
+        ready_or(Pin::new(&mut self.stream).poll_flush(cx))
     }
 
     /// Reads once and takes the commands that came.

@@ -1,13 +1,12 @@
 //! How `synod`'s own commands come to a node's doors.
 
-use super::{certificates_of, provider, roots_of};
+use super::{certificates_of, key_of, provider, roots_of};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 /// How to speak TLS to nodes, as options of a command.
@@ -30,7 +29,7 @@ pub struct Caller {
     config: Option<Arc<ClientConfig>>,
 }
 
-/// What a connection can do.
+/// A connection, sealed or plain.
 pub trait Speak: Read + Write {}
 impl<T: Read + Write> Speak for T {}
 
@@ -50,8 +49,7 @@ impl Caller {
         let config = match (&options.tls_cert, &options.tls_key) {
             (Some(cert), Some(key)) => {
                 let chain = certificates_of(cert, "--tls-cert")?;
-                let key = PrivateKeyDer::from_pem_file(key)
-                    .map_err(|error| format!("--tls-key {}: {error}", key.display()))?;
+                let key = key_of(key, "--tls-key")?;
                 builder.with_client_auth_cert(chain, key).map_err(|error| format!("--tls-cert: {error}"))?
             }
             _ => builder.with_no_client_auth(),

@@ -1,20 +1,20 @@
 //! `synod cert`: an authority of the cluster's own, and certificates for its nodes and clients.
 
+use crate::key::write_new;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::Path;
 
 /// The authority's name.
 const AUTHORITY: &str = "Synod cluster authority";
 
 /// Makes a certificate with a key of its own for each of `hosts`, names and addresses of one host separated by commas. The
-/// first names the files `HOST.crt` and `HOST.key` in `directory`. They are signed by the authority there: `ca.crt` and `ca.key`, which are made first if there are none. They do not expire: who must not come any
-/// more is kept out by a new authority. Also tells which files it wrote.
+/// first names the files `HOST.crt` and `HOST.key` in `directory`. They are signed by the authority there, `ca.crt` and
+/// `ca.key`, which is made first if there is none. They do not expire: a new authority keeps out who must not come any more.
+/// Also tells which files it wrote.
 ///
 /// # Errors
 /// In one line: what is there already, cannot be read or written, or is no name.
@@ -77,11 +77,4 @@ fn leaf(names: &[String]) -> Result<CertificateParams, rcgen::Error> {
     params.extended_key_usages =
         vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     Ok(params)
-}
-
-/// Writes a file that is not there yet.
-fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }

@@ -13,7 +13,7 @@ pub use caller::{Caller, Speak, TlsOptions};
 pub use certificates::make;
 pub use stream::Stream;
 
-use crate::watched::Watched;
+use crate::watched::follow;
 use serde::Deserialize;
 use std::cell::RefCell;
 use std::io;
@@ -55,16 +55,13 @@ pub struct Files {
 }
 
 impl Files {
-    /// What the files say.
+    /// Reads the files.
     ///
     /// # Errors
     /// Says which file is wrong, and what to do.
     pub fn load(&self) -> Result<Arc<ServerConfig>, String> {
         let chain = certificates_of(&self.cert_file, "tls.cert_file")?;
-        let key = PrivateKeyDer::from_pem_file(&self.key_file).map_err(|error| {
-            let place = self.key_file.display();
-            format!("tls.key_file: {place}: {error}; give the certificate's private key as PEM, readable for this user")
-        })?;
+        let key = key_of(&self.key_file, "tls.key_file")?;
         let builder = ServerConfig::builder_with_provider(provider());
         let builder =
             builder.with_safe_default_protocol_versions().map_err(|error| format!("tls: {error}"))?;
@@ -101,6 +98,14 @@ fn certificates_of(path: &Path, name: &str) -> Result<Vec<CertificateDer<'static
             path.display()
         )),
     }
+}
+
+/// The private key in the file at `path`, which the configuration calls `name`.
+fn key_of(path: &Path, name: &str) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| {
+        let place = path.display();
+        format!("{name}: {place}: {error}; give the certificate's private key as PEM, readable for this user")
+    })
 }
 
 /// The authority in the file at `path`.
@@ -169,32 +174,18 @@ impl Door {
         }
         let refusal = b"-ERR this server speaks TLS here; connect with TLS (redis-cli --tls)\r\n";
         stream.write_all(refusal).await?;
-        // What was not read would take the answer away from the client.
+        // A socket that closes with unread bytes would take the answer away from the client.
         let _ = stream.try_read(&mut [0; 4096]);
         stream.shutdown().await?;
         Err(io::Error::other("it does not speak TLS"))
     }
 
-    /// Reads the files again whenever they change, until the process ends. What is wrong then does not count: the last good
-    /// ones stay.
+    /// Reads the files again whenever they change, until the process ends. Wrong ones do not count.
     pub async fn watch(self) {
         let Some(sealed) = self.sealed else { return };
         let Files { cert_file, key_file, client_ca_file, .. } = sealed.files.clone();
-        let mut watched = Watched::new([cert_file, key_file].into_iter().chain(client_ca_file));
-        loop {
-            watched.changed().await;
-            match sealed.files.load() {
-                Ok(config) => {
-                    *sealed.acceptor.borrow_mut() = TlsAcceptor::from(config);
-                    tracing::info!("the TLS certificate was read again: new connections are shown this one");
-                }
-                Err(problem) => {
-                    tracing::warn!(
-                        problem,
-                        "the TLS files have changed and are wrong: the last good ones stay"
-                    );
-                }
-            }
-        }
+        let files = [cert_file, key_file].into_iter().chain(client_ca_file).collect();
+        let take = |config| *sealed.acceptor.borrow_mut() = TlsAcceptor::from(config);
+        follow(files, || sealed.files.load(), take).await;
     }
 }

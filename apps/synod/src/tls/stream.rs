@@ -9,9 +9,9 @@ use tokio_rustls::server::TlsStream;
 
 /// A connection of a client or an operator.
 pub enum Stream {
-    /// Whoever is on the way can read and change what is said.
+    /// Anybody on the way can read and change the bytes.
     Plain(TcpStream),
-    /// TLS. What is written to it may wait in it until it is flushed.
+    /// TLS. It may hold written bytes back until it is flushed.
     Sealed(Box<TlsStream<TcpStream>>),
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Clocks<N: Node> {
     /// So many milliseconds is the wall clock ahead, besides its drift.
     wall_ahead_ms: i64,
     told_us: Option<u64>,
-    /// How often the machine was started anew, and when it was last: the monotonic clock counts from then.
+    /// Names the last start of the machine, and when it was: the monotonic clock counts from then.
     boot: u64,
     booted_us: u64,
 }
