@@ -27,13 +27,16 @@ use crate::{Error, Identity};
 pub(crate) const VERSION: u32 = 2;
 /// The length of the header of a record, a segment and a checkpoint.
 pub(crate) const HEADER_BYTES: usize = 64;
+/// No journal counts so far, whatever it counts: a file that says so is damaged, and whoever adds one to a number that was read
+/// stays below what overflows.
+pub(crate) const NUMBER_MAX: u64 = 1 << 62;
 /// Records start at multiples of this.
 pub(crate) const ALIGN_BYTES: usize = 8;
 
-const RECORD_MAGIC: &[u8; 4] = b"SyRc";
-const SEGMENT_MAGIC: &[u8; 8] = b"SynodSeg";
-const CHECKPOINT_MAGIC: &[u8; 8] = b"SynodChk";
-const MANIFEST_MAGIC: &[u8; 8] = b"SynodMan";
+pub(crate) const RECORD_MAGIC: &[u8; 4] = b"SyRc";
+pub(crate) const SEGMENT_MAGIC: &[u8; 8] = b"SynodSeg";
+pub(crate) const CHECKPOINT_MAGIC: &[u8; 8] = b"SynodChk";
+pub(crate) const MANIFEST_MAGIC: &[u8; 8] = b"SynodMan";
 const CHECKSUM_AT: usize = 60;
 
 /// How many bytes a record with `payload` bytes takes.
@@ -91,8 +94,9 @@ impl RecordHeader {
         let (length, payload_checksum, node) = (input.u32().ok()?, input.u32().ok()?, input.u32().ok()?);
         let found = Stamp { owner: input.u32().ok()?, cluster: input.u64().ok()?, salt: input.u64().ok()? };
         let (sequence, synced) = (input.u64().ok()?, input.u64().ok()?);
-        // A segment holds records of its own version only.
-        (found == stamp && u32::from(version) == VERSION).then_some(RecordHeader {
+        // A segment holds records of its own version only, and none knew of its own sync.
+        let is_sound = u32::from(version) == VERSION && synced < sequence;
+        (found == stamp && is_sound).then_some(RecordHeader {
             kind,
             length,
             payload_checksum,
@@ -199,6 +203,9 @@ impl SegmentHeader {
         let header = header.ok_or_else(|| Error::damaged(file, 0, "the segment's header is broken"))?;
         if !bytes.starts_with(&header.to_bytes(owner)) {
             return Err(Error::damaged(file, 0, "the segment is not the one that its name says"));
+        }
+        if [number, header.first_sequence].iter().any(|number| !(1..=NUMBER_MAX).contains(number)) {
+            return Err(Error::damaged(file, 0, "the segment has numbers that no journal reaches"));
         }
         if header.bytes != bytes.len() as u64 {
             let detail = format!("the segment has {} bytes instead of {}", bytes.len(), header.bytes);
@@ -376,6 +383,10 @@ impl Manifest {
         }
         let covered =
             (0..nodes).map(|_| Ok((input.u32()?, input.u64()?))).collect::<Result<_, Malformed>>()?;
+        let is_reached = last_segment.max(superblock) <= NUMBER_MAX;
+        if !is_reached || !(1..=last_segment + 1).contains(&first_segment) {
+            return Err(Malformed("it has numbers that no journal reaches"));
+        }
         Ok(Manifest { owner, first_segment, last_segment, superblock, covered })
     }
 }

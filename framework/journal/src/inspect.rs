@@ -117,7 +117,7 @@ impl<D: Disk> Files<'_, D> {
         let mut inspected: Vec<Inspected> = Vec::new();
         for number in self.listing.segments.iter().rev() {
             let name = segment_name(*number);
-            let end = next.filter(|next| next.number == number + 1).map(|next| next.first_sequence);
+            let end = next.filter(|next| next.number - 1 == *number).map(|next| next.first_sequence);
             let (header, words) = self.segment(&name, *number, end);
             next = header;
             inspected.push((name, words));

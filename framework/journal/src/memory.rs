@@ -203,7 +203,11 @@ impl MemoryDisk {
         self.rot(name, |content| content[offset as usize..(offset + bytes) as usize].fill(0));
     }
 
-    fn rot(&self, name: &str, change: impl Fn(&mut Vec<u8>)) {
+    /// Changes the bytes of a file, durably.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    pub fn rot(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut inside = self.inside();
         let file = inside.file_mut(name).expect("the file to damage is there");
         change(&mut file.content);

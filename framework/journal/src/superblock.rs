@@ -26,16 +26,16 @@ use synod_stdx::{Cursor, Malformed, put_u32, put_u64};
 use crate::disk::Disk;
 use crate::error::{Error, at};
 use crate::files::{ASIDE, replace};
-use crate::format::{VERSION, u128_of};
+use crate::format::{NUMBER_MAX, VERSION, u128_of};
 use crate::{Identity, Opener};
 
 /// The two copies.
 pub(crate) const COPIES: [&str; 2] = ["superblock-a", "superblock-b"];
 /// The watermark has the first sector for itself: a disk writes a sector whole or not at all.
-const WATERMARK_BYTES: usize = 512;
-const WATERMARK_MAGIC: &[u8; 8] = b"SynodWtr";
-const CONTENT_MAGIC: &[u8; 8] = b"SynodSup";
-const PRELUDE_BYTES: usize = 24;
+pub(crate) const WATERMARK_BYTES: usize = 512;
+pub(crate) const WATERMARK_MAGIC: &[u8; 8] = b"SynodWtr";
+pub(crate) const CONTENT_MAGIC: &[u8; 8] = b"SynodSup";
+pub(crate) const PRELUDE_BYTES: usize = 24;
 /// The latest starts are known, so many of them: a peer that has seen one of them can be told from one that has seen
 /// another life of this disk.
 pub(crate) const STARTS_MAX: usize = 64;
@@ -148,6 +148,9 @@ impl Content {
             let name = String::from_utf8(part()?).map_err(|_| Malformed("the name of a fact is no text"))?;
             facts.insert(name, part()?);
         }
+        if number.max(durable) > NUMBER_MAX {
+            return Err(Malformed("it has numbers that no superblock reaches"));
+        }
         match input.remaining() {
             0 => Ok(Content { identity, disk, number, is_founded, durable, starts, facts }),
             _ => Err(Malformed("something follows the facts")),
@@ -194,7 +197,7 @@ impl Watermark {
                 .collect::<Result<_, Malformed>>()?;
             Ok(Watermark { durable, heard })
         };
-        parse().ok().filter(|found| found.to_bytes(disk) == sector)
+        parse().ok().filter(|found| found.durable <= NUMBER_MAX && found.to_bytes(disk) == sector)
     }
 
     /// The furthest of both.

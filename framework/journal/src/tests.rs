@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod forged;
 mod formats;
 mod model;
 mod segments;

@@ -28,6 +28,8 @@
 //! member that has it. Only where a quorum has none (all machines were) does the time *leap*, before anything is stamped: to
 //! the `(k - f)`-th reading, which is not ahead of every right clock, and never back behind the last entry. If the readings
 //! leave the true time open by more than [`AGREEMENT_MS`], the leader waits for more members, but not longer than [`AGREEMENT_WAIT_MS`].
+//! A leader stamps with it only once a quorum has heard it, a heartbeat later: so a time that something was stamped with is known
+//! after a restart of all processes, whichever member stays away.
 //! Later it never leaps: a lock that was granted by this time would be broken. The readings that decide are of one moment: where
 //! a clock jumps meanwhile, what was heard before is heard anew, so that two clocks that are wrong one after the other are
 //! not taken for two that agree.
@@ -100,7 +102,7 @@ struct Estimate {
     at_us: u64,
     /// When, by the own monotonic clock, a leader that heard a quorum last said so: perhaps before this machine was started.
     vouched_us: i64,
-    /// Whether a leader may stamp with it: it is fresh, or was the freshest that a quorum knew.
+    /// Whether a leader may stamp with it: it is fresh, or was the freshest that a quorum knew, and a quorum knows it.
     is_sure: bool,
 }
 
@@ -280,24 +282,27 @@ impl LogClock {
         if let Some(fresh) = freshest.filter(|freshest| self.age_us(*freshest) <= FRESH_US) {
             // The last leader may have gone on faster meanwhile; nobody must see the time go back.
             let margin_permille = SLEW_PERMILLE + 2 * CLOCK_DRIFT_MAX_PPM / 1_000;
-            let later = fresh.later(self.age_us(fresh) / 1_000 * margin_permille);
-            self.estimate = Some(Estimate { is_sure: true, ..later });
-        } else if let Some(own) = &mut self.estimate {
+            self.estimate = Some(fresh.later(self.age_us(fresh) / 1_000 * margin_permille));
+        } else if self.estimate.is_some() {
             mark!("paxos.time_is_old");
+        }
+        if let Some(own) = &mut self.estimate {
             own.is_sure = false;
         }
         self.find_time(members, clock_ms);
     }
 
-    /// A leader that does not know the time asks for it. Whether it knows it then.
+    /// A leader that does not know the time asks for it. Whether it knows it then, and a quorum with it: what is stamped by a
+    /// time that hardly anybody knows might outlive it.
     pub(crate) fn find_time(&mut self, members: usize, clock_ms: u64) -> bool {
         if self.now_ms().is_none() && self.is_told() {
             let found = match self.freshest() {
-                Some(known) if self.age_us(known) <= FRESH_US => Some(Estimate { is_sure: true, ..known }),
+                Some(known) if self.age_us(known) <= FRESH_US => Some(known),
                 Some(known) => self.interval(members).map(|_| self.vouched(known.at_us, clock_ms)),
                 None => self.agreed(members, clock_ms),
             };
-            self.estimate = found.or(self.estimate);
+            let is_sure = self.known_by_peers().count() + 1 > members / 2;
+            self.estimate = found.map(|found| Estimate { is_sure, ..found }).or(self.estimate);
         }
         self.now_ms().is_some()
     }

@@ -98,6 +98,8 @@ struct Run {
     ledger: Rc<RefCell<Ledger>>,
     /// How far the wall clock of each gateway's machine is ahead.
     walls: Vec<Wall>,
+    /// Each group had the time since all machines were started anew.
+    is_time_found: bool,
 }
 
 fn play(stage: &Stage, plan: &Plan) -> Result<Outcome, Box<Failed>> {
@@ -106,7 +108,7 @@ fn play(stage: &Stage, plan: &Plan) -> Result<Outcome, Box<Failed>> {
     sim.options().clock_skew_permille = 20;
     let walls = (0..MACHINES).map(|_| Wall::default()).collect();
     let rng = Rng::new(stage.seed).split("what happens");
-    let mut run = Run { sim, rng, plan: *plan, ledger: Rc::default(), walls };
+    let mut run = Run { sim, rng, plan: *plan, ledger: Rc::default(), walls, is_time_found: false };
     let result = run.start().and_then(|()| run.go_on()).and_then(|()| run.end());
     stage.conclude(run.sim, result)
 }
@@ -196,8 +198,18 @@ impl Run {
         Err(self.sim.failure("the clients are not done"))
     }
 
+    /// Whether each group has a leader that stamps by the time.
+    fn has_time(&self) -> bool {
+        let stamps = |id: &NodeId| {
+            let server = self.sim.world().node(*id).and_then(Actor::server).map(Server::paxos);
+            server.is_some_and(|paxos| paxos.leader() == Some(*id) && paxos.has_time())
+        };
+        (1..=GROUPS).all(|group| members(group).iter().any(stamps))
+    }
+
     /// One thing happens.
     fn disturb(&mut self) -> Step {
+        self.is_time_found |= self.has_time();
         let machine = self.rng.between(1, MACHINES.into()) as u32;
         match self.rng.below(8) {
             0..=2 if self.plan.jumps => {
@@ -254,9 +266,11 @@ impl Run {
     }
 
     /// All machines are started anew and come back together; or only their processes are, and one of them stays away for
-    /// longer: then the wall clocks of the others need not agree.
+    /// longer: then the wall clocks of the others need not agree. Where nobody has found the time yet since the machines were
+    /// started, that is the same as new machines one of which stays away, and nothing tells what time it is.
     fn restart_all(&mut self, away: u32) -> Step {
-        if self.rng.chance(500) {
+        if self.rng.chance(500) || !self.is_time_found {
+            self.is_time_found = false;
             return self.restart(&[1, 2, 3], true);
         }
         let others: Vec<u32> = (1..=MACHINES).filter(|machine| *machine != away).collect();

@@ -1,10 +1,13 @@
 //! `synod fuzz`: bytes and messages that no correct process sends, by a seed: no input makes anything panic.
 //!
 //! The targets are the nodes of all modules (`apps/scenarios/src/fuzz.rs`) and the readers of all other bytes from outside:
-//! handshakes and frames of peers, requests and replies, traces, recordings and histories. The journal has a test of its own
-//! that damages a directory byte by byte (`framework/journal/src/tests/damage.rs`).
+//! handshakes and frames of peers, requests and replies, traces, recordings and histories, a node's directory ([`disks`]) and
+//! its configuration.
+
+mod disks;
 
 use crate::cli::{Fuzz, usage_error};
+use crate::config::Config;
 use std::process::ExitCode;
 use std::time::Instant;
 use synod_host::frame::{
@@ -40,6 +43,8 @@ fn decoders() -> Vec<FuzzTarget> {
         decoder("traces", vec![trace()], move |_, bytes| drop(Trace::from_text(&text(bytes)))),
         decoder("recordings", vec![recording()], move |_, bytes| drop(Recording::from_text(&text(bytes)))),
         decoder("histories", histories(), move |_, bytes| drop(synod_history::parse(&text(bytes)))),
+        decoder("configurations", configurations(), move |_, bytes| drop(Config::parse(&text(bytes)))),
+        disks::target(),
     ]
 }
 
@@ -199,6 +204,15 @@ fn histories() -> Vec<Vec<u8>> {
     let lines = "INFO  jepsen.util - 3 :invoke :cas [2 1]\nINFO  jepsen.util - 3 :info :cas [2 1]\n";
     let keyed = "[{:process 1, :type :invoke, :f :append, :key \"x\", :value \"a\\n\"}]\n";
     [invoke, lines, keyed].map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+fn configurations() -> Vec<Vec<u8>> {
+    let own = "cluster = \"größe\"\nnode = 1\ndata = \"/var/lib/synod\"\nlisten = \"127.0.0.1:7000\"\npeer_listen = \
+               \"[::1]:17000\"\nincarnation = 2\ngroups = 4\n\n[limits]\nclients_max = 10\nvalue_bytes_max = 100\n";
+    let peers = "\n[[peers]]\nnode = 1\npeer = \"one:17000\"\nclient = \"one:7000\"\n\n[[peers]]\nnode = 2\npeer = \
+                 \"two:1\"\nclient = \"10.0.0.2:2\"\n";
+    let tls = "\n[tls]\ncert_file = \"/a\"\nkey_file = \"/b\"\nallows_plain = true\n";
+    [[own, peers, tls].concat(), [own, peers].concat()].map(String::into_bytes).to_vec()
 }
 
 /// Runs `synod fuzz`.
