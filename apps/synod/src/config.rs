@@ -153,7 +153,7 @@ impl Default for Limits {
 
 /// How much memory this process may have, as far as the system tells: the machine's, or what its control group allows. 0
 /// if it does not tell.
-fn memory_bytes() -> u64 {
+pub(crate) fn memory_bytes() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let machine = read("/proc/meminfo").and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;

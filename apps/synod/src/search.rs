@@ -1,6 +1,7 @@
 //! `synod test --search` and `synod test --replay`: the model checker's half of the command line.
 
 use crate::cli::{Test, usage_error};
+use crate::config::memory_bytes;
 use crate::words::thousands;
 use crate::{debug, interrupt, modules};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -234,7 +235,9 @@ pub fn run(arguments: &Test) -> ExitCode {
         exact: arguments.exact,
         states_max: arguments.states,
         explored_max: None,
-        memory_bytes_max: arguments.memory,
+        memory_bytes_max: arguments
+            .memory
+            .or_else(|| Some(memory_bytes() / 4 * 3).filter(|bytes| *bytes > 0)),
         mutant,
         replay: None,
     };

@@ -115,6 +115,44 @@ fn a_node_comes_takes_every_place_of_another_and_that_one_goes() {
     assert!(cluster.node(3).process.as_mut().unwrap().wait(PATIENCE).is_some(), "a removed node runs");
 }
 
+/// Nodes go from a group and from the service and come back, into their own seat and into that of another, while others are
+/// killed; what a former member wrote is dropped.
+#[test]
+fn a_node_comes_back_to_a_group_that_it_left() {
+    let mut cluster = three_and_one();
+    let addresses = cluster.client_addresses();
+    add(&cluster, 1, 4);
+    cluster.spawn(4);
+    assert!(wait_for(PATIENCE, || cluster.status(4)).is_some(), "node 4 does not come");
+    let load = Load::start(&addresses[..1]);
+    load.await_progress();
+    let changes =
+        [("g1", 3, 4), ("g1", 2, 3), ("config", 3, 4), ("g1", 4, 2), ("config", 2, 3), ("g1", 2, 4)];
+    for (number, (group, old, new)) in changes.into_iter().enumerate() {
+        // Node 1 is asked: it is always a member, and never killed.
+        change(&cluster, 1, &["MEMBER", "REPLACE", group, &old.to_string(), &new.to_string()]);
+        let killed = if number % 2 == 0 { old } else { new };
+        cluster.kill(killed);
+        cluster.restart(killed);
+        await_role(&cluster, new, group, &COUNTS);
+        let ended = || {
+            let log = cluster.nodes[old as usize - 1].setup.log();
+            let ends = log.matches("a member that was replaced ends here").count();
+            let gone = changes[..=number].iter().filter(|(_, gone, _)| *gone == old).count();
+            (ends >= gone).then_some(())
+        };
+        assert!(wait_for(PATIENCE, ended).is_some(), "the member of {group} on node {old} goes on");
+        // It starts without its former member, of whose log something may be left.
+        cluster.kill(old);
+        cluster.restart(old);
+    }
+    refused(&cluster, 1, &["MEMBER", "REPLACE", "g1", "2", "3"], "node 2 is no member of the group");
+    refused(&cluster, 1, &["MEMBER", "REPLACE", "g1", "3", "4"], "node 4 is a member of the group already");
+    load.next_phase();
+    load.await_progress();
+    println!("{}", load.finish(&addresses));
+}
+
 #[test]
 fn lists_that_differ_make_no_second_history() {
     let mut cluster = Cluster::prepare(5);

@@ -247,6 +247,12 @@ impl<N: Hosted> Host<N> {
         core.turn();
     }
 
+    /// Ends a node that has no part in anything any more, and drops what it wrote. The program must know from then on
+    /// [that it ended](Opened::without): something of its log may be left at the next start.
+    pub fn end_node(&self, id: NodeId) {
+        self.core.borrow_mut().end(id);
+    }
+
     /// Tells that the peer of this number runs the node `id`, too.
     pub fn meet(&self, number: u32, id: NodeId) {
         if let Some(peer) = self.us.index_of(number) {
@@ -364,6 +370,18 @@ impl<N: Hosted> Opened<N> {
     /// The host, to be asked once it runs.
     pub fn host(&self) -> Host<N> {
         self.host.clone()
+    }
+
+    /// These nodes ran here once, and are no more: what is left of what they wrote is dropped.
+    #[must_use]
+    pub fn without(mut self, ended: &[NodeId]) -> Self {
+        for id in ended {
+            let log = self.logs.remove(&id.to_bits()).unwrap_or_default();
+            if !log.records.is_empty() || log.checkpoint.is_some_and(|file| file.bytes() > 0) {
+                self.host.core.borrow_mut().drop_log(*id);
+            }
+        }
+        self
     }
 
     /// Starts `nodes`, or lets them recover what they had, and keeps them going. Returns only if the disk fails.

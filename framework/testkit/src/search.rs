@@ -47,7 +47,7 @@ pub struct Orders {
     pub states_max: Option<u64>,
     /// A stage whose space has no end sees no more than so many states of it, breadth-first or depth-first.
     pub explored_max: Option<u64>,
-    /// A stage ends when the process uses so many bytes.
+    /// A stage ends when the process uses so many bytes: 8 GiB, if nobody says otherwise.
     pub memory_bytes_max: Option<u64>,
     /// Which mutant takes the nodes' steps.
     pub mutant: Option<&'static str>,
@@ -81,12 +81,15 @@ impl Default for Orders {
             exact: false,
             states_max: None,
             explored_max: None,
-            memory_bytes_max: None,
+            memory_bytes_max: Some(MEMORY_BYTES_MAX),
             mutant: None,
             replay: None,
         }
     }
 }
+
+/// No stage uses more memory, if nobody says otherwise.
+const MEMORY_BYTES_MAX: u64 = 8 << 30;
 
 /// Why a play ends before its last stage.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! The configuration service: numbered answers to *which group owns this slot*, as a replicated state machine.
 
 use crate::codec::Disk;
-use crate::nodes::{Addresses, NODE_BOUND, Nodes, SERVICE, node_of};
+use crate::nodes::{Addresses, NODE_BOUND, Nodes, SERVICE, first_member, members_of_node, node_of};
 use crate::{Assignment, ConfigurationError, GroupId, SlotId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -101,9 +101,9 @@ pub enum ConfigurationCommand {
     Replace {
         /// Of which group; or of the [`SERVICE`].
         group: GroupId,
-        /// Who goes.
+        /// Who goes: any of the names that a member on its node has or had.
         old: NodeId,
-        /// Who comes, and never was a member of the group.
+        /// Who comes, on a node that has no member of the group. If it had one before, this one gets another name.
         new: NodeId,
     },
     /// What the leader of the service makes of a replacement in the service itself that it cannot take now: nothing changes, and
@@ -247,15 +247,19 @@ impl ConfigurationService {
         };
         members.iter().try_for_each(|member| is_on_a_node(&latest.nodes, *member))?;
         let mut groups = latest.groups.clone();
-        // A group that comes back has its seats as it had them.
-        let seats = self.history.iter().rev().find_map(|known| known.groups.get(&group));
-        let is_same = |seats: &&Vec<NodeId>| {
-            seats.iter().collect::<BTreeSet<_>>() == members.iter().collect::<BTreeSet<_>>()
-        };
-        let members = seats.filter(is_same).cloned().unwrap_or(members);
-        if groups.insert(group, members).is_some() {
+        if groups.contains_key(&group) {
             return Err(ConfigurationError::GroupExists(group));
         }
+        // A group that comes back has its seats as it had them. Other members would not agree on who they are.
+        let seats = self.history.iter().rev().find_map(|known| known.groups.get(&group));
+        let first = |members: &[NodeId]| members.iter().copied().map(first_member).collect::<BTreeSet<_>>();
+        let is_same = |seats: &Vec<NodeId>| first(seats) == first(&members);
+        let members = match seats {
+            Some(seats) if !is_same(seats) => return Err(ConfigurationError::WasGroup(group)),
+            Some(seats) => seats.clone(),
+            None => members,
+        };
+        groups.insert(group, members);
         let slots = latest.slots.balanced(&names(&groups));
         Ok(Configuration { groups, slots, ..Configuration::clone(latest) })
     }
@@ -278,21 +282,22 @@ impl ConfigurationService {
             SERVICE => &mut next.service,
             group => next.groups.get_mut(&group).ok_or(ConfigurationError::NoSuchGroup(group))?,
         };
-        let Some(seat) = members.iter().position(|member| *member == old) else {
+        let at = |node| members.iter().position(|member| first_member(*member) == first_member(node));
+        let Some(seat) = at(old) else {
             return Err(ConfigurationError::NoMember(old));
         };
-        if members.contains(&new) {
+        if at(new).is_some() {
             return Err(ConfigurationError::IsMember(new));
-        }
-        // What it has on disk is of a life that is over.
-        let had = |known: &Arc<Configuration>| known.members(group).is_some_and(|ids| ids.contains(&new));
-        if self.history.iter().any(had) {
-            return Err(ConfigurationError::WasMember(new));
         }
         if members.len() < REPLACED_OF_MIN {
             return Err(ConfigurationError::TooFewMembers(group));
         }
-        members[seat] = new;
+        let had = |name: &NodeId| {
+            let of = |known: &Arc<Configuration>| known.members(group).is_some_and(|ids| ids.contains(name));
+            self.history.iter().any(of)
+        };
+        let name = members_of_node(new).find(|name| !had(name));
+        members[seat] = name.ok_or(ConfigurationError::WasMember(new))?;
         Ok(next)
     }
 

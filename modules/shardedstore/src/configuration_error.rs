@@ -32,8 +32,10 @@ pub enum ConfigurationError {
     NoMember(NodeId),
     /// It is a member of the group already: name another one.
     IsMember(NodeId),
-    /// It was a member of the group before: name one that never was.
+    /// Its node had as many members of the group as one node can have: name another one.
     WasMember(NodeId),
+    /// A group of this name was there before, with other members: choose another name.
+    WasGroup(GroupId),
     /// The configuration service cannot spare this member now: ask again when a majority of the others is there and has caught up.
     Unspared(NodeId),
     /// Of one or two members none can be replaced: too few are left to say what it promised.
@@ -76,7 +78,10 @@ impl fmt::Display for ConfigurationError {
                 write!(f, "{id} is a member of the group already; name another one")
             }
             ConfigurationError::WasMember(id) => {
-                write!(f, "{id} was a member of the group before; name one that never was")
+                write!(f, "the node of {id} came back to the group too often; name another one")
+            }
+            ConfigurationError::WasGroup(group) => {
+                write!(f, "{group} was a group of other members before; choose another name")
             }
             ConfigurationError::Unspared(id) => write!(
                 f,

@@ -46,8 +46,8 @@
 //! smallest (1,101 slots and 975), and has a run for nearly every slot.
 //!
 //! # What is left out
-//! More or fewer members of a group than it joined with, and members that come back to it. Weights of groups. Merging of
-//! runs across moves: many moves of single slots make many runs, until groups change.
+//! More or fewer members of a group than it joined with. Weights of groups. Merging of runs across moves: many moves of
+//! single slots make many runs, until groups change.
 //!
 //! Read more: Gray, "Notes on data base operating systems" (1978), for two-phase commit; Gray and Lamport, "Consensus on
 //! transaction commit" (2006); Corbett et al., "Spanner" (2012), sections 2 and 4, for groups that commit together; Havender,
@@ -94,7 +94,10 @@ pub use configuration_error::ConfigurationError;
 pub use group::GroupId;
 pub use group_state::{GroupState, SlotStatus, Whereabouts};
 pub use message::{Checkpoint, Lot, Message, Record, Results, Timer};
-pub use nodes::{ADDRESS_BYTES_MAX, Addresses, NODE_BOUND, Nodes, SERVICE, member_on, node_of};
+pub use nodes::{
+    ADDRESS_BYTES_MAX, Addresses, GROUP_BOUND, MEMBERS_OF_NODE_MAX, NODE_BOUND, Nodes, SERVICE, first_member,
+    member_on, node_of,
+};
 pub use roles::Process;
 pub use seats::Seats;
 pub use server::{GroupPlan, PART_BYTES, Server};

@@ -12,12 +12,31 @@ pub const SERVICE: GroupId = GroupId(0);
 
 /// The number of a node is below this, so that a member's name tells its group and its node.
 pub const NODE_BOUND: u32 = 1_000;
+/// The number of a group is below this, so that there is room in a member's name for which of its node's members it is.
+pub const GROUP_BOUND: u32 = 20_000;
+/// So many members a group can have on one node, one after the other.
+pub const MEMBERS_OF_NODE_MAX: u32 = (1 << 31) / (GROUP_BOUND * NODE_BOUND);
 /// The longest address, in bytes: a host's name has 253 at most, and then come a colon and a port.
 pub const ADDRESS_BYTES_MAX: usize = 260;
 
-/// The member of a group on a node; of the configuration service, if the group is [`SERVICE`].
+/// The first member that a group has on a node; that the configuration service has there, if the group is [`SERVICE`].
+///
+/// # Panics
+/// If there is no such group.
 pub const fn member_on(group: GroupId, node: u32) -> NodeId {
     NodeId::server(group.0 * NODE_BOUND + node)
+}
+
+/// The first member that a member's group had on its node. A node that comes back to a group has another member there, under a
+/// name that the group never had: what its former one said or wrote is nobody's any more.
+pub const fn first_member(member: NodeId) -> NodeId {
+    NodeId::server(member.number() % (GROUP_BOUND * NODE_BOUND))
+}
+
+/// All members that the group of `member` can have on its node, one after the other.
+pub(crate) fn members_of_node(member: NodeId) -> impl Iterator<Item = NodeId> {
+    let first = first_member(member).number();
+    (0..MEMBERS_OF_NODE_MAX).map(move |before| NodeId::server(first + before * GROUP_BOUND * NODE_BOUND))
 }
 
 /// The node that runs a member.

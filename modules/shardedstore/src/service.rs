@@ -5,7 +5,7 @@
 
 use crate::homes::{Hearing, Homes, Moved, Out, Said, Wrappers, end_lives, outward};
 use crate::masters::Masters;
-use crate::nodes::SERVICE;
+use crate::nodes::{SERVICE, first_member};
 use crate::server::Ctx;
 use crate::{
     Checkpoint, ConfigurationCommand, ConfigurationNumber, ConfigurationService, Message, Record, Seats,
@@ -150,7 +150,7 @@ impl ServiceMember {
     fn may_take(&self, command: &ConfigurationCommand) -> bool {
         let ConfigurationCommand::Replace { group: SERVICE, old, .. } = command else { return true };
         let homes = self.seats.homes();
-        let at = homes.iter().position(|home| home == old);
+        let at = homes.iter().position(|home| first_member(*home) == first_member(*old));
         at.is_none_or(|at| self.paxos().can_spare(self.seats.names()[at]))
     }
 

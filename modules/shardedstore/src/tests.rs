@@ -3,7 +3,8 @@
 use crate::nodes_tests::{at, attach};
 use crate::{
     Assignment, Configuration, ConfigurationCommand as Command, ConfigurationError as Error,
-    ConfigurationOutput as Output, ConfigurationService, GroupId, SERVICE, SLOT_COUNT, Seats, SlotId,
+    ConfigurationOutput as Output, ConfigurationService, GROUP_BOUND, GroupId, MEMBERS_OF_NODE_MAX,
+    NODE_BOUND, SERVICE, SLOT_COUNT, Seats, SlotId, first_member, node_of,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -184,7 +185,7 @@ fn replace(old: u32, new: u32) -> Command {
 }
 
 #[test]
-fn a_member_is_replaced_in_its_place_and_never_comes_back() {
+fn a_member_is_replaced_in_its_place_and_comes_back_as_another() {
     let mut service = ConfigurationService::new(10);
     assert_eq!(service.apply(&replace(3, 9)), Output::Error(Error::NoSuchGroup(G1)));
     service.apply(&join(1));
@@ -192,12 +193,11 @@ fn a_member_is_replaced_in_its_place_and_never_comes_back() {
     assert_eq!(service.apply(&replace(2, 9)), Output::Error(Error::NoMember(id(2))));
     assert_eq!(service.apply(&replace(3, 5)), Output::Error(Error::IsMember(id(5))));
     assert_eq!(service.apply(&replace(3, 9)), Output::Ok(1));
-    assert_eq!(service.apply(&replace(9, 3)), Output::Error(Error::WasMember(id(3))));
-    assert_eq!(service.apply(&replace(4, 3)), Output::Error(Error::WasMember(id(3))));
     assert_eq!(service.apply(&replace(9, 7)), Output::Ok(2));
     assert_eq!(service.apply(&replace(4, 2)), Output::Ok(3));
     let members = |service: &ConfigurationService| service.latest().expect("it joined").groups[&G1].clone();
     assert_eq!(members(&service), [7, 2, 5].map(id));
+    comes_back(&mut service.clone());
     let seats = Seats::of(G1, service.history());
     assert_eq!(
         (seats.names(), seats.homes()),
@@ -212,9 +212,26 @@ fn a_member_is_replaced_in_its_place_and_never_comes_back() {
     assert_eq!(slots(&service), Assignment::whole(10, G1));
     service.apply(&join(2));
     service.apply(&Command::Leave { group: G1 });
+    let other = Command::Join { group: G1, members: [2, 5, 8].map(id).to_vec() };
+    assert_eq!(service.apply(&other), Output::Error(Error::WasGroup(G1)));
     let back = Command::Join { group: G1, members: [2, 5, 7].map(id).to_vec() };
     assert_eq!(service.apply(&back), Output::Ok(6));
     assert_eq!(members(&service), [7, 2, 5].map(id));
+}
+
+/// Where 7, 2 and 5 are members, 3 was one: it comes again and again, in any seat, under a name that the group never had.
+fn comes_back(service: &mut ConfigurationService) {
+    for before in 1..MEMBERS_OF_NODE_MAX {
+        assert!(matches!(service.apply(&replace(7, 3)), Output::Ok(_)));
+        assert_eq!(service.apply(&replace(5, 3)), Output::Error(Error::IsMember(NodeId::server(3))));
+        let seats = Seats::of(G1, service.history());
+        let name = NodeId::server(3 + before * GROUP_BOUND * NODE_BOUND);
+        assert_eq!((seats.homes()[0], node_of(name), first_member(name)), (name, 3, NodeId::server(3)));
+        assert_eq!(seats.seat_of(name), Some(NodeId::server(3)), "the seat is called as its first home");
+        // Who is meant by an old name of it is plain.
+        assert!(matches!(service.apply(&replace(3, 7)), Output::Ok(_)));
+    }
+    assert_eq!(service.apply(&replace(7, 3)), Output::Error(Error::WasMember(NodeId::server(3))));
 }
 
 #[test]
@@ -302,6 +319,7 @@ fn every_command_and_output_survives_its_byte_form() {
         Error::WasMember(NodeId::client(3)),
         Error::TooFewMembers(G1),
         Error::Unspared(NodeId::server(3)),
+        Error::WasGroup(G1),
     ];
     let outputs =
         [Output::Ok(300), Output::Configuration(latest)].into_iter().chain(errors.map(Output::Error));

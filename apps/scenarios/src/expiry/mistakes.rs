@@ -118,12 +118,13 @@ fn hearing(
     step(node, stimulus, ctx);
 }
 
-/// It hears of no time, and takes everybody's wall clock for one that reads what its own does.
+/// Whatever it hears of the time, it takes everybody's clocks for ones that read what its own wall clock does.
 fn begins_by_the_wall_clock(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
     let own_ms = node.server().and_then(|server| server.paxos().clock().wall_ms());
-    hearing(node, stimulus, ctx, |report| ClockReport {
-        wall_ms: own_ms.unwrap_or(report.wall_ms),
-        log: None,
+    hearing(node, stimulus, ctx, |report| {
+        let wall_ms = own_ms.unwrap_or(report.wall_ms);
+        let log = report.log.map(|_| LogTime { at_us: wall_ms * 1_000, age_us: 0 });
+        ClockReport { wall_ms, log }
     });
 }
 

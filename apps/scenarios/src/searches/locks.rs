@@ -10,7 +10,9 @@ use synod_clientserver::Outcome;
 use synod_node::{
     ClockReading, Context, Durable, Effect, Node, NodeId, RequestId, StateMachine, Stimulus, step,
 };
-use synod_paxos::{Checkpoint, Client, ClockReport, Message, Process, Record, Request, Server, Timer};
+use synod_paxos::{
+    Checkpoint, Client, ClockReport, LogTime, Message, Process, Record, Request, Server, Timer,
+};
 use synod_stdx::{Malformed, Reader, Wire, Writer};
 use synod_testkit::{Desk, Mutant, Search, Staged};
 
@@ -278,6 +280,14 @@ fn leads(id: u32) -> Property<Clocked> {
     })
 }
 
+/// A member knows the time: one that leads, well enough to stamp with it.
+fn knows_time(id: u32) -> Property<Clocked> {
+    let id = NodeId::server(id);
+    Property::when(format!("{id} knows the time"), Reads::Nodes(vec![id]), move |view| {
+        view.node(id).and_then(Clocked::server).is_some_and(|server| server.clock().now_ms().is_some())
+    })
+}
+
 /// Nobody gets the lock twice within its time.
 fn sound() -> Settings<Clocked> {
     let servers = NodeId::servers(2);
@@ -296,7 +306,10 @@ fn locks(desk: &mut Desk<'_>, wrong: u32) -> Staged {
     let system = system(desk.mutant(), wrong);
     let mut bench = desk.bench(system, Blind)?;
     let start = bench.start();
-    let granted = bench.must_reach("the lock is granted", &start, sound().goal(grants_at(1, 1)))?;
+    let led = bench.must_reach("a member leads", &start, sound().goal(leads(1)))?;
+    let heard = bench.must_reach("the other hears what time it is", &led, sound().goal(knows_time(2)))?;
+    let found = bench.must_reach("the leader hears that it did", &heard, sound().goal(knows_time(1)))?;
+    let granted = bench.must_reach("the lock is granted", &found, sound().goal(grants_at(1, 1)))?;
     let told = bench.must_reach("the gateway knows it", &granted, sound().goal(is_answered()))?;
     bench.explore("what may happen then", &told, sound().states(BUDGET))?;
     let walks = Walks { seed: u64::from(wrong), count: WALKS, steps: WALK_STEPS };
@@ -330,8 +343,11 @@ fn substitute(name: &'static str) -> Option<Substitute<Clocked>> {
                     from,
                     message: Message::Alive { tick, incarnation, following, happy, executed_through, clock },
                 } => {
-                    let clock = clock
-                        .map(|report| ClockReport { wall_ms: own_ms.unwrap_or(report.wall_ms), log: None });
+                    let clock = clock.map(|report| {
+                        let wall_ms = own_ms.unwrap_or(report.wall_ms);
+                        let log = report.log.map(|_| LogTime { at_us: wall_ms * 1_000, age_us: 0 });
+                        ClockReport { wall_ms, log }
+                    });
                     let message =
                         Message::Alive { tick, incarnation, following, happy, executed_through, clock };
                     Stimulus::Message { from, message }

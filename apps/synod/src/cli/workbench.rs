@@ -33,7 +33,7 @@ pub struct Test {
     /// With --search: on so many threads; as many as there are cores if not given.
     #[arg(long, requires = "search", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
-    /// With --search: end a search when the process uses so much memory, as 8G.
+    /// With --search: end a search when the process uses so much memory, as 8G; three quarters of what there is if not given.
     #[arg(long, requires = "search", value_parser = parse_bytes)]
     pub memory: Option<u64>,
     /// With --search: end a search after so many states.

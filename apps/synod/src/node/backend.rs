@@ -141,26 +141,36 @@ impl Gateway {
         self.inner.host.is_connected(node)
     }
 
+    /// The members that run here.
+    pub(crate) fn members_here(&self) -> Vec<NodeId> {
+        let known = self.inner.membership.borrow().here();
+        known.into_iter().map(|(_, member)| member).filter(|member| self.inner.host.runs(*member)).collect()
+    }
+
+    /// This node's member of a group, if it runs.
+    fn member_here(&self, group: GroupId) -> Option<NodeId> {
+        self.inner.membership.borrow().member_here(group).filter(|member| self.inner.host.runs(*member))
+    }
+
     /// The groups that have a member here.
     pub(crate) fn groups_here(&self) -> Vec<GroupId> {
         let known = self.inner.membership.borrow().here();
-        let runs = |group: &GroupId| {
-            *group != SERVICE && self.inner.host.runs(places::member(*group, self.inner.me))
-        };
-        known.into_iter().filter(runs).collect()
+        let mut groups: Vec<GroupId> = known.into_iter().map(|(group, _)| group).collect();
+        groups.dedup();
+        groups.retain(|group| *group != SERVICE && self.member_here(*group).is_some());
+        groups
     }
 
     /// Looks at this node's member of a group that has one here.
     pub(crate) fn look<T>(&self, group: GroupId, look: impl FnOnce(&Server<Keyspace>) -> T) -> T {
-        let id = places::member(group, self.inner.me);
+        let id = self.member_here(group).expect("the group has a member here");
         self.inner.host.look(id, |process| look(process.server().expect("a member of a group is a server")))
     }
 
     /// Looks at this node's member of the configuration service, if it has one.
     pub(crate) fn look_at_service<T>(&self, look: impl FnOnce(&ServiceMember) -> T) -> Option<T> {
-        let id = places::service(self.inner.me);
-        let host = &self.inner.host;
-        host.runs(id).then(|| host.look(id, |process| process.service().map(look))).flatten()
+        let id = self.member_here(SERVICE)?;
+        self.inner.host.look(id, |process| process.service().map(look))
     }
 
     /// The newest configuration that this node has taken.

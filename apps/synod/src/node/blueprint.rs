@@ -16,7 +16,7 @@ use synod_store::Keyspace;
 pub(crate) struct Blueprint {
     /// The process that it runs in.
     pub(crate) node: u32,
-    /// The processes that have a member of the configuration service.
+    /// The members of the configuration service, as the numbers of their names.
     pub(crate) service: Vec<u32>,
     /// What it is there.
     pub(crate) role: Role,
@@ -39,6 +39,8 @@ pub(crate) enum Role {
     /// A member of a group; of the configuration service, if that is group 0.
     Member {
         group: u32,
+        /// The number of its own name.
+        name: u32,
         /// The homes of each seat of the group, as the numbers of their names.
         seats: Vec<Vec<u32>>,
         /// The life in which it has to rejoin; 0 if it begins as new.
@@ -54,7 +56,7 @@ impl Blueprint {
         match &self.role {
             Role::Gateway { .. } => places::gateway(self.node),
             Role::Controller { .. } => places::controller(self.node),
-            Role::Member { group, .. } => places::member(GroupId(*group), self.node),
+            Role::Member { name, .. } => NodeId::from_bits(*name),
         }
     }
 
@@ -64,17 +66,17 @@ impl Blueprint {
     /// If no node can be built like this: in words.
     pub(crate) fn build(&self) -> Result<Store, String> {
         let me = self.id();
-        let service: Vec<NodeId> = self.service.iter().map(|node| places::service(*node)).collect();
+        let service: Vec<NodeId> = self.service.iter().copied().map(NodeId::from_bits).collect();
         if service.is_empty() {
             return Err("the configuration service has no member".to_owned());
         }
         Ok(match &self.role {
             Role::Gateway { session } => Process::Client(Client::new(me, *session, &service, SLOT_COUNT)),
             Role::Controller { session } => Process::controller(me, *session, &service),
-            Role::Member { group, seats, life, next } => {
+            Role::Member { group, name: _, seats, life, next } => {
                 let homes = |homes: &Vec<u32>| homes.iter().copied().map(NodeId::from_bits).collect();
                 let seats = Seats::of_homes(seats.iter().map(homes).collect()).ok_or("a seat has no home")?;
-                // A member that was replaced runs on as retired, also after a restart.
+                // A member that was replaced may not know it yet.
                 if seats.seat_of(me).is_none() {
                     return Err(format!("no seat of group {group} is or was played there"));
                 }

@@ -32,6 +32,9 @@ impl Gateway {
     pub(crate) async fn watch_configurations(self) -> String {
         self.introduce();
         loop {
+            if let Err(problem) = self.end_retired() {
+                return problem;
+            }
             let next = self.inner.membership.borrow().next();
             let before = next.checked_sub(1).filter(|_| self.inner.newest.borrow().is_none());
             let wanted = before.unwrap_or(next);
@@ -102,9 +105,27 @@ impl Gateway {
             });
         }
         self.introduce();
-        for group in change.begins {
+        for (group, member) in change.begins {
             tracing::info!(%group, "a member of a group starts here");
-            host.start_node(membership.borrow().member(group).resident());
+            host.start_node(membership.borrow().member((group, member)).resident());
+        }
+        Ok(())
+    }
+
+    /// Ends the members here that were replaced and know it. That is on disk before what they wrote is dropped.
+    fn end_retired(&self) -> Result<(), String> {
+        let Inner { host, membership, .. } = &*self.inner;
+        let is_retired = |process: &Store| {
+            let of_group = process.server().map(|server| server.paxos().is_retired());
+            of_group.or_else(|| process.service().map(|member| member.paxos().is_retired())).unwrap_or(false)
+        };
+        let replaced = membership.borrow().replaced_here();
+        for member in replaced.into_iter().filter(|id| host.runs(*id) && host.look(*id, is_retired)) {
+            tracing::info!(%member, "a member that was replaced ends here");
+            membership.borrow_mut().end(member);
+            let text = membership.borrow().to_text();
+            host.keep(FACT, text.into_bytes()).map_err(|error| error.to_string())?;
+            host.end_node(member);
         }
         Ok(())
     }
@@ -116,8 +137,8 @@ impl Gateway {
         introduce(host, *me, &membership, hints);
         *self.inner.nodes.borrow_mut() = Rc::new(places::Nodes::of(cluster, *me, membership.nodes()));
         let number = membership.next().saturating_sub(1);
-        let members = membership.here().into_iter().filter(|group| *group != SERVICE);
-        let members = members.map(|group| places::member(group, *me)).filter(|member| host.runs(*member));
+        let members = membership.here().into_iter().filter(|(group, _)| *group != SERVICE);
+        let members = members.map(|(_, member)| member).filter(|member| host.runs(*member));
         for node in [places::controller(*me), places::gateway(*me)].into_iter().chain(members) {
             host.request(node, RequestId::TOLD, Request::Service(number, membership.service()));
         }

@@ -4,15 +4,15 @@
 //!
 //! A fact in the superblock of the process holds it, kept before a member starts: so the next start has it at once, and a
 //! member that once ran is never taken for a new one. Members come and go with the configurations, taken one after the other; a
-//! member, once started, runs for ever, since a group that left may still have something to say.
+//! member of a group that left runs on, since the group may still have something to say.
 //!
 //! A node whose disk was lost begins with what the service said when it came back (`joining.rs`). Each group that was there
 //! then perhaps had a member here, which has to rejoin; groups that come later have not. Where this node has the place of
 //! another in a group, its member begins anew there (`synod_shardedstore`, `homes.rs`): in a life that is numbered by the
-//! replacements of that place and, within it, by this node's own lives. A member that was replaced runs on as retired.
+//! replacements of that place and, within it, by this node's own lives. A member that was replaced ends once it knows, and
+//! what it wrote is dropped. If its node comes back to the group, another member begins, under another name.
 
 use super::blueprint::{Blueprint, Role};
-use super::places;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use synod_node::NodeId;
@@ -27,8 +27,16 @@ pub(super) const FACT: &str = "membership";
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Group {
     seats: Seats,
-    /// The life in which this node's member has to rejoin; 0 if it began as new; none if there is none.
-    life: Option<u64>,
+    /// The members that run on this node, each with the life in which it has to rejoin; 0 if it began as new. Two where one was
+    /// replaced and has not ended when the node comes back.
+    here: BTreeMap<NodeId, u64>,
+}
+
+impl Group {
+    /// This node's member, as far as the seats say: its home, if it has one.
+    fn home_on(&self, node: u32) -> Option<NodeId> {
+        self.seats.homes().into_iter().find(|home| node_of(*home) == node)
+    }
 }
 
 /// The cluster, as far as this node knows.
@@ -49,8 +57,8 @@ pub(super) struct Membership {
 /// The news in a configuration.
 #[derive(Default, Debug)]
 pub(super) struct Change {
-    /// The groups whose member here begins now.
-    pub(super) begins: Vec<GroupId>,
+    /// The members that begin here now, with their groups.
+    pub(super) begins: Vec<(GroupId, NodeId)>,
     /// The nodes that are no more.
     pub(super) gone: Vec<u32>,
 }
@@ -66,7 +74,8 @@ impl Membership {
         };
         let members: Vec<NodeId> =
             numbers.into_iter().take(count).map(|node| member_on(SERVICE, node)).collect();
-        let life = members.contains(&member_on(SERVICE, me)).then_some(0);
+        let own = member_on(SERVICE, me);
+        let here = members.contains(&own).then_some((own, 0)).into_iter().collect();
         let seats = Seats::of_homes(members.into_iter().map(|member| vec![member]).collect());
         let seats = seats.expect("a cluster is founded by somebody");
         Membership {
@@ -76,7 +85,7 @@ impl Membership {
             gone: BTreeSet::new(),
             nodes: founders.iter().map(|(node, addresses, _)| (*node, addresses.clone())).collect(),
             disks: founders.iter().map(|(node, _, disk)| (*node, *disk)).collect(),
-            groups: BTreeMap::from([(SERVICE, Group { seats, life })]),
+            groups: BTreeMap::from([(SERVICE, Group { seats, here })]),
         }
     }
 
@@ -84,9 +93,9 @@ impl Membership {
     pub(super) fn told(me: u32, incarnation: u64, text: &str) -> Option<Membership> {
         let mut told = Membership::parse(me, incarnation, text)?;
         told.disks.clear();
-        for (id, group) in &mut told.groups {
-            let member = member_on(*id, me);
-            group.life = group.seats.is_home(member).then(|| group.seats.life(member, incarnation));
+        for group in told.groups.values_mut() {
+            let own = group.home_on(me).map(|home| (home, group.seats.life(home, incarnation)));
+            group.here = own.into_iter().collect();
         }
         Some(told)
     }
@@ -111,14 +120,18 @@ impl Membership {
                 }
                 "group" => {
                     let id = GroupId(words.next()?.parse().ok()?);
-                    let life = match words.next()? {
-                        "-" => None,
-                        life => Some(life.parse().ok()?),
+                    let member = |word: &str| {
+                        let (member, life) = word.split_once('=')?;
+                        Some((NodeId::from_bits(member.parse().ok()?), life.parse().ok()?))
+                    };
+                    let here = match words.next()? {
+                        "-" => BTreeMap::new(),
+                        members => members.split(',').map(member).collect::<Option<_>>()?,
                     };
                     let home = |word: &str| word.parse().ok().map(NodeId::from_bits);
                     let seats = words.map(|word| word.split(',').map(home).collect::<Option<_>>());
                     let seats = Seats::of_homes(seats.collect::<Option<_>>()?)?;
-                    groups.insert(id, Group { seats, life });
+                    groups.insert(id, Group { seats, here });
                 }
                 _ => return None,
             }
@@ -145,8 +158,9 @@ impl Membership {
                 homes.iter().map(|id| id.to_bits().to_string()).collect::<Vec<_>>().join(",")
             };
             let seats: Vec<String> = group.seats.all_homes().iter().map(homes).collect();
-            let life = group.life.map_or_else(|| "-".to_owned(), |life| life.to_string());
-            let _ = writeln!(text, "group {} {life} {}", id.0, seats.join(" "));
+            let here = group.here.iter().map(|(member, life)| format!("{}={life}", member.to_bits()));
+            let here = here.reduce(|some, more| format!("{some},{more}")).unwrap_or_else(|| "-".to_owned());
+            let _ = writeln!(text, "group {} {here} {}", id.0, seats.join(" "));
         }
         text
     }
@@ -175,23 +189,55 @@ impl Membership {
         self.groups[&SERVICE].seats.homes()
     }
 
-    /// The groups that have a member here.
-    pub(super) fn here(&self) -> Vec<GroupId> {
-        self.groups.iter().filter(|(_, group)| group.life.is_some()).map(|(id, _)| *id).collect()
+    /// The members that run here, with their groups.
+    pub(super) fn here(&self) -> Vec<(GroupId, NodeId)> {
+        let members =
+            |(id, group): (&GroupId, &Group)| group.here.keys().map(|member| (*id, *member)).collect();
+        self.groups.iter().flat_map(|group| -> Vec<_> { members(group) }).collect()
     }
 
-    /// How this node's member of a group is built that has one here.
-    pub(super) fn member(&self, id: GroupId) -> Blueprint {
+    /// This node's member of a group; the one that came last.
+    pub(super) fn member_here(&self, id: GroupId) -> Option<NodeId> {
+        self.groups.get(&id)?.here.keys().next_back().copied()
+    }
+
+    /// The members here that were replaced: each ends when it knows.
+    pub(super) fn replaced_here(&self) -> Vec<NodeId> {
+        let replaced = |group: &Group| {
+            let members = group.here.keys().copied();
+            members.filter(|member| !group.seats.is_home(*member)).collect::<Vec<_>>()
+        };
+        self.groups.values().flat_map(replaced).collect()
+    }
+
+    /// A member that was replaced runs here no more.
+    pub(super) fn end(&mut self, member: NodeId) {
+        self.groups.values_mut().for_each(|group| drop(group.here.remove(&member)));
+    }
+
+    /// The members that ran here, or may have, and do no more.
+    pub(super) fn ended_here(&self) -> Vec<NodeId> {
+        let ended = |group: &Group| {
+            let homes = group.seats.all_homes().iter().flatten().copied();
+            let own = homes.filter(|home| node_of(*home) == self.me && !group.here.contains_key(home));
+            own.collect::<Vec<_>>()
+        };
+        self.groups.values().flat_map(ended).collect()
+    }
+
+    /// How a member is built that runs here.
+    pub(super) fn member(&self, (id, member): (GroupId, NodeId)) -> Blueprint {
         let group = &self.groups[&id];
         let homes = |homes: &Vec<NodeId>| homes.iter().map(|id| id.to_bits()).collect();
         let seats = group.seats.all_homes().iter().map(homes).collect();
-        let role = Role::Member { group: id.0, seats, life: group.life.unwrap_or(0), next: self.next() };
+        let life = group.here.get(&member).copied().unwrap_or(0);
+        let role = Role::Member { group: id.0, name: member.to_bits(), seats, life, next: self.next() };
         self.blueprint(role)
     }
 
     /// How a node of this process is built.
     pub(super) fn blueprint(&self, role: Role) -> Blueprint {
-        let service = self.service().into_iter().map(node_of).collect();
+        let service = self.service().into_iter().map(NodeId::to_bits).collect();
         Blueprint { node: self.me, service, role }
     }
 
@@ -203,14 +249,10 @@ impl Membership {
 
     /// The groups in which a node has or had a place that another may speak of.
     pub(super) fn groups_of(&self, node: u32) -> Vec<GroupId> {
-        let has = |(id, group): &(&GroupId, &Group)| group.seats.seat_of(member_on(**id, node)).is_some();
+        let has = |(_, group): &(&GroupId, &Group)| {
+            group.seats.all_homes().iter().flatten().any(|home| node_of(*home) == node)
+        };
         self.groups.iter().filter(has).map(|(id, _)| *id).collect()
-    }
-
-    /// The nodes that play the places of a group.
-    pub(super) fn homes_of(&self, group: GroupId) -> Vec<u32> {
-        let group = self.groups.get(&group);
-        group.map_or_else(Vec::new, |group| group.seats.homes().into_iter().map(node_of).collect())
     }
 
     /// Takes the next configuration.
@@ -222,19 +264,17 @@ impl Membership {
         let service = Some((SERVICE, &next.service)).filter(|(_, members)| !members.is_empty());
         let groups = next.groups.iter().map(|(id, members)| (*id, members));
         for (id, members) in groups.chain(service) {
-            let known = self.groups.get(&id);
-            let mut seats = known.map_or_else(Seats::default, |known| known.seats.clone());
-            seats.take(members);
-            let me = places::member(id, self.me);
-            let before = known.and_then(|known| known.life);
-            let is_first = seats.names().contains(&me);
+            let none = || Group { seats: Seats::default(), here: BTreeMap::new() };
+            let group = self.groups.entry(id).or_insert_with(none);
+            group.seats.take(members);
+            let Some(own) = group.home_on(self.me).filter(|own| !group.here.contains_key(own)) else {
+                continue;
+            };
+            let is_first = group.seats.names().contains(&own);
             // A member of a group that joins later has not lived before, whatever became of this node's disk.
             let disks_lost = if is_first { 0 } else { self.incarnation };
-            let life = before.or_else(|| seats.is_home(me).then(|| seats.life(me, disks_lost)));
-            if life.is_some() && before.is_none() {
-                change.begins.push(id);
-            }
-            self.groups.insert(id, Group { seats, life });
+            group.here.insert(own, group.seats.life(own, disks_lost));
+            change.begins.push((id, own));
         }
         if !next.nodes.is_empty() {
             change.gone = self.nodes.keys().filter(|node| !next.nodes.contains_key(node)).copied().collect();

@@ -120,6 +120,7 @@ async fn run(config: &Config) -> Result<(), String> {
     let membership = known_membership(&host, config, incarnation)?;
     let founded_with = (joining::list_of(config), host.disk());
     let residents = residents(&membership, session).iter().map(Blueprint::resident).collect();
+    let opened = opened.without(&membership.ended_here());
     let backend = Gateway::new(host.clone(), config, membership, requests);
     let mut engine = tokio::task::spawn_local(opened.run(residents, peers_in));
     // The engine's first step puts the nodes in place.
@@ -216,7 +217,7 @@ fn refused(error: &HostError) -> String {
 fn residents(membership: &Membership, session: u128) -> Vec<Blueprint> {
     let clients = [Role::Gateway { session }, Role::Controller { session }];
     let clients = clients.into_iter().map(|role| membership.blueprint(role));
-    clients.chain(membership.here().into_iter().map(|group| membership.member(group))).collect()
+    clients.chain(membership.here().into_iter().map(|member| membership.member(member))).collect()
 }
 
 /// Serves clients until the process is told to stop; then hands over what it leads.
@@ -238,10 +239,8 @@ async fn serve_until_told(
             _ = hangup.recv(), if !outlives_terminal => {}
         }
         tracing::info!("stopping: handing over, then finishing what is under way");
-        let me = gateway.me();
-        let members = gateway.groups_here().into_iter().map(|group| places::member(group, me));
-        for server in members.chain([places::service(me)]).filter(|server| host.runs(*server)) {
-            host.request(server, RequestId::TOLD, Request::HandOver);
+        for member in gateway.members_here() {
+            host.request(member, RequestId::TOLD, Request::HandOver);
         }
     };
     front.run(clients, backend, stop).await;

@@ -46,13 +46,6 @@ impl Gateway {
                 let mut members: Vec<_> = nodes.iter().map(|node| places::member(*group, *node)).collect();
                 members.sort_unstable();
                 members.dedup();
-                // Its members would not agree on who they are.
-                let mut before = self.inner.membership.borrow().homes_of(*group);
-                before.sort_unstable();
-                let wanted: Vec<u32> = members.iter().map(|id| places::node_of(*id)).collect();
-                if !before.is_empty() && before != wanted {
-                    return Err(format!("{group} was a group of other nodes before; choose a new number"));
-                }
                 ConfigurationCommand::Join { group: *group, members }
             }
             Administration::ReplaceMember { group, old, new } => self.replacement(*group, *old, *new)?,

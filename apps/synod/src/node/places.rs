@@ -4,16 +4,14 @@
 //! |---|---|
 //! | member of the configuration service | `n2` |
 //! | member of group 3 | `n3002` |
+//! | the same, if node 2 had gone from group 3 and came back | `n20003002` |
 //! | gateway: the store's client, for what clients say here | `c2` |
 //! | controller: the configuration service's client, for what operators say here | `c1002` |
 
 use synod_node::NodeId;
 use synod_shardedstore::SERVICE;
-pub(crate) use synod_shardedstore::{NODE_BOUND, member_on as member, node_of};
+pub(crate) use synod_shardedstore::{GROUP_BOUND, NODE_BOUND, member_on as member, node_of};
 use synod_store::ClusterNode;
-
-/// The number of a group is below this.
-pub(crate) const GROUP_BOUND: u32 = 1_000_000;
 
 /// The member of the configuration service on a node.
 pub(crate) fn service(node: u32) -> NodeId {

@@ -360,10 +360,12 @@ fn words_of(error: ConfigurationError) -> String {
         ConfigurationError::IsMember(id) => {
             format!("{} is a member of the group already; name another one", node(id))
         }
-        ConfigurationError::WasMember(id) => format!(
-            "{} was a member of the group before, and cannot come back; name a node that never was",
-            node(id)
-        ),
+        ConfigurationError::WasMember(id) => {
+            format!("{} came back to the group too often; name another node", node(id))
+        }
+        ConfigurationError::WasGroup(group) => {
+            format!("{group} was a group of other nodes before; choose a new number")
+        }
         ConfigurationError::Unspared(id) => format!(
             "the configuration service {CANNOT_SPARE} {} now; ask again when a majority of its other members is there and has \
              caught up",

@@ -170,6 +170,7 @@ impl Wire for ConfigurationError {
             ConfigurationError::FormerDisk(node) => (19, (*node).into()),
             ConfigurationError::NoNodes => (20, 0),
             ConfigurationError::Unspared(id) => (21, id.to_bits().into()),
+            ConfigurationError::WasGroup(group) => (22, group.0.into()),
         };
         out.push(tag);
         number.encode(out);
@@ -203,7 +204,8 @@ impl Wire for ConfigurationError {
             19 => ConfigurationError::FormerDisk(node()?),
             20 => ConfigurationError::NoNodes,
             21 => ConfigurationError::Unspared(id()?),
-            0 | 22.. => return Err(Malformed("no such error")),
+            22 => ConfigurationError::WasGroup(group()?),
+            0 | 23.. => return Err(Malformed("no such error")),
         })
     }
 }
