@@ -105,7 +105,8 @@ impl<S: StateMachine> Server<S> {
         }
     }
 
-    fn send_accepted(&mut self, to: NodeId, ctx: &mut Context<Process<S>>) {
+    /// Tells the leader how far this member accepted, once that is durable.
+    pub(crate) fn send_accepted(&self, to: NodeId, ctx: &mut Context<Process<S>>) {
         let accepted = Message::Accepted {
             ballot: self.promised,
             incarnation: self.incarnation,

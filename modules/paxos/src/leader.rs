@@ -439,9 +439,14 @@ impl<S: StateMachine> Server<S> {
         let Role::Leader(leader) = &mut self.role else { return };
         let mut behind = Vec::new();
         for progress in &mut leader.followers {
-            progress.on_tick_of_hold(self.liveness.executed(progress.node()), self.log.last());
+            let executed = self.liveness.executed(progress.node());
+            progress.on_tick_of_hold(executed, self.log.last());
             // Nothing is sent again to those who are not there: they would get it all at once.
             if self.liveness.is_heard(progress.node()) && progress.on_tick(self.log.last()) {
+                // Whoever knows all that is chosen answers no news, only what is open.
+                if executed >= self.chosen_through {
+                    progress.probe_again(self.chosen_through);
+                }
                 behind.push(progress.node());
             }
         }

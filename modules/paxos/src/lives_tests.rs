@@ -2,7 +2,7 @@
 
 use crate::{Ballot, Incarnation, Message, Process, Server, Settings, Timer};
 use std::collections::BTreeSet;
-use synod_clientserver::KvStore;
+use synod_clientserver::{KvCommand, KvStore};
 use synod_node::{Context, Effect, Node as _, NodeId};
 
 type Group = Process<KvStore>;
@@ -146,6 +146,46 @@ fn votes_promises_and_confirmations_of_a_former_life_are_ignored() {
     assert!(server.is_present(TWICE, 2, &mut ctx));
     assert!(!server.is_present(TWICE, 1, &mut ctx));
     assert!(server.is_leader() && server.promised() == promised);
+}
+
+/// A leader that was elected without this member has a command under way when it lets the member in, and the third one ends
+/// then. The leader's log and the new life's chosen part are equally long, so no news is news to it: only its vote is missing.
+#[test]
+fn what_is_open_when_a_life_is_let_in_is_chosen_with_its_vote() {
+    for is_vote_lost in [false, true] {
+        let mut play = Play::new();
+        (play.away, play.home) = (BTreeSet::from([FORMER]), LATER);
+        for place in [SECOND, THIRD] {
+            play.act(place, None, |node, ctx| {
+                let Process::Server(server) = node else { unreachable!("all are servers") };
+                server.supersede(TWICE, 1, ctx);
+            });
+        }
+        play.tick(&[SECOND, THIRD], 12);
+        assert!(play.server(SECOND).is_leader());
+        play.away = BTreeSet::from([FORMER, SECOND]);
+        play.tick(&[LATER], 1);
+        play.away = BTreeSet::from([FORMER, THIRD]);
+        play.act(SECOND, None, |node, ctx| {
+            let Process::Server(server) = node else { unreachable!("all are servers") };
+            server.propose(vec![KvCommand::Get { key: "k".into() }], ctx);
+        });
+        let mut ctx = Context::new(MEMBERS[1]);
+        play.nodes[SECOND].on_message(TWICE, Message::Rejoin { incarnation: 1 }, &mut ctx);
+        let welcome = ctx.take_effects().into_iter().find_map(|effect| match effect {
+            Effect::Send { message, .. } => Some(message),
+            _ => None,
+        });
+        if is_vote_lost {
+            play.away.insert(SECOND);
+        }
+        play.hear(LATER, SECOND, welcome.expect("it is let in"));
+        assert_eq!(play.server(LATER).role_name(), "follower");
+        play.away.remove(&SECOND);
+        let ticks = if is_vote_lost { 3 } else { 0 };
+        play.tick(&[SECOND, LATER], ticks);
+        assert_eq!(play.server(SECOND).chosen_through(), crate::Slot(1), "lost: {is_vote_lost}");
+    }
 }
 
 #[test]

@@ -88,6 +88,13 @@ impl Progress {
         fits
     }
 
+    /// It has not said how far it is, and has nothing to say to news: what follows `guess` is to be sent again.
+    pub(crate) fn probe_again(&mut self, guess: Slot) {
+        if self.is_probing {
+            self.sent = self.sent.min(guess);
+        }
+    }
+
     pub(crate) fn on_sent(&mut self, through: Slot) {
         self.sent = self.sent.max(through);
     }

@@ -175,6 +175,8 @@ impl<S: StateMachine> Server<S> {
         }
         self.accepted_through = self.log.contiguous(self.chosen_through, highest);
         self.save(ctx);
+        // What is open may wait for this vote alone.
+        self.send_accepted(highest.node, ctx);
     }
 
     /// Writes a checkpoint if enough was executed since the last one.

@@ -8,7 +8,9 @@ use crate::kv;
 use std::collections::BTreeMap;
 use synod_node::NodeId;
 use synod_paxos::{Slot, invariants};
-use synod_shardedstore::{ConfigurationCommand, GroupId, GroupState, Server, TextCommand, TextOutput, Texts};
+use synod_shardedstore::{
+    ConfigurationCommand, GroupId, GroupState, Server, TextCommand, TextOutput, Texts, first_member,
+};
 use synod_simulator::{Oracle, Simulator};
 use synod_stdx::Rng;
 use synod_testkit::{Failed, Kind, Mutant, Outcome, Scenario, Stage};
@@ -36,6 +38,9 @@ pub const REPLACEMENTS: &[Scenario] = &[
     }),
     row("x22", "clients_find_a_new_member_that_leads_without_the_service", Kind::Run, |stage| {
         unheard_of(stage, None)
+    }),
+    row("x25", "nodes_go_from_a_group_and_come_back_to_any_seat", Kind::Unreliable(50), |stage| {
+        come_back(stage, None)
     }),
 ];
 
@@ -261,6 +266,40 @@ fn all_in_turn(stage: &Stage, mutant: Option<&'static str>) -> Shown {
             store.sim.crash(old)?;
         }
         serves_again(store, 3_000, (2_000, 4_000))
+    })
+}
+
+/// Four nodes take turns in three seats. What they were before is about: it runs, or was away and starts again.
+fn come_back(stage: &Stage, mutant: Option<&'static str>) -> Shown {
+    let mut rng = Rng::new(stage.seed).split("members");
+    replaced(stage, Shape::of(1, 4, false), mutant, |store| {
+        load(store, 4)?;
+        let mut outside = spare(store, 1, 1);
+        let mut former = Vec::new();
+        for _ in 0..6 {
+            let homes = store.seats(1).0.homes();
+            let old = homes[rng.below(3) as usize];
+            if rng.chance(300) {
+                store.sim.crash(old)?;
+            }
+            store.change(vec![replace(1, first_member(old), outside)])?;
+            let seats = store.seats(1).0.homes();
+            let new = seats.into_iter().find(|home| first_member(*home) == outside);
+            let Some(new) = new else { return store.must(false, "the node has no seat") };
+            store.must(!former.contains(&new), "the name was another's")?;
+            store.start_anew(1, new, 0)?;
+            await_in(store, new, 20_000)?;
+            if !store.sim.world().is_running(old) {
+                store.sim.restart(old)?;
+            }
+            await_retired(store, old, 10_000)?;
+            former.push(old);
+            outside = first_member(old);
+        }
+        // Whoever counts now can do with one of them away.
+        let homes = store.seats(1).0.homes();
+        store.sim.crash(homes[rng.below(3) as usize])?;
+        serves_again(store, 3_000, (1_000, 3_000))
     })
 }
 

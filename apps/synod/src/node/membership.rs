@@ -212,7 +212,9 @@ impl Membership {
 
     /// A member that was replaced runs here no more.
     pub(super) fn end(&mut self, member: NodeId) {
-        self.groups.values_mut().for_each(|group| drop(group.here.remove(&member)));
+        for group in self.groups.values_mut() {
+            group.here.remove(&member);
+        }
     }
 
     /// The members that ran here, or may have, and do no more.
@@ -293,7 +295,8 @@ mod tests {
     use super::Membership;
     use synod_node::StateMachine as _;
     use synod_shardedstore::{
-        Addresses, ConfigurationCommand as Command, ConfigurationService, GroupId, SERVICE, member_on,
+        Addresses, ConfigurationCommand as Command, ConfigurationService, GroupId, SERVICE, first_member,
+        member_on,
     };
 
     const G1: GroupId = GroupId(1);
@@ -321,7 +324,8 @@ mod tests {
     fn learn(membership: &mut Membership, service: &ConfigurationService) -> (Vec<GroupId>, Vec<u32>) {
         let next = membership.next() as usize;
         let changes: Vec<_> = service.history()[next..].iter().map(|known| membership.take(known)).collect();
-        let begins = changes.iter().flat_map(|change| change.begins.clone()).collect();
+        let begins =
+            changes.iter().flat_map(|change| change.begins.iter().map(|(group, _)| *group)).collect();
         (begins, changes.iter().flat_map(|change| change.gone.clone()).collect())
     }
 
@@ -339,7 +343,7 @@ mod tests {
     fn members_begin_where_a_configuration_says_so() {
         let mut service = founded(4);
         let mut third = Membership::founding(3, &founders(4));
-        assert_eq!(third.here(), [SERVICE]);
+        assert_eq!(third.here(), [(SERVICE, member_on(SERVICE, 3))]);
         assert_eq!(learn(&mut third, &service), (vec![G1], vec![]));
         assert_eq!(third.disks().len(), 0, "the service knows them now");
         let (old, new) = (member_on(SERVICE, 2), member_on(SERVICE, 4));
@@ -351,13 +355,41 @@ mod tests {
         assert_eq!(third.service(), [1, 4, 3].map(|node| member_on(SERVICE, node)));
         assert_eq!(fourth.nodes().len(), 5);
         // The place in the service began elsewhere, and this node's disk was lost twice: both count.
-        assert!(fourth.to_text().contains(&format!("group 0 {} ", (1_u64 << 32) | 2)));
-        assert!(fourth.to_text().contains("group 1 2 "), "its member of the group may have lived");
+        assert!(fourth.to_text().contains(&format!("group 0 4={} ", (1_u64 << 32) | 2)));
+        assert!(fourth.to_text().contains("group 1 1004=2 "), "its member of the group may have lived");
         assert_eq!(Membership::parse(4, 2, &fourth.to_text()), Some(fourth));
         service.apply(&Command::RemoveNode { node: 5 });
         assert_eq!(learn(&mut third, &service), (vec![], vec![5]));
         assert_eq!((third.is_gone(5), third.is_gone(6)), (true, false));
         assert_eq!(Membership::parse(3, 0, &third.to_text()), Some(third));
+    }
+
+    /// Its first member runs on until it knows; the second one is another, and what it was before is no more.
+    #[test]
+    fn a_node_that_comes_back_has_another_member() {
+        let mut service = founded(4);
+        let mut third = Membership::founding(3, &founders(4));
+        learn(&mut third, &service);
+        let replace =
+            |old, new| Command::Replace { group: G1, old: member_on(G1, old), new: member_on(G1, new) };
+        service.apply(&Command::AddNode { node: 5, addresses: at(5) });
+        service.apply(&replace(3, 5));
+        service.apply(&replace(4, 3));
+        learn(&mut third, &service);
+        let first = member_on(G1, 3);
+        let second = third.member_here(G1).expect("it is back");
+        assert_eq!((first_member(second), second == first), (first, false));
+        assert_eq!((third.replaced_here(), third.ended_here()), (vec![first], vec![]));
+        assert_eq!(Membership::parse(3, 0, &third.to_text()), Some(third.clone()));
+        third.end(first);
+        assert_eq!((third.replaced_here(), third.ended_here()), (vec![], vec![first]));
+        assert_eq!(third.member_here(G1), Some(second));
+        assert_eq!(Membership::parse(3, 0, &third.to_text()), Some(third));
+        // Whoever lost its disk meanwhile has the second one alone.
+        let told = Membership::told(3, 1, &Membership::founding(1, &founders(4)).to_text());
+        let mut told = told.expect("it can be read");
+        learn(&mut told, &service);
+        assert_eq!((told.member_here(G1), told.here().len()), (Some(second), 3));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! What is on disk, and who may have it.
 
-use super::{Do, PATIENCE, Process, STALL, STALLED, UNREADABLE, alone, open};
-use crate::{Host, HostConfig, HostError, Identity, inspect, set_aside};
+use super::{Do, Keeper, PATIENCE, Process, STALL, STALLED, UNREADABLE, alone, open};
+use crate::{Host, HostConfig, HostError, Identity, Opened, Resident, inspect, set_aside};
+use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::PoisonError;
 use std::time::Instant;
 use synod_journal::Error;
-use synod_node::NodeId;
+use synod_node::{NodeId, RequestId};
 
 #[test]
 fn what_was_answered_is_there_after_a_restart() {
@@ -166,14 +168,71 @@ fn records_of_a_node_that_does_not_run_here_are_refused() {
     let mut process = Process::start(config.clone());
     process.ask(Do::Keep(1));
     process.end();
-    let opened = open(&config, |_| {}).unwrap();
+    let refused = run_with(open(&config, |_| {}).unwrap(), &[], async |_| ());
+    assert!(matches!(refused, Err(HostError::UnknownNode(node)) if node == NodeId::server(1)), "{refused:?}");
+}
+
+/// Runs a process with these nodes, and lets `act` act on it until it is done.
+fn run_with<T>(
+    opened: Opened<Keeper>,
+    nodes: &[u32],
+    act: impl AsyncFnOnce(Host<Keeper>) -> T,
+) -> Result<T, HostError> {
     let listener = super::listener().0;
     listener.set_nonblocking(true).unwrap();
+    let resident = |number: &u32| Resident {
+        id: NodeId::server(*number),
+        node: Keeper::default(),
+        built: super::BUILT.into(),
+        clock: None,
+    };
+    let nodes = nodes.iter().map(resident).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let refused = tokio::task::LocalSet::new().block_on(&runtime, async {
-        opened.run(Vec::new(), tokio::net::TcpListener::from_std(listener).unwrap()).await
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let host = opened.host();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        tokio::select! {
+            biased;
+            stopped = opened.run(nodes, listener) => Err(stopped.expect_err("it goes on")),
+            done = act(host) => Ok(done),
+        }
+    })
+}
+
+#[test]
+fn a_node_that_ended_leaves_nothing_and_the_others_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = alone(1, directory.path());
+    let (first, second) = (NodeId::server(1), NodeId::server(2));
+    let answered = Rc::new(Cell::new(0));
+    let count = Rc::clone(&answered);
+    let opened = open(&config, move |_| count.set(count.get() + 1)).unwrap();
+    let ended = run_with(opened, &[1], async |host| {
+        let node = Resident { id: second, node: Keeper::default(), built: super::BUILT.into(), clock: None };
+        host.start_node(node);
+        for word in 1..=3 {
+            host.request(first, RequestId(word), Do::Keep(word));
+            host.request(second, RequestId(10 + word), Do::Keep(10 + word));
+        }
+        // Its records may not be durable yet.
+        host.end_node(first);
+        assert!(!host.runs(first) && host.runs(second));
+        while host.counters().checkpoints < 1 || answered.get() < 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
     });
-    assert!(matches!(refused, Err(HostError::UnknownNode(node)) if node == NodeId::server(1)), "{refused:?}");
+    ended.unwrap();
+    // What is left of it is dropped at the next start, and the other one has all of its own.
+    let opened = open(&config, |_| {}).unwrap().without(&[first]);
+    let words = run_with(opened, &[2], async |host| host.look(second, |node| node.kept.clone()));
+    assert_eq!(words.unwrap(), [11, 12, 13]);
+    let dropped = run_with(open(&config, |_| {}).unwrap().without(&[first]), &[2], async |host| {
+        tokio::task::yield_now().await;
+        host.counters().checkpoints
+    });
+    assert_eq!(dropped.unwrap(), 0, "nothing is left");
+    let refused = run_with(open(&config, |_| {}).unwrap(), &[2], async |_| ());
+    assert!(matches!(refused, Err(HostError::UnknownNode(node)) if node == first), "{refused:?}");
 }
 
 #[test]
@@ -181,7 +240,7 @@ fn data_that_another_process_uses_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let config = alone(1, directory.path());
     let first = open(&config, |_| {}).unwrap();
-    let second = Host::<super::Keeper>::open(config.clone(), |_, _, _| {}, |_, _, _| String::new());
+    let second = Host::<Keeper>::open(config.clone(), |_, _, _| {}, |_, _, _| String::new());
     assert!(matches!(second.err(), Some(HostError::Journal(_, Error::Locked { .. }))));
     drop(first);
     open(&config, |_| {}).unwrap();
