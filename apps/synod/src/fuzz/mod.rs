@@ -1,7 +1,7 @@
 //! `synod fuzz`: bytes and messages that no correct process sends, by a seed: no input makes anything panic.
 //!
 //! The targets are the nodes of all modules (`apps/scenarios/src/fuzz.rs`) and the readers of all other bytes from outside:
-//! handshakes and frames of peers, requests and replies, traces, recordings and histories, a node's directory ([`disks`]) and
+//! handshakes and frames of peers, requests and replies, traces, recordings and histories, a node's directory (`disks.rs`) and
 //! its configuration.
 
 mod disks;
