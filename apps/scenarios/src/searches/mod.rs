@@ -10,6 +10,7 @@ pub mod pair;
 pub mod paxos;
 pub mod pingpong;
 pub mod primarybackup;
+pub mod replacing;
 pub mod shardedstore;
 pub mod shards;
 
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Search> {
         beyond::SEARCHES,
         shardedstore::SEARCHES,
         hand_over::SEARCHES,
+        replacing::SEARCHES,
         locks::SEARCHES,
     ]
     .concat()

@@ -111,7 +111,7 @@ impl Shards {
         system.budgets = self.budgets.clone();
         system.mutant = mutant.and_then(crate::mutants::of_shardedstore);
         let masters = masters(1);
-        let settings = synod_paxos::Settings { missed_ticks_max: 1, ..synod_paxos::Settings::default() };
+        let settings = settings();
         system.add(MASTER, Process::master(MASTER, &masters, self.slots, settings));
         for group in 1..=self.groups {
             let ids = members(group, self.members);
@@ -143,6 +143,11 @@ impl Shards {
         }
         system
     }
+}
+
+/// How every Paxos of a search goes about it.
+pub fn settings() -> synod_paxos::Settings {
+    synod_paxos::Settings { missed_ticks_max: 1, ..synod_paxos::Settings::default() }
 }
 
 /// The groups of one join, in order.
