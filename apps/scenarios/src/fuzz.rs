@@ -193,6 +193,7 @@ mod tests {
         ("paxos", 1_007_598),
         ("shardedstore", 3),
         ("shardedstore", 350),
+        ("shardedstore", 26_719),
         ("shardedstore", 1_003_444),
         ("store", 5),
         ("store", 1_141),

@@ -62,8 +62,9 @@ impl Taken {
         Taken { by_slot: vec![Vec::new(); slot_count.into()] }
     }
 
+    /// A name in the log may have any slot in it, where a fooled member put it there: of that nothing was taken here.
     pub(crate) fn get(&self, client: ClientId, slot: SlotId) -> Option<Seq> {
-        let here = &self.by_slot[usize::from(slot.number())];
+        let here = self.by_slot.get(usize::from(slot.number()))?;
         here.iter().find(|(known, _)| *known == client).map(|(_, seq)| *seq)
     }
 
@@ -76,7 +77,8 @@ impl Taken {
     }
 
     fn remove(&mut self, client: ClientId, slot: SlotId) {
-        self.by_slot[usize::from(slot.number())].retain(|(known, _)| *known != client);
+        let here = self.by_slot.get_mut(usize::from(slot.number()));
+        here.into_iter().for_each(|here| here.retain(|(known, _)| *known != client));
     }
 }
 

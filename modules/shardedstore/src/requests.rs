@@ -45,6 +45,10 @@ impl<S: Sharded> Server<S> {
 
     pub(crate) fn on_lot(&mut self, from: NodeId, lot: Lot<S::Command>, ctx: &mut Ctx<S>) {
         let Lot { slot, client, first, acked_below, is_on_its_way, commands } = lot;
+        if slot.number() >= self.state().slot_count {
+            // No client of this store says so.
+            return;
+        }
         let (executed, is_known) = self.state().executed(client, slot);
         match self.access(slot, is_on_its_way) {
             Access::Elsewhere(group, is_on_its_way) => {
