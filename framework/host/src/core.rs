@@ -1,5 +1,7 @@
 //! The nodes of a process and everything between them and the world: steps, timers, promises, outgoing bytes.
 
+mod ended;
+
 use crate::carrier::NewsOf;
 use crate::clock::{monotonic_us, read_clocks};
 use crate::counters::Counters;
@@ -219,31 +221,6 @@ impl<N: Hosted> Core<N> {
             checkpoint_bytes: 0,
         });
         self.first_step(self.places.len() - 1, stimulus, &built);
-    }
-
-    /// Ends a node that has no part in anything any more, and drops what it wrote.
-    pub(crate) fn end(&mut self, id: NodeId) {
-        let Some(gone) = self.place(id) else { return };
-        self.places.remove(gone);
-        let place_now = |place: usize| (place != gone).then(|| place - usize::from(place > gone));
-        let timers = std::mem::take(&mut self.timers).into_iter();
-        let moved = timers.filter_map(|Reverse(due)| Some(Due { place: place_now(due.place)?, ..due }));
-        self.timers = moved.map(Reverse).collect();
-        let said = std::mem::take(&mut self.local).into_iter();
-        self.local = said.filter_map(|(to, from, said)| Some((place_now(to)?, from, said))).collect();
-        self.drop_log(id);
-    }
-
-    /// Lets nothing take the place of everything that a node wrote that is no more, as far as it is durable: what is on its way
-    /// goes when it is [in the way](DiskNews::Pinned), or at the next start.
-    pub(crate) fn drop_log(&mut self, id: NodeId) {
-        self.checkpoints += 1;
-        self.disk.checkpoint(StoreCheckpoint {
-            number: self.checkpoints,
-            node: id.to_bits(),
-            covered: self.durable,
-            encode: Box::new(|_| {}),
-        });
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Option<&N> {

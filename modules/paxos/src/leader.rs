@@ -1,9 +1,12 @@
 //! The leader: proposes in batches, counts who accepted, answers clients, and reads without writing.
 
+mod merging;
+
 use crate::progress::{Progress, Quorum};
 use crate::reads::Reads;
 use crate::server::{Promise, Role, proposal_bytes};
-use crate::{Ballot, Log, Message, Process, Proposal, Run, Server, Slot};
+use crate::{Message, Process, Proposal, Run, Server, Slot};
+use merging::{merge, propose_again};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use synod_clientserver::{Admission, ClientId, Seq};
@@ -564,42 +567,4 @@ fn batch_len<S: StateMachine>(pending: &[Proposal<S::Command>], slots_max: usize
         bytes <= bytes_max
     };
     pending.iter().take(slots_max).take_while(fits).count().max(1)
-}
-
-/// For each slot after `base`, what was accepted in the highest ballot, by this server or by one that promised.
-fn merge<S: StateMachine>(
-    own: &Log<S::Command>,
-    base: Slot,
-    promises: &BTreeMap<NodeId, Promise<S>>,
-) -> Log<S::Command> {
-    let all = Slot(u64::MAX);
-    let theirs = promises.values().flat_map(|promise| &promise.accepted);
-    let mut runs: Vec<Run<S::Command>> =
-        own.runs(base, all).chain(theirs.filter_map(|run| run.clip(base, all))).collect();
-    runs.sort_by_key(Run::ballot);
-    let mut merged = Log::default();
-    merged.drop_through(base);
-    for run in runs {
-        merged.put(&run);
-    }
-    merged
-}
-
-/// The slots after `base` as the new leader proposes them: what was accepted, and nothing in between.
-fn propose_again<C: Clone>(merged: &Log<C>, base: Slot, ballot: Ballot) -> Vec<Run<C>> {
-    let mut runs = Vec::new();
-    let mut first = base.next();
-    while first <= merged.last() {
-        let last = Slot(merged.last().0.min(first.0 + RESEND_SLOTS_MAX - 1));
-        let proposals = (first.0..=last.0).map(|slot| match merged.find(Slot(slot)) {
-            Some((_, proposal)) => proposal.clone(),
-            None => {
-                mark!("paxos.gap_filled");
-                Proposal::Noop
-            }
-        });
-        runs.push(Run::new(first, ballot, proposals.collect()));
-        first = last.next();
-    }
-    runs
 }
