@@ -116,7 +116,7 @@ fn a_node_comes_takes_every_place_of_another_and_that_one_goes() {
 }
 
 /// Nodes go from a group and from the service and come back, into their own seat and into that of another, while others are
-/// killed; what a former member wrote is dropped.
+/// killed; each node drops what its former member wrote.
 #[test]
 fn a_node_comes_back_to_a_group_that_it_left() {
     let mut cluster = three_and_one();

@@ -6,7 +6,7 @@ use crate::carrier::NewsOf;
 use crate::clock::{monotonic_us, read_clocks};
 use crate::counters::Counters;
 use crate::disk::FileDisk;
-use crate::disk_thread::{DiskNews, DiskThreads, StoreCheckpoint};
+use crate::disk_thread::{DiskNews, DiskThreads, Encode, StoreCheckpoint};
 use crate::frame::put_frame;
 use crate::out::Out;
 use crate::recorder::Recorder;
@@ -377,6 +377,14 @@ impl<N: Hosted> Core<N> {
         self.stopped.clone()
     }
 
+    /// Orders a checkpoint of a node: it covers what is durable now. Returns its number.
+    fn order_checkpoint(&mut self, id: NodeId, encode: Box<Encode>) -> u64 {
+        self.checkpoints += 1;
+        let (number, covered) = (self.checkpoints, self.durable);
+        self.disk.checkpoint(StoreCheckpoint { number, node: id.to_bits(), covered, encode });
+        number
+    }
+
     /// Lets a checkpoint take the place of everything that the node persisted, whatever it costs.
     fn compact(&mut self, id: NodeId) {
         let Some(place) = self.place(id) else { return self.drop_log(id) };
@@ -572,21 +580,16 @@ impl<N: Hosted> Scene<'_, N> {
     /// Records that are not durable yet are not covered: recovery reads them again on top of the checkpoint, which
     /// changes nothing that is in it.
     fn store(&mut self, checkpoint: N::Checkpoint) -> u64 {
-        self.core.checkpoints += 1;
-        self.core.places[self.place].logged_bytes = 0;
-        let number = self.core.checkpoints;
-        self.core.disk.checkpoint(StoreCheckpoint {
-            number,
-            node: self.core.places[self.place].id.to_bits(),
-            covered: self.core.durable,
-            encode: Box::new(move |put| {
-                checkpoint.to_parts(CHECKPOINT_PART_BYTES, &mut |part| {
-                    let goes_on = put(part);
-                    part.clear();
-                    goes_on
-                });
-            }),
+        let place = &mut self.core.places[self.place];
+        place.logged_bytes = 0;
+        let id = place.id;
+        let encode: Box<Encode> = Box::new(move |put| {
+            checkpoint.to_parts(CHECKPOINT_PART_BYTES, &mut |part| {
+                let goes_on = put(part);
+                part.clear();
+                goes_on
+            });
         });
-        number
+        self.core.order_checkpoint(id, encode)
     }
 }

@@ -44,7 +44,7 @@ enum Work {
 }
 
 /// Gives a checkpoint's content part by part, as long as it is told to go on.
-type Encode = dyn FnOnce(&mut dyn FnMut(&[u8]) -> bool) + Send;
+pub(crate) type Encode = dyn FnOnce(&mut dyn FnMut(&[u8]) -> bool) + Send;
 
 /// A checkpoint to be stored: encoding it is the checkpoint thread's work too.
 pub(crate) struct StoreCheckpoint {

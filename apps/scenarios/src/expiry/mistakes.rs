@@ -118,7 +118,7 @@ fn hearing(
     step(node, stimulus, ctx);
 }
 
-/// Whatever it hears of the time, it takes everybody's clocks for ones that read what its own wall clock does.
+/// In every report that it hears, its own wall clock stands in the place of the member's clocks.
 fn begins_by_the_wall_clock(node: &mut Node, stimulus: Stimulus<Node>, ctx: &mut Ctx) {
     let own_ms = node.server().and_then(|server| server.paxos().clock().wall_ms());
     hearing(node, stimulus, ctx, |report| {

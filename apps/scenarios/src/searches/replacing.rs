@@ -61,7 +61,7 @@ fn bench<'d, 'a>(desk: &'d mut Desk<'a>, budgets: Budgets) -> Staged<Stand<'d, '
     desk.bench(system, judge)
 }
 
-/// What is asked of every state, besides the client's history.
+/// Every state must keep these claims; the judge sees to the client's history.
 fn claims() -> Plan {
     let all = || Reads::Nodes([MEMBERS[0], MEMBERS[1], OLD, NEW].to_vec());
     let agree = |view: &Sight<'_>| {

@@ -296,7 +296,7 @@ fn come_back(stage: &Stage, mutant: Option<&'static str>) -> Shown {
             former.push(old);
             outside = first_member(old);
         }
-        // Whoever counts now can do with one of them away.
+        // The group serves on while one of its members is away.
         let homes = store.seats(1).0.homes();
         store.sim.crash(homes[rng.below(3) as usize])?;
         serves_again(store, 3_000, (1_000, 3_000))

@@ -18,7 +18,7 @@ pub fn target() -> FuzzTarget {
         for _ in 0..EPISODE_CASES {
             let spoiled = disk.copy();
             spoil(&mut rng, &spoiled);
-            // A refusal is an answer: what is left to find is a panic.
+            // The journal may refuse the directory; it must not panic.
             let _ = use_it(&spoiled).and_then(|()| use_it(&spoiled));
         }
         EPISODE_CASES
@@ -41,7 +41,7 @@ fn opened(disk: &MemoryDisk) -> Result<Journal<MemoryDisk>, DataError> {
     Ok(journal)
 }
 
-/// What a node does with its directory: it opens it, writes, and stores a checkpoint.
+/// Opens the directory, writes records and stores a checkpoint, as a node does.
 fn use_it(disk: &MemoryDisk) -> Result<(), DataError> {
     let mut journal = opened(disk)?;
     for text in ["a record", "and one that is so long that it may not find room in the last segment"] {

@@ -86,8 +86,7 @@ impl Gateway {
     fn take(&self, next: &Arc<Configuration>) -> Result<(), String> {
         let Inner { host, me, membership, .. } = &*self.inner;
         let change = membership.borrow_mut().take(next);
-        let text = membership.borrow().to_text();
-        host.keep(FACT, text.into_bytes()).map_err(|error| error.to_string())?;
+        self.keep_membership()?;
         *self.inner.newest.borrow_mut() = Some(Arc::clone(next));
         if change.gone.contains(me) {
             return Err(super::removed(*me));
@@ -112,6 +111,12 @@ impl Gateway {
         Ok(())
     }
 
+    /// Writes the membership to disk, and returns when it is there.
+    fn keep_membership(&self) -> Result<(), String> {
+        let text = self.inner.membership.borrow().to_text();
+        self.inner.host.keep(FACT, text.into_bytes()).map_err(|error| error.to_string())
+    }
+
     /// Ends the members here that were replaced and know it. That is on disk before what they wrote is dropped.
     fn end_retired(&self) -> Result<(), String> {
         let Inner { host, membership, .. } = &*self.inner;
@@ -123,8 +128,7 @@ impl Gateway {
         for member in replaced.into_iter().filter(|id| host.runs(*id) && host.look(*id, is_retired)) {
             tracing::info!(%member, "a member that was replaced ends here");
             membership.borrow_mut().end(member);
-            let text = membership.borrow().to_text();
-            host.keep(FACT, text.into_bytes()).map_err(|error| error.to_string())?;
+            self.keep_membership()?;
             host.end_node(member);
         }
         Ok(())

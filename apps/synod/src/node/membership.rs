@@ -385,7 +385,7 @@ mod tests {
         assert_eq!((third.replaced_here(), third.ended_here()), (vec![], vec![first]));
         assert_eq!(third.member_here(G1), Some(second));
         assert_eq!(Membership::parse(3, 0, &third.to_text()), Some(third));
-        // Whoever lost its disk meanwhile has the second one alone.
+        // A node that lost its disk meanwhile runs the second member too.
         let told = Membership::told(3, 1, &Membership::founding(1, &founders(4)).to_text());
         let mut told = told.expect("it can be read");
         learn(&mut told, &service);

@@ -8,7 +8,7 @@ use std::fs;
 /// The search that finds a mutant of Paxos, and where its trace is then.
 fn counterexample(directory: &std::path::Path) -> String {
     let searched = ["--search", "--module", "paxos", "--test", CAUGHT_BY, "--mutant", MUTANT];
-    // On one thread: what it finds is the same each time, and steps of it can be left out.
+    // On one thread the search finds the same trace each time, and some steps of it can be left out.
     let kept = ["--threads", "1", "--save-traces"];
     let output = synod(&["test"]).args(searched).args(kept).arg(directory).output().expect("it runs");
     assert!(!output.status.success(), "the mutant is found");

@@ -2,7 +2,6 @@
 
 use super::{Core, Due};
 use crate::Hosted;
-use crate::disk_thread::StoreCheckpoint;
 use std::cmp::Reverse;
 use synod_node::NodeId;
 
@@ -23,12 +22,6 @@ impl<N: Hosted> Core<N> {
     /// Lets nothing take the place of everything that a node wrote that is no more, as far as it is durable: what is on its way
     /// goes when it is [in the way](crate::disk_thread::DiskNews::Pinned), or at the next start.
     pub(crate) fn drop_log(&mut self, id: NodeId) {
-        self.checkpoints += 1;
-        self.disk.checkpoint(StoreCheckpoint {
-            number: self.checkpoints,
-            node: id.to_bits(),
-            covered: self.durable,
-            encode: Box::new(|_| {}),
-        });
+        self.order_checkpoint(id, Box::new(|_| {}));
     }
 }

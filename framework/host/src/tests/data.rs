@@ -222,7 +222,7 @@ fn a_node_that_ended_leaves_nothing_and_the_others_go_on() {
         }
     });
     ended.unwrap();
-    // What is left of it is dropped at the next start, and the other one has all of its own.
+    // The next start drops the rest of its log, and the other node still has all of its own.
     let opened = open(&config, |_| {}).unwrap().without(&[first]);
     let words = run_with(opened, &[2], async |host| host.look(second, |node| node.kept.clone()));
     assert_eq!(words.unwrap(), [11, 12, 13]);

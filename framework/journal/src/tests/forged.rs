@@ -1,9 +1,9 @@
-//! Forged files: what is sound stays as it is, and what is not is believed.
+//! Forging checksums leaves a sound file unchanged, and makes recovery believe a changed one.
 
 use super::{fresh, open, small_segments};
 use crate::{Disk as _, forge_checksums};
 
-/// What nobody spoiled stays as it is, and a sound file stays sound.
+/// Sound files keep their bytes; a changed record is recovered once its checksums are forged.
 #[test]
 fn true_files_are_left_as_they_are_and_false_ones_are_read() {
     let (disk, mut journal) = fresh(small_segments(1_024));
