@@ -6,6 +6,10 @@ use std::sync::Arc;
 use synod_node::{Context, NodeId, StateMachine};
 use synod_stdx::mark;
 
+/// So many slots at most are empty below one that is accepted. A leader keeps within it, except where it guesses how far an
+/// acceptor is and guesses too high; and a new leader has no more no-ops than that to propose, whatever it is told.
+pub(crate) const GAP_SLOTS_MAX: u64 = 65_536;
+
 impl<S: StateMachine> Server<S> {
     /// Phase 1b.
     pub(crate) fn on_prepare(
@@ -77,14 +81,19 @@ impl<S: StateMachine> Server<S> {
         }
     }
 
-    /// Accepts `run`, unless it is accepted already.
+    /// Accepts `run`, unless it is accepted already or too far ahead.
     pub(crate) fn accept(&mut self, run: Run<S::Command>, ctx: &mut Context<Process<S>>) {
         assert_eq!(run.ballot(), self.promised, "only the promised ballot is accepted");
         if run.last() <= self.accepted_through {
             mark!("paxos.accepted_again");
             return;
         }
-        if run.first() > self.accepted_through.next() {
+        let gap = run.first().since(self.accepted_through.next());
+        if gap > GAP_SLOTS_MAX {
+            mark!("paxos.accept_too_far_ahead");
+            return;
+        }
+        if gap > 0 {
             mark!("paxos.accept_before_a_gap");
         }
         self.log.put(&run);
@@ -171,5 +180,101 @@ impl<S: StateMachine> Server<S> {
         for peer in self.peers.iter().filter(|peer| !promises.contains_key(peer)) {
             ctx.send(*peer, Message::Prepare { ballot: self.promised, chosen_through: self.chosen_through });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GAP_SLOTS_MAX;
+    use crate::{Ballot, Message, Process, Proposal, Run, Server, Settings, Slot};
+    use std::sync::Arc;
+    use synod_clientserver::KvStore;
+    use synod_node::{Context, Effect, Node as _, NodeId};
+
+    type Group = Process<KvStore>;
+
+    const MEMBERS: [NodeId; 3] = [NodeId::server(1), NodeId::server(2), NodeId::server(3)];
+
+    fn member(place: usize) -> Group {
+        Process::Server(Server::new(MEMBERS[place], &MEMBERS, KvStore::default(), Settings::default()))
+    }
+
+    fn no_ops(first: u64, slots: usize, ballot: Ballot) -> Run<synod_clientserver::KvCommand> {
+        Run::new(Slot(first), ballot, vec![Proposal::Noop; slots].into())
+    }
+
+    /// What `node` sends to `to` when it hears `message`.
+    fn answers(node: &mut Group, from: NodeId, message: Message<KvStore>) -> Vec<Message<KvStore>> {
+        let mut ctx = Context::new(node.server().expect("a server").id());
+        node.on_message(from, message, &mut ctx);
+        node.assert_invariants();
+        let sent = ctx.take_effects().into_iter().filter_map(|effect| match effect {
+            Effect::Send { message, .. } | Effect::SendEarly { message, .. } => Some(message),
+            _ => None,
+        });
+        sent.collect()
+    }
+
+    #[test]
+    fn what_begins_too_far_ahead_is_not_accepted_and_is_answered() {
+        let mut node = member(1);
+        let ballot = Ballot::ZERO.next(MEMBERS[0], 0);
+        let accept = |first| Message::Accept {
+            run: Some(no_ops(first, 1, ballot)),
+            ballot,
+            chosen_through: Slot::ZERO,
+        };
+        let through = |answers: Vec<Message<KvStore>>| match &answers[..] {
+            [Message::Accepted { through, .. }] => *through,
+            other => panic!("the leader hears how far it is, not {other:?}"),
+        };
+        assert_eq!(through(answers(&mut node, MEMBERS[0], accept(GAP_SLOTS_MAX + 2))), Slot::ZERO);
+        assert_eq!(node.server().expect("a server").log().slots(), 0);
+        assert_eq!(through(answers(&mut node, MEMBERS[0], accept(GAP_SLOTS_MAX + 1))), Slot::ZERO);
+        assert_eq!(node.server().expect("a server").log().slots(), 1);
+        assert_eq!(through(answers(&mut node, MEMBERS[0], accept(1))), Slot(1));
+        assert_eq!(through(answers(&mut node, MEMBERS[0], accept(GAP_SLOTS_MAX + 2))), Slot(1));
+        assert_eq!(node.server().expect("a server").log().slots(), 3);
+    }
+
+    #[test]
+    fn a_promise_with_more_empty_slots_than_any_acceptor_has_is_refused() {
+        let node = member(0);
+        let old = Ballot::ZERO.next(MEMBERS[2], 0);
+        let promise = |accepted| Message::Promise {
+            ballot: old.next(MEMBERS[0], 0),
+            incarnation: 0,
+            incarnations: Vec::new(),
+            chosen_through: Slot::ZERO,
+            snapshot: None,
+            accepted,
+        };
+        let gap = |slots| 1 + slots;
+        let accepts = |accepted| node.accepts(MEMBERS[1], &promise(accepted));
+        assert!(accepts(vec![no_ops(gap(GAP_SLOTS_MAX), 1, old)]));
+        assert!(!accepts(vec![no_ops(gap(GAP_SLOTS_MAX + 1), 1, old)]));
+        let half = GAP_SLOTS_MAX / 2;
+        let two = |second| vec![no_ops(gap(half), 1, old), no_ops(second, 1, old)];
+        assert!(accepts(two(gap(half) + 1 + half)));
+        assert!(!accepts(two(gap(half) + 2 + half)), "it is all gaps together that count");
+        assert!(!accepts(two(gap(half))), "two runs hold one slot");
+    }
+
+    #[test]
+    fn a_welcome_with_a_gap_is_refused() {
+        let me = MEMBERS[0];
+        let node: Group =
+            Process::Server(Server::rejoining(me, &MEMBERS, KvStore::default(), Settings::default(), 1));
+        let ballot = Ballot::ZERO.next(MEMBERS[1], 0);
+        let replica = Arc::new(node.server().expect("a server").replica().clone());
+        let welcome = |open| Message::Welcome {
+            incarnation: 1,
+            lives: Vec::new(),
+            promised: ballot,
+            leading: Some((Arc::clone(&replica), open)),
+        };
+        assert!(node.accepts(MEMBERS[1], &welcome(vec![no_ops(1, 2, ballot), no_ops(3, 1, ballot)])));
+        assert!(!node.accepts(MEMBERS[1], &welcome(vec![no_ops(1, 2, ballot), no_ops(4, 1, ballot)])));
+        assert!(!node.accepts(MEMBERS[1], &welcome(vec![no_ops(2, 1, ballot)])));
     }
 }

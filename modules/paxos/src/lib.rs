@@ -106,6 +106,8 @@ pub use replica::Replica;
 pub use server::{Server, SlotStatus};
 pub use settings::Settings;
 
+use acceptor::GAP_SLOTS_MAX;
+use log::missing_slots;
 use synod_clientserver::Outcome;
 use synod_node::{Context, Durable, Node, NodeId, RequestId, StateMachine};
 
@@ -188,8 +190,16 @@ impl<S: StateMachine> Node for Process<S> {
                     | Message::Forgotten { .. } => false,
                     // A leader tells itself what it accepted once that is durable.
                     Message::Accepted { .. } => server.is_peer(from) || from == server.id(),
+                    Message::Promise { snapshot, accepted, .. } => {
+                        let ahead = snapshot.as_ref().map_or(Slot::ZERO, |state| state.through());
+                        let missing = missing_slots(server.chosen_through().max(ahead), accepted);
+                        server.is_peer(from) && missing.is_some_and(|slots| slots <= GAP_SLOTS_MAX)
+                    }
+                    // A leader leaves no gap.
+                    Message::Welcome { leading: Some((state, open)), .. } => {
+                        server.is_peer(from) && missing_slots(state.through(), open) == Some(0)
+                    }
                     Message::Prepare { .. }
-                    | Message::Promise { .. }
                     | Message::Rejected { .. }
                     | Message::Accept { .. }
                     | Message::Snapshot { .. }
@@ -199,7 +209,7 @@ impl<S: StateMachine> Node for Process<S> {
                     | Message::Alive { .. }
                     | Message::TakeOver { .. }
                     | Message::Rejoin { .. }
-                    | Message::Welcome { .. }
+                    | Message::Welcome { leading: None, .. }
                     | Message::Superseded { .. } => server.is_peer(from),
                 };
                 may_say && claimed.is_none_or(|ballot| ballot.node == from)

@@ -109,6 +109,20 @@ impl<C> Run<C> {
     }
 }
 
+/// How many slots between `after` and the last of `runs` are in none of them; `None` if the runs are not in order.
+pub(crate) fn missing_slots<C>(after: Slot, runs: &[Run<C>]) -> Option<u64> {
+    let mut reached = after;
+    let mut missing = 0;
+    for (index, run) in runs.iter().enumerate() {
+        if index > 0 && run.first <= runs[index - 1].last() {
+            return None;
+        }
+        missing += run.first.since(reached.next());
+        reached = reached.max(run.last());
+    }
+    Some(missing)
+}
+
 impl<C: PartialEq> PartialEq for Run<C> {
     fn eq(&self, other: &Self) -> bool {
         (self.first, self.ballot) == (other.first, other.ballot) && self.proposals() == other.proposals()
