@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use synod_node::{Durable, Node, NodeId, RequestId};
 use synod_world::{
     Envelope, EnvelopeId, Event, Origin, Recordable, Recorded, Recording, Step, TraceEvent, World,
+    recorded_words,
 };
 
 /// Builds a node again, by its name and the words of its recording.
@@ -297,10 +298,14 @@ impl<N: Node> What<N> {
         match self {
             What::Begin { node, durable: None, .. } => format!("{node} starts"),
             What::Begin { node, .. } => format!("{node} recovers"),
-            What::Came(Envelope { from, to, message }) => format!("{message:?} from {from} to {to}"),
+            What::Came(Envelope { from, to, message }) => {
+                format!("{} from {from} to {to}", recorded_words(message))
+            }
             What::Lost { from, to, words } => format!("the loss of {words} from {from} to {to}"),
             What::Fire { node, words } => format!("the timer {words} of {node}"),
-            What::Asked { node, id, request } => format!("request {id} of {node}, {request:?}"),
+            What::Asked { node, id, request } => {
+                format!("request {id} of {node}, {}", recorded_words(request))
+            }
             What::Durable { node, writes } => format!("{writes} writes of {node}"),
             What::End { nodes } => format!("the end of {nodes:?}"),
         }
@@ -357,7 +362,7 @@ fn steps_of<N: Shown>(stage: &Stage<N>, what: &What<N>) -> Result<Vec<Step<N>>, 
         What::Lost { from, to, words } => {
             // It is lost as it is sent, so of several with these words it is the newest.
             let is_meant = |(_, sent): &(EnvelopeId, &Envelope<N>)| {
-                (sent.from, sent.to) == (*from, *to) && format!("{:?}", sent.message) == *words
+                (sent.from, sent.to) == (*from, *to) && recorded_words(&sent.message) == *words
             };
             let (lost, _) = world.flight().filter(is_meant).last().ok_or("no such message was sent")?;
             Event::Drop(lost)

@@ -9,8 +9,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use synod_node::{NodeId, Stimulus};
-use synod_stdx::{Wire as _, kind_of};
-use synod_world::{Origin, Recordable, Recorded, Recording, TraceEvent, did_line};
+use synod_world::{Origin, Recordable, Recorded, Recording, TraceEvent, did_line, recorded_words};
 
 /// A recovery of more than this part of what is kept at all is noted without what was recovered.
 const RECOVERED_PART: u64 = 4;
@@ -68,9 +67,7 @@ impl Recorder {
 
     /// A message was sent to nobody.
     pub(crate) fn lost<N: Recordable>(&mut self, from: NodeId, to: NodeId, message: &N::Message) {
-        // The words of a whole state would be as long as it is.
-        let message = if message.is_bulky() { kind_of(message) } else { format!("{message:?}") };
-        let (from, to) = (from.to_string(), to.to_string());
+        let (from, to, message) = (from.to_string(), to.to_string(), recorded_words(message));
         self.note(TraceEvent::Drop { at_us: now_us(), from, to, message });
     }
 

@@ -11,6 +11,31 @@ pub fn kind_of(value: &impl Debug) -> String {
     words.text
 }
 
+/// The beginning of a value's `Debug` form: all of it if it has at most `bytes_max` bytes, or about so many and `…`. The rest
+/// of the text is not written, so this takes no longer for a large value than for a small one.
+pub fn words_of(value: &impl Debug, bytes_max: usize) -> String {
+    let mut beginning = Beginning { text: String::new(), bytes_max };
+    if write!(beginning, "{value:?}").is_err() {
+        beginning.text.push('…');
+    }
+    beginning.text
+}
+
+struct Beginning {
+    text: String,
+    bytes_max: usize,
+}
+
+impl Write for Beginning {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes_max - self.text.len();
+        let is_boundary = |end: &usize| text.is_char_boundary(*end);
+        let end = (0..=room.min(text.len())).rev().find(is_boundary).unwrap_or(0);
+        self.text.push_str(&text[..end]);
+        if end < text.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
 struct Words {
     text: String,
     /// A parenthesis was opened, or nothing was written yet: a name may begin here.
@@ -45,7 +70,7 @@ impl Write for Words {
 
 #[cfg(test)]
 mod tests {
-    use super::kind_of;
+    use super::{kind_of, words_of};
 
     #[derive(Debug)]
     #[expect(dead_code, reason = "read by its Debug form alone")]
@@ -76,5 +101,21 @@ mod tests {
             Message::Twice(Box::new(Message::Session(Inner::Request { first: 1 }))),
             "Twice.Session.Request",
         );
+    }
+
+    #[test]
+    fn a_long_value_is_told_by_its_beginning() {
+        assert_eq!(words_of(&Message::Count(7), 8), "Count(7)");
+        assert_eq!(words_of(&Message::Count(7), 7), "Count(7…");
+        assert_eq!(words_of(&Message::Words("äöü"), 9), "Words(\"ä…", "no letter is cut in two");
+        struct Endless;
+        impl std::fmt::Debug for Endless {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                loop {
+                    f.write_str("on and ")?;
+                }
+            }
+        }
+        assert_eq!(words_of(&Endless, 10), "on and on …");
     }
 }

@@ -30,7 +30,7 @@ pub use bytes::{
 };
 pub use changes::{Change, changes};
 pub use digest::Digest;
-pub use kind::kind_of;
+pub use kind::{kind_of, words_of};
 pub use quiet::{caught, panic_words};
 pub use rng::Rng;
 pub use tree::Tree;

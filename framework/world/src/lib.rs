@@ -20,7 +20,7 @@ mod world;
 
 pub use event::{EnvelopeId, Event, Happening, Misfit, TimerId};
 pub use film::{Film, Step};
-pub use recording::{Origin, Recordable, Recorded, Recording, did_line, digest_of};
+pub use recording::{Origin, Recordable, Recorded, Recording, did_line, digest_of, recorded_words};
 pub use trace::{Header, TRACE_VERSION, Trace, TraceError, TraceEvent, shorten};
 pub use world::{Envelope, PendingTimer, Taker, World, Write};
 

@@ -11,9 +11,10 @@
 use crate::trace::{Header, TraceError, TraceEvent, read_header};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use synod_node::{Effect, Node, NodeId, Stimulus};
-use synod_stdx::{Digest, Malformed, Wire, kind_of};
+use synod_stdx::{Digest, Malformed, Wire, words_of};
 
 /// A node whose stimuli have a byte form; its timers are known by their words.
 pub trait Recordable: Node<Message: Wire, Request: Wire, Record: Wire, Checkpoint: Wire> {}
@@ -46,6 +47,14 @@ pub struct Recorded {
     /// Of a node that starts or recovers: how it was built, in the words of who builds such nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub built: Option<serde_json::Value>,
+}
+
+/// So many bytes of what came are told in words at most: the words are for people, what counts is the byte form.
+const WORDS_BYTES_MAX: usize = 2_000;
+
+/// A message or a request in the words of a recording: their beginning, if it is long.
+pub fn recorded_words(value: &impl Debug) -> String {
+    words_of(value, WORDS_BYTES_MAX)
 }
 
 /// The byte form, if it has at most `bytes_max` bytes: more is never held.
@@ -95,12 +104,12 @@ impl Recorded {
             }
             Stimulus::Message { from, message } => {
                 let bytes = kept_bytes(message, if message.is_bulky() { recovered_max } else { usize::MAX });
-                let words = if bytes.is_some() { format!("{message:?}") } else { kind_of(message) };
+                let words = recorded_words(message);
                 (TraceEvent::Deliver { at_us, from: from.to_string(), to: node, message: words }, bytes)
             }
             Stimulus::Timer(timer) => (TraceEvent::Fire { at_us, node, timer: format!("{timer:?}") }, None),
             Stimulus::Request { id, request } => {
-                let (id, words) = (id.0, format!("{request:?}"));
+                let (id, words) = (id.0, recorded_words(request));
                 let event = TraceEvent::Request { at_us, node, id, request: words, words: None };
                 (event, Some(request.to_bytes()))
             }
