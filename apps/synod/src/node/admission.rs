@@ -15,9 +15,9 @@ pub(super) const ROOM_BYTES: usize = 16 << 20;
 const GOAL: Duration = Duration::from_millis(100);
 /// The room is looked over so often at most: what it changes shows only once commands have gone through.
 const ROUND: Duration = Duration::from_millis(50);
-/// While the first of those that wait for room has waited so long, no more are let in to wait.
+/// While the first of those that wait has waited so long, and there was no room meanwhile, no more are let in to wait.
 pub(super) const WAIT_MAX: Duration = Duration::from_millis(100);
-/// A command that has waited so long for room, since something held the process, is refused too.
+/// A command that has waited so long, and there was no room meanwhile, is refused too.
 pub(super) const STALE: Duration = Duration::from_millis(400);
 
 /// The room at the gateway.
@@ -28,8 +28,8 @@ pub(super) struct Room {
     /// How many commands were answered in this round, and what they took together.
     answered: Cell<u32>,
     taken: Cell<Duration>,
-    /// Whether something waited for room in this round.
-    was_full: Cell<bool>,
+    /// When something last waited for room.
+    full_at: Cell<Option<Instant>>,
 }
 
 impl Room {
@@ -39,7 +39,7 @@ impl Room {
             since: Cell::new(now),
             answered: Cell::new(0),
             taken: Cell::new(Duration::ZERO),
-            was_full: Cell::new(false),
+            full_at: Cell::new(None),
         }
     }
 
@@ -48,9 +48,15 @@ impl Room {
         self.size.get()
     }
 
-    /// Something waits for room.
-    pub(super) fn note_full(&self) {
-        self.was_full.set(true);
+    /// At `now` something waits for room.
+    pub(super) fn note_full(&self, now: Instant) {
+        self.full_at.set(Some(now));
+    }
+
+    /// Whether something has waited for room after `then`. A process that stands still for a while, or a machine that is busy
+    /// otherwise, makes commands wait too: that is no reason to refuse them.
+    pub(super) fn was_full_since(&self, then: Instant) -> bool {
+        self.full_at.get().is_some_and(|at| at >= then)
     }
 
     /// A command was answered at `now`, `taken` after it came to the gateway.
@@ -66,13 +72,12 @@ impl Room {
         if mean > GOAL {
             let smaller = (size as u128 * GOAL.as_micros() / mean.as_micros()) as usize;
             self.size.set(smaller.max(size / 2).max(ROOM.0));
-        } else if self.was_full.get() {
+        } else if self.was_full_since(self.since.get()) {
             self.size.set((size + size / 4).min(ROOM.1));
         }
         self.since.set(now);
         self.answered.set(0);
         self.taken.set(Duration::ZERO);
-        self.was_full.set(false);
     }
 }
 
@@ -85,7 +90,7 @@ mod tests {
     fn pass(room: &Room, now: &mut Instant, rounds: u32, taken: Duration, is_full: bool) {
         for _ in 0..rounds {
             if is_full {
-                room.note_full();
+                room.note_full(*now);
             }
             *now += ROUND.max(taken);
             room.note_answered(taken, *now);
@@ -122,7 +127,7 @@ mod tests {
         let mut now = Instant::now();
         let room = Room::new(now);
         now += Duration::from_secs(5);
-        room.note_full();
+        room.note_full(now);
         assert_eq!(room.size(), ROOM.1);
     }
 }

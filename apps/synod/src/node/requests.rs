@@ -170,8 +170,10 @@ impl Requests {
     /// A client's command waits for its turn, unless too many do already: then it never happens.
     pub(super) fn wait(&self, token: Token, command: Command) {
         let now = Instant::now();
-        let is_late =
-            self.waiting.borrow().front().is_some_and(|first| now.duration_since(first.since) > WAIT_MAX);
+        let is_late = |first: &Waiting| {
+            now.duration_since(first.since) > WAIT_MAX && self.room.was_full_since(first.since)
+        };
+        let is_late = self.waiting.borrow().front().is_some_and(is_late);
         if is_late || !self.has_space(&command) {
             self.refuse(token);
             return;
@@ -202,7 +204,8 @@ impl Requests {
         self.completions.complete(token, Outcome::DidNotHappen(TOO_MUCH.into()));
     }
 
-    /// What goes to the gateway next of what waits, as far as there is room. What has waited too long never happens.
+    /// What goes to the gateway next of what waits, as far as there is room. What has waited too long for room never happens;
+    /// what waited because nothing went on here, does.
     pub(super) fn next_submission(&self) -> Submission {
         let at = Instant::now();
         let (mut commands, mut queries, mut bytes) = (Vec::new(), Vec::new(), 0);
@@ -215,6 +218,7 @@ impl Requests {
             self.waiting_bytes.set(self.waiting_bytes.get() - command.size());
             if let Ticket::Client(token) = ticket
                 && at.duration_since(since) > STALE
+                && self.room.was_full_since(since)
             {
                 self.refuse(token);
                 continue;
@@ -229,7 +233,7 @@ impl Requests {
             if self.has_room(0, 0) {
                 self.wake.notify_one();
             } else {
-                self.room.note_full();
+                self.room.note_full(at);
             }
         }
         Submission { commands, queries }
@@ -395,9 +399,12 @@ pub(super) fn line_of(configuration: &Configuration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Requests;
+    use super::{Requests, STALE, WAIT_MAX};
     use crate::server::{Limits, Options, Server, Token};
+    use std::thread::sleep;
+    use std::time::Duration;
     use synod_clientserver::Outcome;
+    use synod_node::RequestId;
     use synod_resp::Reply;
     use synod_shardedstore::{Response, SlotId};
     use synod_store::{Command, Settings};
@@ -414,5 +421,37 @@ mod tests {
         assert!(!completions.has_space(1_000), "it is at the gateway");
         requests.settle(id, Response::Store(Outcome::Done(Reply::OK)));
         assert!(completions.has_space(1_000));
+    }
+
+    #[test]
+    fn only_what_waits_for_room_is_refused_for_its_waiting() {
+        let options = Options { settings: Settings::default(), limits: Limits::default(), seed: 1 };
+        let requests = Requests::new(Server::new(options).completions());
+        let wait = |sequence| {
+            requests.wait(Token { connection: 0, generation: 0, sequence }, Command::tick(SlotId::FIRST));
+        };
+        let taken = || requests.next_submission().commands.map_or(0, |(_, commands)| commands.len());
+        let refused = || requests.counts().1;
+        // The process stands still; there is room all the time.
+        wait(1);
+        sleep(STALE + Duration::from_millis(20));
+        wait(2);
+        assert_eq!((taken(), refused()), (2, 0));
+        // The room is full.
+        let mut sequence = 3;
+        while requests.has_room(0, 0) {
+            wait(sequence);
+            sequence += 1;
+            taken();
+        }
+        wait(sequence);
+        assert_eq!((taken(), refused()), (0, 0));
+        sleep(WAIT_MAX + Duration::from_millis(20));
+        wait(sequence + 1);
+        assert_eq!(refused(), 1, "who comes then");
+        sleep(STALE);
+        (1..sequence)
+            .for_each(|id| requests.settle(RequestId(id), Response::Store(Outcome::Done(Reply::OK))));
+        assert_eq!((taken(), refused()), (0, 2), "and who has waited so long");
     }
 }
