@@ -151,19 +151,39 @@ impl Default for Limits {
     }
 }
 
-/// How much memory this process may have, as far as the system tells: the machine's, or what its control group allows. 0
-/// if it does not tell.
+/// How much memory this process may have, as far as the system tells: the machine's, or what a control group that it is
+/// in allows, if that is less. 0 if it does not tell.
 pub(crate) fn memory_bytes() -> u64 {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
+    memory_told(|path| std::fs::read_to_string(path).ok())
+}
+
+/// As [`memory_bytes`], with `read` as the system's files.
+fn memory_told(read: impl Fn(&str) -> Option<String>) -> u64 {
     let machine = read("/proc/meminfo").and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok()
     });
-    let own = read("/proc/self/cgroup").and_then(|text| Some(text.trim().strip_prefix("0::")?.to_owned()));
-    let own = own.and_then(|group| read(&format!("/sys/fs/cgroup{group}/memory.max")));
-    let group = own.and_then(|text| text.trim().parse::<u64>().ok());
-    let machine = machine.map(|kib| kib << 10);
-    machine.into_iter().chain(group).min().unwrap_or(0)
+    let mut least = machine.map(|kib| kib << 10);
+    let groups = read("/proc/self/cgroup").unwrap_or_default();
+    for line in groups.lines() {
+        // The number of a hierarchy, what it bounds, and the group: of the second version there is one, which bounds all.
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(bounds), Some(group)) = (fields.next(), fields.next()) else { continue };
+        let (root, file) = match bounds {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            _ if bounds.split(',').any(|bound| bound == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
+            _ => continue,
+        };
+        // Within a container the group may have its name outside, and stand at the root: so each group above counts too.
+        for above in Path::new(group).ancestors() {
+            let place = above.to_str().unwrap_or_default().trim_end_matches('/');
+            let limit = read(&format!("{root}{place}/{file}")).and_then(|text| text.trim().parse().ok());
+            least = least.into_iter().chain(limit).min();
+        }
+    }
+    least.unwrap_or(0)
 }
 
 /// The budget for clients where nobody says it.
@@ -367,7 +387,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Config;
+    use super::{Config, memory_told};
 
     const GOOD: &str = "cluster = \"c\"\nnode = 1\ndata = \"/d\"\nlisten = \"127.0.0.1:7001\"\n\
         peer_listen = \"127.0.0.1:17001\"\n[[peers]]\nnode = 1\npeer = \"127.0.0.1:17001\"\nclient = \"127.0.0.1:7001\"\n";
@@ -388,6 +408,29 @@ mod tests {
         assert_eq!(config.peer_keys().unwrap().len(), 2);
         std::fs::write(&file, format!("{}\nand more\n", "5e".repeat(32))).unwrap();
         assert!(config.peer_keys().unwrap_err().contains("a key is 64 hexadecimal digits"));
+    }
+
+    #[test]
+    fn a_control_group_and_those_above_it_bound_the_memory() {
+        let memory = |files: &[(&str, &str)]| {
+            let machine = ("/proc/meminfo", "MemTotal:        8388608 kB\nMemFree: 1 kB\n");
+            let files: Vec<_> = files.iter().chain([&machine]).collect();
+            let find = |path: &str| files.iter().find(|(name, _)| *name == path);
+            memory_told(|path| find(path).map(|(_, text)| (*text).to_owned()))
+        };
+        const GIB: u64 = 1 << 30;
+        assert_eq!(memory(&[]), 8 * GIB);
+        assert_eq!(memory_told(|_| None), 0);
+        let own = ("/proc/self/cgroup", "0::/pods/one\n");
+        assert_eq!(memory(&[own, ("/sys/fs/cgroup/pods/one/memory.max", "max\n")]), 8 * GIB);
+        assert_eq!(memory(&[own, ("/sys/fs/cgroup/pods/one/memory.max", "1073741824\n")]), GIB);
+        assert_eq!(memory(&[own, ("/sys/fs/cgroup/pods/memory.max", "1073741824\n")]), GIB);
+        // A container that sees its group at the root.
+        assert_eq!(memory(&[own, ("/sys/fs/cgroup/memory.max", "1073741824\n")]), GIB);
+        let own = ("/proc/self/cgroup", "9:cpu:/x\n4:hugetlb,memory:/one\n0::/\n");
+        let limit = |bytes| ("/sys/fs/cgroup/memory/one/memory.limit_in_bytes", bytes);
+        assert_eq!(memory(&[own, limit("9223372036854771712\n")]), 8 * GIB);
+        assert_eq!(memory(&[own, limit("2147483648\n")]), 2 * GIB);
     }
 
     #[test]

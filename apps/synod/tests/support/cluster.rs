@@ -87,6 +87,8 @@ pub struct Setup {
     pub all: Vec<Ports>,
     /// The nodes that its file lists; all, if `None`.
     pub listed: Option<Vec<u32>>,
+    /// What stands at the end of its file: further tables.
+    pub tables: String,
     /// The words before the program's own that start it elsewhere.
     pub within: Vec<String>,
     /// What the process finds in its environment besides what the test has in its own.
@@ -120,6 +122,7 @@ impl Setup {
             let (peer, client) = (ports.peer, ports.client);
             let _ = write!(text, "\n[[peers]]\nnode = {number}\npeer = \"{peer}\"\nclient = \"{client}\"\n");
         }
+        text.push_str(&self.tables);
         text
     }
 
@@ -254,6 +257,7 @@ impl Cluster {
                 own,
                 all,
                 listed: None,
+                tables: String::new(),
                 within,
                 environment,
             };
@@ -337,6 +341,12 @@ impl Cluster {
         (status, started.elapsed())
     }
 
+    /// Whether a node follows the leader of the first group.
+    pub fn follows(&self, number: u32) -> bool {
+        let status = self.status(number);
+        status.is_some_and(|status| status.groups.first().is_some_and(|group| group.role == "follower"))
+    }
+
     /// What a node says of itself.
     pub fn status(&self, number: u32) -> Option<NodeStatus> {
         let node = &self.nodes[number as usize - 1];
@@ -344,12 +354,14 @@ impl Cluster {
         ask(node.setup.own.admin).ok()
     }
 
-    /// Who leads, as the leader itself says and a majority believes.
+    /// Who leads the first group, as the leader itself says and a majority believes.
     pub fn leader(&self) -> Option<u32> {
         let said: Vec<NodeStatus> =
             self.numbers().into_iter().filter_map(|number| self.status(number)).collect();
-        let leader = said.iter().find(|status| status.role == "leader")?.node;
-        let believers = said.iter().filter(|status| status.leader == Some(leader)).count();
+        let first = |status: &NodeStatus| status.groups.first().cloned();
+        let leads = |status: &&NodeStatus| first(status).is_some_and(|group| group.role == "leader");
+        let leader = said.iter().find(leads)?.node;
+        let believers = said.iter().filter_map(first).filter(|group| group.leader == Some(leader)).count();
         (believers > self.nodes.len() / 2).then_some(leader)
     }
 
@@ -377,7 +389,7 @@ impl Cluster {
 
     /// Waits until every node that runs has executed everything that any had when this was called.
     pub fn await_caught_up(&self) {
-        let said = |number| self.status(number).map(|status| status.chosen_through);
+        let said = |number| self.status(number)?.groups.first().map(|group| group.chosen_through);
         let goal = self.numbers().into_iter().filter_map(said).max().unwrap_or(0);
         let is_level = || {
             let running =
