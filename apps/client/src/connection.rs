@@ -1,6 +1,7 @@
 //! One connection: a request out, its answer in. Whoever gets an error drops it.
 
-use std::io::{self, Read as _, Write as _};
+use std::fmt;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use synod_resp::{Reply, ReplyParser, write_request};
@@ -8,11 +9,36 @@ use synod_resp::{Reply, ReplyParser, write_request};
 /// How much is read at a time.
 const PIECE_BYTES: usize = 16 << 10;
 
+/// What a connection goes over: a socket, or something that seals what goes over one.
+pub trait Transport: Read + Write + Send + fmt::Debug {
+    /// From now on a read ends with an error after this time.
+    ///
+    /// # Errors
+    /// If the time is zero, or the system refuses it.
+    fn set_read_timeout(&self, time: Duration) -> io::Result<()>;
+
+    /// From now on a write ends with an error after this time.
+    ///
+    /// # Errors
+    /// If the time is zero, or the system refuses it.
+    fn set_write_timeout(&self, time: Duration) -> io::Result<()>;
+}
+
+impl Transport for TcpStream {
+    fn set_read_timeout(&self, time: Duration) -> io::Result<()> {
+        TcpStream::set_read_timeout(self, Some(time))
+    }
+
+    fn set_write_timeout(&self, time: Duration) -> io::Result<()> {
+        TcpStream::set_write_timeout(self, Some(time))
+    }
+}
+
 /// A connection to one node, which asks once and waits: what [`Client`](crate::Client) is made of. It is of no more use once an
 /// answer is lost.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    transport: Box<dyn Transport>,
     parser: ReplyParser,
     input: Vec<u8>,
 }
@@ -25,7 +51,12 @@ impl Connection {
     pub fn open(address: SocketAddr, within: Duration) -> io::Result<Connection> {
         let stream = TcpStream::connect_timeout(&address, within)?;
         stream.set_nodelay(true)?;
-        Ok(Connection { stream, parser: ReplyParser::default(), input: Vec::new() })
+        Ok(Connection::over(Box::new(stream)))
+    }
+
+    /// A connection over something that is open already.
+    pub fn over(transport: Box<dyn Transport>) -> Connection {
+        Connection { transport, parser: ReplyParser::default(), input: Vec::new() }
     }
 
     /// Asks and waits for the answer.
@@ -42,8 +73,8 @@ impl Connection {
     /// # Errors
     /// If the connection breaks, or takes nothing for as long as `within`.
     pub fn send(&mut self, bytes: &[u8], within: Duration) -> io::Result<()> {
-        self.stream.set_write_timeout(Some(within))?;
-        self.stream.write_all(bytes)
+        self.transport.set_write_timeout(within)?;
+        self.transport.write_all(bytes)
     }
 
     /// The next answer.
@@ -64,8 +95,8 @@ impl Connection {
             if left.is_zero() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            self.stream.set_read_timeout(Some(left))?;
-            match self.stream.read(&mut piece) {
+            self.transport.set_read_timeout(left)?;
+            match self.transport.read(&mut piece) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => self.input.extend_from_slice(&piece[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -37,7 +37,7 @@ mod options;
 mod tests;
 
 pub use client::Client;
-pub use connection::Connection;
+pub use connection::{Connection, Transport};
 pub use error::Error;
 pub use options::Options;
 pub use synod_resp::Reply;

@@ -7,16 +7,16 @@ use crate::cli::{
 };
 use crate::config::{Config, PASSWORD_VARIABLE};
 use crate::node::{GroupStatus, NodeStatus};
-use crate::tls::{Caller, Speak};
+use crate::tls::Caller;
 use crate::{interrupt, status};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use synod_resp::{Reply, ReplyParser, write_request};
+use synod_client::{Connection, Transport};
+use synod_resp::{Reply, write_request};
 
 /// A node that takes longer is away.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -174,30 +174,23 @@ impl Places {
         }
     }
 
-    fn converse(&self, mut stream: Box<dyn Speak>, words: &[String]) -> std::io::Result<Reply> {
-        let mut request = Vec::new();
+    fn converse(&self, transport: Box<dyn Transport>, words: &[String]) -> std::io::Result<Reply> {
+        let mut connection = Connection::over(transport);
+        let (mut request, mut awaited) = (Vec::new(), 1);
         if let Some(password) = &self.password {
             write_request(&mut request, &[b"AUTH".as_slice(), password]);
+            awaited += 1;
         }
         let command: Vec<&[u8]> =
             std::iter::once(b"SYNOD".as_slice()).chain(words.iter().map(String::as_bytes)).collect();
         write_request(&mut request, &command);
-        stream.write_all(&request)?;
-        let (mut parser, mut input, mut piece) = (ReplyParser::default(), Vec::new(), [0; 4096]);
-        let mut awaited = 1 + usize::from(self.password.is_some());
+        connection.send(&request, PATIENCE)?;
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let parsed = parser.advance(&input).map_err(|error| std::io::Error::other(error.to_string()))?;
-            if let Some(reply) = parsed {
-                parser.release_from(&mut input);
-                awaited -= 1;
-                if awaited == 0 || matches!(reply, Reply::Error(_)) {
-                    return Ok(reply);
-                }
-                continue;
-            }
-            match stream.read(&mut piece)? {
-                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-                read => input.extend_from_slice(&piece[..read]),
+            let reply = connection.receive(deadline)?;
+            awaited -= 1;
+            if awaited == 0 || matches!(reply, Reply::Error(_)) {
+                return Ok(reply);
             }
         }
     }
@@ -287,7 +280,7 @@ pub fn role_of(said: &[NodeStatus], group: &str, node: u32) -> Option<String> {
         return Some(status.service_role.clone()).filter(|role| role != crate::node::NO_MEMBER);
     }
     let number: u32 = group.trim_start_matches('g').parse().ok()?;
-    status.groups.iter().find(|status| status.group == number).map(|status| status.role.clone())
+    status.group(number).map(|status| status.role.clone())
 }
 
 /// Tells what becomes of a new member until it has caught up.

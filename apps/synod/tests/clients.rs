@@ -59,6 +59,7 @@ fn the_load_generator_counts_every_answer() {
         keys: 100,
         fills: true,
         password: None,
+        caller: synod_synod::tls::Caller::PLAIN,
         shows_progress: false,
     };
     for workload in bench::Workload::NAMED {

@@ -7,6 +7,7 @@ use cluster::{Cluster, PATIENCE, Wire};
 use std::time::Duration;
 use synod_resp::Reply;
 use synod_synod::bench::{Extent, Options, Step, Workload, run_steps};
+use synod_synod::tls::Caller;
 
 fn options(cluster: &Cluster, clients: usize) -> Options {
     Options {
@@ -18,6 +19,7 @@ fn options(cluster: &Cluster, clients: usize) -> Options {
         keys: 10_000,
         fills: false,
         password: None,
+        caller: Caller::PLAIN,
         shows_progress: false,
     }
 }

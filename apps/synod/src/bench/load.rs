@@ -1,20 +1,21 @@
 //! The loop: connections, windows, clocks.
 
 use super::report::Report;
+use super::socket::Socket;
 use super::workload::Requests;
 use super::{Error, Extent, Options, Workload};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use synod_resp::{ReplyScanner, write_request};
+use tokio_rustls::rustls::Stream;
 
 /// A connection to a server.
 pub(super) struct Connection {
-    pub(super) stream: TcpStream,
+    socket: Socket,
     address: SocketAddr,
     pub(super) output: Vec<u8>,
     written: usize,
@@ -80,18 +81,23 @@ pub(super) fn connect(options: &Options) -> Result<(Poll, Vec<Connection>), Erro
     for index in 0..options.clients {
         let address = options.addresses[index % options.addresses.len()];
         let fail = |error| Error::Connection(address, error);
-        let mut stream =
-            std::net::TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(fail)?;
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(fail)?;
         stream.set_nodelay(true).map_err(fail)?;
-        if let Some(password) = &options.password {
-            authenticate(&mut stream, address, password)?;
+        let mut tls = options.caller.tls(address).map_err(fail)?;
+        if let Some(tls) = &mut tls {
+            tls.complete_io(&mut stream).map_err(fail)?;
         }
-        stream.set_nonblocking(true).map_err(fail)?;
-        let mut stream = TcpStream::from_std(stream);
+        if let Some(password) = &options.password {
+            match &mut tls {
+                None => authenticate(&mut stream, address, password)?,
+                Some(tls) => authenticate(&mut Stream::new(tls, &mut stream), address, password)?,
+            }
+        }
+        let mut socket = Socket::of(stream, tls).map_err(fail)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(&mut stream, Token(index), interest).map_err(fail)?;
+        poll.registry().register(socket.stream(), Token(index), interest).map_err(fail)?;
         connections.push(Connection {
-            stream,
+            socket,
             address,
             output: Vec::new(),
             written: 0,
@@ -104,7 +110,7 @@ pub(super) fn connect(options: &Options) -> Result<(Poll, Vec<Connection>), Erro
     Ok((poll, connections))
 }
 
-fn authenticate(stream: &mut std::net::TcpStream, address: SocketAddr, password: &[u8]) -> Result<(), Error> {
+fn authenticate(stream: &mut (impl Read + Write), address: SocketAddr, password: &[u8]) -> Result<(), Error> {
     let mut request = Vec::new();
     write_request(&mut request, &[b"AUTH", password]);
     let mut answer = [0; 256];
@@ -215,7 +221,7 @@ impl Connection {
         mut note: impl FnMut(Answer<'_>),
     ) -> Result<(), Error> {
         loop {
-            let read = match self.stream.read(scratch) {
+            let read = match self.socket.read(scratch) {
                 Ok(0) => return Err(Error::Closed(self.address)),
                 Ok(read) => read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -225,7 +231,7 @@ impl Connection {
             self.input.extend_from_slice(&scratch[..read]);
             self.take_answers(Instant::now(), &mut note)?;
             // A short read has emptied the socket.
-            if read < scratch.len() {
+            if read < scratch.len() && self.socket.is_emptied_by_a_short_read() {
                 return Ok(());
             }
         }
@@ -262,7 +268,7 @@ impl Connection {
     /// Writes what waits, as far as the socket takes it.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         while self.written < self.output.len() {
-            match self.stream.write(&self.output[self.written..]) {
+            match self.socket.write(&self.output[self.written..]) {
                 Ok(0) => return Err(Error::Closed(self.address)),
                 Ok(written) => self.written += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -272,6 +278,11 @@ impl Connection {
         }
         self.output.clear();
         self.written = 0;
-        Ok(())
+        match self.socket.flush() {
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Err(Error::Connection(self.address, error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }

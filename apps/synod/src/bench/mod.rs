@@ -6,6 +6,7 @@
 
 mod load;
 mod report;
+mod socket;
 mod steps;
 mod workload;
 
@@ -13,6 +14,7 @@ pub use report::{Report, print_json, print_table};
 pub use steps::{Course, Second, Step, run as run_steps};
 pub use workload::Workload;
 
+use crate::tls::Caller;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,6 +38,8 @@ pub struct Options {
     pub fills: bool,
     /// What connections authenticate with.
     pub password: Option<Vec<u8>>,
+    /// How connections speak TLS, if they do.
+    pub caller: Caller,
     /// Whether to show progress on the terminal.
     pub shows_progress: bool,
 }

@@ -173,6 +173,7 @@ pub fn print_table(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
 mod tests {
     use super::Report;
     use crate::bench::{Extent, Options, Workload};
+    use crate::tls::Caller;
     use std::time::Duration;
 
     fn report() -> Report {
@@ -185,6 +186,7 @@ mod tests {
             keys: 1,
             fills: false,
             password: None,
+            caller: Caller::PLAIN,
             shows_progress: false,
         };
         Report::new(Workload::Set, &options)

@@ -3,6 +3,7 @@
 use super::usage_error;
 use crate::bench::{self, Extent, Options, Step, Workload};
 use crate::config::PASSWORD_VARIABLE;
+use crate::tls::{Caller, TlsOptions};
 use clap::{ArgAction, Args};
 use std::io::IsTerminal as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -50,6 +51,9 @@ pub struct Bench {
     /// Machine-readable output.
     #[arg(long)]
     pub json: bool,
+    /// How to speak TLS.
+    #[command(flatten)]
+    pub tls: TlsOptions,
     /// Print help.
     #[arg(long, action = ArgAction::Help)]
     pub help: Option<bool>,
@@ -127,6 +131,7 @@ fn bench_options(arguments: &Bench) -> Result<Options, String> {
         keys: arguments.keys,
         fills: !arguments.no_fill,
         password: std::env::var_os(PASSWORD_VARIABLE).map(std::ffi::OsString::into_encoded_bytes),
+        caller: Caller::of(&arguments.tls)?,
         shows_progress: std::io::stderr().is_terminal() && !arguments.json,
     })
 }

@@ -5,6 +5,7 @@ use super::meter::{End, Meter};
 use super::record::Record;
 use super::wire::Wire;
 use super::workloads::{Counters, Workload};
+use crate::tls::Caller;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::sleep;
@@ -28,6 +29,9 @@ const MOVES_PERMILLE: u32 = 30;
 /// What all clients share.
 pub(super) struct Shared {
     pub(super) addresses: Vec<SocketAddr>,
+    /// How every other connection is opened; the rest are plain.
+    caller: Caller,
+    connections: AtomicU64,
     pub(super) began: Instant,
     /// Whether it is judged how soon the nodes serve again.
     pub(super) is_timed: bool,
@@ -39,9 +43,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(addresses: Vec<SocketAddr>, began: Instant, is_timed: bool) -> Shared {
+    pub(super) fn new(
+        (addresses, caller): (Vec<SocketAddr>, Caller),
+        began: Instant,
+        is_timed: bool,
+    ) -> Shared {
         Shared {
             addresses,
+            caller,
+            connections: AtomicU64::new(0),
             began,
             is_timed,
             is_done: AtomicBool::new(false),
@@ -54,6 +64,13 @@ impl Shared {
 
     pub(super) fn is_done(&self) -> bool {
         self.is_done.load(Ordering::Relaxed)
+    }
+
+    /// A connection that waits at most `patience` for each answer; `None` if nobody listens.
+    pub(super) fn open(&self, address: SocketAddr, patience: Duration) -> Option<Wire> {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let caller = if number.is_multiple_of(2) { &self.caller } else { &Caller::PLAIN };
+        Wire::open_by(caller, address, patience)
     }
 
     /// The time of the run in microseconds.
@@ -166,7 +183,7 @@ pub(super) fn work<W: Workload>(shared: &Shared, record: &Record<W>, mut rng: Rn
     while !shared.is_done() {
         sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
         if wire.is_none() || rng.chance(MOVES_PERMILLE) {
-            wire = rng.pick(&shared.addresses).and_then(|address| Wire::open(*address, ANSWER_MAX));
+            wire = rng.pick(&shared.addresses).and_then(|address| shared.open(*address, ANSWER_MAX));
         }
         if wire.is_none() {
             continue;
@@ -194,7 +211,7 @@ pub(super) fn watch<W: Workload>(
     let mut process = shared.next_number();
     while !shared.is_done() {
         sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
-        wire = wire.or_else(|| Wire::open(address, WATCH_MAX));
+        wire = wire.or_else(|| shared.open(address, WATCH_MAX));
         let page = record.page();
         let reads = W::reads(page);
         let (Some(op), Some(_)) = (rng.pick(&reads), &wire) else { continue };
@@ -210,7 +227,7 @@ pub(super) fn read_page<W: Workload>(shared: &Shared, record: &Record<W>, page: 
     let process = shared.next_number();
     W::reads(page).into_iter().all(|op| {
         let address = rng.pick(&shared.addresses);
-        let mut wire = address.and_then(|address| Wire::open(*address, Duration::from_secs(1)));
+        let mut wire = address.and_then(|address| shared.open(*address, Duration::from_secs(1)));
         let ticket = record.invoke(page, process, op.clone());
         let ret = match attempt(&mut wire, &W::commands(&op)) {
             Answer::Reply(reply) => W::understand(&op, &reply),

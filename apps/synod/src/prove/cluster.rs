@@ -6,6 +6,7 @@ use super::images::Images;
 use super::proxy::Network;
 use crate::node::NodeStatus;
 use crate::status::ask;
+use crate::tls::{self, Caller, TlsOptions};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -19,6 +20,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use synod_stdx::Rng;
 
+/// The host that the nodes' certificate names.
+const TLS_HOST: &str = "127.0.0.1";
 /// The name of the cluster.
 const NAME: &str = "proved";
 /// How long the first leaders may take.
@@ -58,6 +61,9 @@ pub(super) struct Plan {
 struct Node {
     number: u32,
     ports: Ports,
+    /// How often its disk was lost.
+    lost: u64,
+    /// The incarnation in its file.
     incarnation: u64,
     child: Option<Child>,
     is_paused: bool,
@@ -94,11 +100,13 @@ impl Cluster {
             true => Images::mount(&plan.directory, &disks),
             false => Err("nobody asked for it".to_owned()),
         };
+        tls::make(&plan.directory.join("tls"), &[TLS_HOST.to_owned()])?;
         let network = Network::start(&peers, plan.seed)
             .map_err(|error| format!("the proxies between the nodes cannot start: {error}"))?;
         let node = |(number, ports)| Node {
             number,
             ports,
+            lost: 0,
             incarnation: 0,
             child: None,
             is_paused: false,
@@ -137,14 +145,20 @@ impl Cluster {
         Arc::clone(&self.processes)
     }
 
-    /// Whether the nodes record what happens to them.
-    pub(super) fn records(&self) -> bool {
-        self.plan.records
-    }
-
     /// Where clients reach the nodes.
     pub(super) fn clients(&self) -> Vec<SocketAddr> {
         self.nodes.iter().map(|node| node.ports.client).collect()
+    }
+
+    /// How clients speak TLS to the nodes.
+    ///
+    /// # Errors
+    /// In words, if the authority's certificate cannot be read.
+    pub(super) fn caller(&self) -> Result<Caller, String> {
+        Caller::of(&TlsOptions {
+            tls_ca: Some(self.plan.directory.join("tls/ca.crt")),
+            ..TlsOptions::default()
+        })
     }
 
     fn node(&mut self, number: u32) -> &mut Node {
@@ -167,6 +181,9 @@ impl Cluster {
             let recording = quoted(self.place(number).join("flight.rec"));
             let _ = write!(text, "recording = {recording}\nrecording_bytes = {RECORDING_BYTES}\n");
         }
+        let [cert, key] =
+            ["crt", "key"].map(|end| quoted(self.plan.directory.join(format!("tls/{TLS_HOST}.{end}"))));
+        let tls = format!("\n[tls]\ncert_file = {cert}\nkey_file = {key}\nallows_plain = true\n");
         for other in &self.nodes {
             let is_own = other.number == number;
             let peer = if is_own { other.ports.peer } else { self.network.address(number, other.number) };
@@ -176,6 +193,7 @@ impl Cluster {
                 other.number, other.ports.client
             );
         }
+        text.push_str(&tls);
         text
     }
 
@@ -264,13 +282,16 @@ impl Cluster {
         Some(status)
     }
 
-    /// Takes away the disk of a node that does not run; it comes back in its next incarnation.
+    /// Takes away the disk of a node that does not run. That it has lived before its file says, if it `is_told`, or else the
+    /// other nodes must.
     ///
     /// # Errors
     /// In words, if the directory cannot be removed.
-    pub(super) fn lose_disk(&mut self, number: u32) -> Result<(), String> {
+    pub(super) fn lose_disk(&mut self, number: u32, is_told: bool) -> Result<(), String> {
         let data = self.data(number);
-        self.node(number).incarnation += 1;
+        let node = self.node(number);
+        node.lost += 1;
+        node.incarnation = if is_told { node.lost } else { 0 };
         fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))
     }
 
@@ -367,7 +388,7 @@ impl Cluster {
         }
         let takes_part = |role: &str| !matches!(role, "candidate" | "rejoining" | "starting");
         said.iter().all(|status| {
-            takes_part(&status.role)
+            !status.groups.is_empty()
                 && takes_part(&status.service_role)
                 && status.connected.len() + 1 == self.nodes.len()
                 && status.groups.iter().all(|group| takes_part(&group.role))

@@ -85,10 +85,10 @@ pub(super) struct Conductor<'a> {
     pub(super) lateness: &'a Lateness,
     /// Whether the nodes' clocks can jump.
     pub(super) has_clocks: bool,
-    /// The group whose members are replaced, and the nodes that have or had a member of it.
+    /// The group whose members are replaced, once there is one.
     small_group: Option<changes::SmallGroup>,
-    /// The number that the next new group gets.
-    next_group: u32,
+    /// The number that this group gets.
+    small_group_number: u32,
     /// Called now and then, by the thread that conducts.
     pub(super) watch: &'a mut dyn FnMut(),
 }
@@ -97,10 +97,19 @@ impl<'a> Conductor<'a> {
     pub(super) fn new(
         cluster: &'a mut Cluster,
         (probes, shared, lateness): (&'a Probes, &'a Shared, &'a Lateness),
-        (has_clocks, next_group): (bool, u32),
+        (has_clocks, small_group_number): (bool, u32),
         watch: &'a mut dyn FnMut(),
     ) -> Conductor<'a> {
-        Conductor { cluster, probes, shared, lateness, has_clocks, small_group: None, next_group, watch }
+        Conductor {
+            cluster,
+            probes,
+            shared,
+            lateness,
+            has_clocks,
+            small_group: None,
+            small_group_number,
+            watch,
+        }
     }
 
     /// Waits for the moment that the plan has, carries the fault out, and waits until all is well. `None` if the run is over

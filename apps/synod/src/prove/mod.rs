@@ -162,7 +162,7 @@ fn prove(arguments: &Prove, kinds: &[Kind], mut place: Place) -> Result<Outcome,
         program: arguments.program.clone(),
         loses_power: kinds.contains(&Kind::PowerLoss),
     })?;
-    let shared = Shared::new(cluster.clients(), Instant::now(), !arguments.untimed);
+    let shared = Shared::new((cluster.clients(), cluster.caller()?), Instant::now(), !arguments.untimed);
     let probes = Probes::new(GROUPS, shared.addresses[0]).ok_or("a node does not say where keys are")?;
     let (records, lateness, mut bounds) = (Records::new(shared.began), Lateness::default(), Bounds::new());
     let tried = std::thread::scope(|scope| {

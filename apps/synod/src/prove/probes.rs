@@ -55,7 +55,7 @@ impl Probes {
         let mut wire: Option<Wire> = None;
         while !shared.is_done() {
             let began = Instant::now();
-            let mut open = wire.take().or_else(|| Wire::open(address, ANSWER_MAX));
+            let mut open = wire.take().or_else(|| shared.open(address, ANSWER_MAX));
             let reply = open.as_mut().and_then(|open| open.ask(&["SET", &self.keys[part], "1"]));
             if reply.as_ref() == Some(&Reply::OK) {
                 let mut acknowledged = self.acknowledged[part].lock().unwrap_or_else(PoisonError::into_inner);

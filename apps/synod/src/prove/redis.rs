@@ -11,6 +11,7 @@ use super::record::Record;
 use super::wire::Wire;
 use super::workloads::Registers;
 use crate::interrupt;
+use crate::tls::Caller;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io;
@@ -214,7 +215,7 @@ pub(super) fn run(seed: u64, steps: &[Step], length: Duration) -> Result<OfRedis
     let place = tempfile::Builder::new().prefix("synod-prove-redis-").tempdir();
     let place = place.map_err(|error| format!("no directory for temporary files: {error}"))?;
     let mut redis = Redis::start(place.path(), seed)?;
-    let shared = Shared::new(redis.addresses.clone(), Instant::now(), false);
+    let shared = Shared::new((redis.addresses.clone(), Caller::PLAIN), Instant::now(), false);
     let record: Record<Registers> = Record::new(shared.began);
     let (mut faults, mut left_out) = (Vec::new(), Vec::new());
     std::thread::scope(|scope| {

@@ -1,5 +1,6 @@
 //! A connection to a node as a client has it: it fails without a panic, and waits for no answer for ever.
 
+use crate::tls::Caller;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use synod_client::Connection;
@@ -15,8 +16,13 @@ pub struct Wire {
 impl Wire {
     /// A connection that waits at most `patience` for each answer; `None` if nobody listens.
     pub fn open(address: SocketAddr, patience: Duration) -> Option<Wire> {
-        let connection = Connection::open(address, patience).ok()?;
-        Some(Wire { connection, patience })
+        Wire::open_by(&Caller::PLAIN, address, patience)
+    }
+
+    /// As [`open`](Wire::open), with TLS if `caller` has it.
+    pub fn open_by(caller: &Caller, address: SocketAddr, patience: Duration) -> Option<Wire> {
+        let transport = caller.connect(address, patience).ok()?;
+        Some(Wire { connection: Connection::over(transport), patience })
     }
 
     /// The answer, or `None` if it is lost.

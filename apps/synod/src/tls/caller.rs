@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use synod_client::Transport;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
@@ -24,14 +25,40 @@ pub struct TlsOptions {
 }
 
 /// Opens connections to nodes, with TLS if it was asked for.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     config: Option<Arc<ClientConfig>>,
 }
 
-/// A connection, sealed or plain.
-pub trait Speak: Read + Write {}
-impl<T: Read + Write> Speak for T {}
+/// A connection that speaks TLS.
+#[derive(Debug)]
+struct Sealed(StreamOwned<ClientConnection, TcpStream>);
+
+impl Read for Sealed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
+impl Write for Sealed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Transport for Sealed {
+    fn set_read_timeout(&self, time: Duration) -> io::Result<()> {
+        self.0.sock.set_read_timeout(Some(time))
+    }
+
+    fn set_write_timeout(&self, time: Duration) -> io::Result<()> {
+        self.0.sock.set_write_timeout(Some(time))
+    }
+}
 
 impl Caller {
     /// Without TLS.
@@ -61,12 +88,23 @@ impl Caller {
     ///
     /// # Errors
     /// It is not reached. That its certificate is wrong shows in the first read or write.
-    pub fn connect(&self, address: SocketAddr, patience: Duration) -> io::Result<Box<dyn Speak>> {
+    pub fn connect(&self, address: SocketAddr, patience: Duration) -> io::Result<Box<dyn Transport>> {
         let stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(patience))?;
-        let Some(config) = &self.config else { return Ok(Box::new(stream)) };
-        let connection = ClientConnection::new(Arc::clone(config), ServerName::from(address.ip()));
-        Ok(Box::new(StreamOwned::new(connection.map_err(io::Error::other)?, stream)))
+        Ok(match self.tls(address)? {
+            None => Box::new(stream),
+            Some(tls) => Box::new(Sealed(StreamOwned::new(tls, stream))),
+        })
+    }
+
+    /// The TLS of a connection to `address` that is about to begin; `None` if it is a plain one.
+    ///
+    /// # Errors
+    /// The configuration does not go together.
+    pub fn tls(&self, address: SocketAddr) -> io::Result<Option<ClientConnection>> {
+        let begin = |config| ClientConnection::new(Arc::clone(config), ServerName::from(address.ip()));
+        self.config.as_ref().map(begin).transpose().map_err(io::Error::other)
     }
 }

@@ -9,7 +9,7 @@ mod caller;
 mod certificates;
 mod stream;
 
-pub use caller::{Caller, Speak, TlsOptions};
+pub use caller::{Caller, TlsOptions};
 pub use certificates::make;
 pub use stream::Stream;
 

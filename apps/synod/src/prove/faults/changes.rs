@@ -21,8 +21,8 @@ const SLOTS_MOVED: u64 = 600;
 pub(super) struct SmallGroup {
     name: String,
     members: Vec<u32>,
-    /// Nodes that never had a member of it.
-    fresh: Vec<u32>,
+    /// The nodes without a member of it now; some had one before.
+    outside: Vec<u32>,
 }
 
 impl Conductor<'_> {
@@ -94,9 +94,9 @@ impl Conductor<'_> {
         Ok(())
     }
 
-    /// The small group, made if there is none that has a node to take.
+    /// The small group, made the first time.
     fn small_group(&mut self, rng: &mut Rng) -> Result<SmallGroup, Stop> {
-        if let Some(group) = self.small_group.take_if(|group| !group.fresh.is_empty()) {
+        if let Some(group) = self.small_group.take() {
             return Ok(group);
         }
         let mut numbers = self.cluster.numbers();
@@ -104,23 +104,20 @@ impl Conductor<'_> {
             return Err(Stop::LeftOut(format!("it needs {} nodes: --nodes {}", MEMBERS + 1, MEMBERS + 1)));
         }
         rng.shuffle(&mut numbers);
-        let fresh = numbers.split_off(MEMBERS);
-        let name = format!("g{}", self.next_group);
-        self.next_group += 1;
+        let outside = numbers.split_off(MEMBERS);
+        let name = format!("g{}", self.small_group_number);
         let words = ["GROUP".to_owned(), "JOIN".to_owned(), name.clone()].into_iter();
         let words: Vec<String> = words.chain(numbers.iter().map(u32::to_string)).collect();
         self.change(&words)?;
-        if let Some(old) = self.small_group.take() {
-            self.change(&["GROUP".to_owned(), "LEAVE".to_owned(), old.name])?;
-        }
-        Ok(SmallGroup { name, members: numbers, fresh })
+        Ok(SmallGroup { name, members: numbers, outside })
     }
 
-    /// The place of one node in a group goes to another node, which may never have had one there.
+    /// The place of one node in a group goes to another node, which may have had one there before.
     pub(super) fn member_replace(&mut self, rng: &mut Rng, what: &mut String) -> Result<(), Stop> {
         let mut group = self.small_group(rng)?;
         rng.shuffle(&mut group.members);
-        let (old, new) = (group.members.pop().unwrap_or(1), group.fresh.pop().unwrap_or(1));
+        rng.shuffle(&mut group.outside);
+        let (old, new) = (group.members.pop().unwrap_or(1), group.outside.pop().unwrap_or(1));
         let dies = rng.chance(500);
         let state = if dies { ", which is dead," } else { "" };
         *what = format!("the place of node {old}{state} in {} goes to node {new}", group.name);
@@ -138,6 +135,7 @@ impl Conductor<'_> {
             self.look()?;
         }
         group.members.push(new);
+        group.outside.push(old);
         self.small_group = Some(group);
         if dies {
             self.cluster.start_node(old)?;

@@ -102,7 +102,7 @@ impl Conductor<'_> {
         }
     }
 
-    /// A node loses its disk, and comes back with an empty one in its next incarnation.
+    /// A node loses its disk, and comes back with an empty one.
     pub(super) fn lost_disk(
         &mut self,
         lasts: Duration,
@@ -110,9 +110,11 @@ impl Conductor<'_> {
         what: &mut String,
     ) -> Result<(), Stop> {
         let node = if rng.chance(500) { self.leader(rng) } else { self.any(rng) };
-        *what = format!("kill -9 of node {node}, whose disk is lost; it comes back with an empty one");
+        let is_told = rng.chance(300);
+        let told = if is_told { ", told of it by its file" } else { "" };
+        *what = format!("kill -9 of node {node}, whose disk is lost; it comes back with an empty one{told}");
         self.cluster.kill(node);
-        self.cluster.lose_disk(node)?;
+        self.cluster.lose_disk(node, is_told)?;
         self.hold(lasts)?;
         Ok(self.cluster.start_node(node)?)
     }
@@ -142,7 +144,8 @@ impl Conductor<'_> {
         for node in rest {
             self.cluster.kill(*node);
         }
-        self.cluster.lose_disk(lost)?;
+        // Else it would ask the others for its incarnation first, and vote for nothing meanwhile.
+        self.cluster.lose_disk(lost, true)?;
         self.cluster.network.heal();
         self.cluster.start_node(lost)?;
         let held = held.and_then(|()| self.hold(lasts + Duration::from_secs(1)));

@@ -13,11 +13,9 @@ use synod_stdx::Rng;
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// So many connections are opened by those that do nothing with them.
 const CONNECTIONS: usize = 250;
-/// So many keys are set at once;
+/// So many keys are set at once,
 const HUGE_KEYS: usize = 5_000;
-/// fewer where nodes record, which takes them several bytes of text for each byte, while they do nothing else.
-const HUGE_KEYS_RECORDED: usize = 200;
-/// Each has a value of so many bytes.
+/// each has a value of so many bytes.
 const HUGE_BYTES: usize = 1_024;
 
 impl Conductor<'_> {
@@ -30,10 +28,9 @@ impl Conductor<'_> {
     ) -> Result<(), Stop> {
         let address = *rng.pick(&self.cluster.clients()).expect("a cluster has nodes");
         let done = AtomicU64::new(0);
-        let keys = if self.cluster.records() { HUGE_KEYS_RECORDED } else { HUGE_KEYS };
         let held = std::thread::scope(|scope| {
             let attack = scope.spawn(|| match kind {
-                Kind::HugeWrites => huge_writes(address, keys, lasts, &done),
+                Kind::HugeWrites => huge_writes(address, lasts, &done),
                 Kind::LongPatterns => long_patterns(address, lasts, &done),
                 Kind::ManyTransactions => many_transactions(address, lasts, &done),
                 _ => unfinished_values(address, lasts, &done),
@@ -44,7 +41,7 @@ impl Conductor<'_> {
         });
         let done = done.load(Ordering::Relaxed);
         *what = match kind {
-            Kind::HugeWrites => format!("{done} MSET of {keys} keys, {HUGE_BYTES} bytes each"),
+            Kind::HugeWrites => format!("{done} MSET of {HUGE_KEYS} keys, {HUGE_BYTES} bytes each"),
             Kind::LongPatterns => format!("{done} KEYS with patterns of 1,000 bytes"),
             Kind::ManyTransactions => format!("{done} connections within MULTI, which never end it"),
             _ => format!("{done} connections that announce 512 MB, and send none of it"),
@@ -56,10 +53,10 @@ impl Conductor<'_> {
     }
 }
 
-fn huge_writes(address: SocketAddr, keys: usize, lasts: Duration, done: &AtomicU64) {
+fn huge_writes(address: SocketAddr, lasts: Duration, done: &AtomicU64) {
     let end = Instant::now() + lasts;
     let value = "x".repeat(HUGE_BYTES);
-    let keys = (0..keys).flat_map(|key| [format!("hostile:{key}"), value.clone()]);
+    let keys = (0..HUGE_KEYS).flat_map(|key| [format!("hostile:{key}"), value.clone()]);
     let words: Vec<String> = ["MSET".to_owned()].into_iter().chain(keys).collect();
     let mut wire = Wire::open(address, ANSWER_MAX);
     while Instant::now() < end {

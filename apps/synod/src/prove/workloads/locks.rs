@@ -86,7 +86,7 @@ impl Locks {
         while !shared.is_done() {
             sleep(Duration::from_millis(rng.between(pause_ms.0, pause_ms.1)));
             if wire.is_none() || rng.chance(200) {
-                wire = rng.pick(&shared.addresses).and_then(|address| Wire::open(*address, ANSWER_MAX));
+                wire = rng.pick(&shared.addresses).and_then(|address| shared.open(*address, ANSWER_MAX));
             }
             if wire.is_none() {
                 continue;
