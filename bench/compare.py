@@ -137,7 +137,12 @@ class Synod(System):
 
         self.admins = [admin for _, _, admin in nodes]
         self.ports = [client for client, _, _ in nodes]
-        self.port = self.ports[wait_until(lambda: self.status(0)["leader"], self.name) - 1]
+        self.port = self.ports[wait_until(lambda: self.leader(), self.name) - 1]
+
+    def leader(self):
+        """The node that leads the first group, or None."""
+        groups = self.status(0)["groups"]
+        return groups[0]["leader"] if groups else None
 
     def status(self, index):
         url = f"http://127.0.0.1:{self.admins[index]}/status"

@@ -85,29 +85,19 @@ fn print_json(asked: &Asked) -> std::io::Result<()> {
 
 fn print_table(asked: &Asked) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let furthest =
-        asked.iter().filter_map(|(_, status)| status.as_ref().ok()).map(|status| status.chosen_through);
-    let furthest = furthest.max().unwrap_or(0);
-    writeln!(
-        out,
-        "{:<6} {:<10} {:<8} {:<10} {:>12} {:>8} {:>10} {:>10} {:>8}  connected to",
-        "node", "role", "leader", "ballot", "executed", "behind", "log slots", "keys", "open"
-    )?;
+    writeln!(out, "{:<6} {:<10} {:>10} {:>8}  connected to", "node", "leads", "keys", "open")?;
     for (address, status) in asked {
         match status {
             Err(why) => writeln!(out, "{:<6} down ({address}: {why})", "?")?,
             Ok(status) => {
-                let leader = status.leader.map_or_else(|| "-".to_owned(), |leader| format!("n{leader}"));
+                let led = status.groups.iter().filter(|group| status.leads(group.group));
+                let led: Vec<String> = led.map(|group| format!("g{}", group.group)).collect();
                 let connected: Vec<String> = status.connected.iter().map(|node| format!("n{node}")).collect();
                 writeln!(
                     out,
-                    "{:<6} {:<10} {leader:<8} {:<10} {:>12} {:>8} {:>10} {:>10} {:>8}  {}",
+                    "{:<6} {:<10} {:>10} {:>8}  {}",
                     format!("n{}", status.node),
-                    status.role,
-                    status.ballot,
-                    status.chosen_through,
-                    furthest - status.chosen_through,
-                    status.log_slots,
+                    if led.is_empty() { "-".to_owned() } else { led.join(" ") },
                     status.keys,
                     status.requests_open,
                     connected.join(" ")
@@ -117,6 +107,7 @@ fn print_table(asked: &Asked) -> std::io::Result<()> {
     }
     let said: Vec<NodeStatus> = asked.iter().filter_map(|(_, status)| status.clone().ok()).collect();
     print_clocks(&said, &mut out)?;
+    print_members(&said, &mut out)?;
     print_groups(&said, &mut out)
 }
 
@@ -134,6 +125,39 @@ fn print_clocks(said: &[NodeStatus], out: &mut impl std::io::Write) -> std::io::
             out,
             "n{node}: its wall clock is {seconds:.1} s {side} the majority's; it decides nothing, set it right"
         )?;
+    }
+    Ok(())
+}
+
+/// The members of each group, each as its node has it.
+fn print_members(said: &[NodeStatus], out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let newest = newest_of_groups(said);
+    if newest.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:<6} {:<6} {:<10} {:<12} {:>12} {:>8} {:>10}",
+        "group", "node", "role", "ballot", "executed", "behind", "log slots"
+    )?;
+    let furthest = |group| {
+        let members = said.iter().filter_map(|node| node.group(group));
+        members.map(|member| member.chosen_through).max().unwrap_or(0)
+    };
+    for group in newest.into_keys() {
+        for (node, member) in said.iter().filter_map(|node| Some((node.node, node.group(group)?))) {
+            writeln!(
+                out,
+                "{:<6} {:<6} {:<10} {:<12} {:>12} {:>8} {:>10}",
+                format!("g{group}"),
+                format!("n{node}"),
+                member.role,
+                member.ballot,
+                member.chosen_through,
+                furthest(group) - member.chosen_through,
+                member.log_slots
+            )?;
+        }
     }
     Ok(())
 }

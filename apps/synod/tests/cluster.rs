@@ -163,7 +163,7 @@ fn a_node_that_lost_its_disk_catches_up_under_a_new_life_and_counts_again() {
     std::thread::sleep(STRETCH);
     cluster.node(lost).setup.incarnation = 1;
     cluster.restart(lost);
-    let is_back = || cluster.status(lost).filter(|status| status.role == "follower");
+    let is_back = || cluster.status(lost).filter(|_| cluster.follows(lost));
     let status = wait_for(PATIENCE, is_back).expect("it never stops rejoining");
     assert!(status.keys > 0, "{status:?}");
     cluster.await_caught_up();

@@ -404,7 +404,7 @@ fn a_damaged_node_is_checked_and_brought_back_from_its_peers_by_a_command() {
     assert_eq!(code, Some(0), "{text}");
     // Its configuration file still says the first life.
     cluster.restart(victim);
-    let is_back = || cluster.status(victim).filter(|status| status.role == "follower" && status.keys >= 50);
+    let is_back = || cluster.status(victim).filter(|status| cluster.follows(victim) && status.keys >= 50);
     assert!(wait_for(PATIENCE, is_back).is_some(), "{:?}", cluster.status(victim));
     // And again, when the superblocks are lost too.
     assert!(cluster.stop(victim).0.success());
@@ -421,7 +421,7 @@ fn a_damaged_node_is_checked_and_brought_back_from_its_peers_by_a_command() {
     let (code, text) = with("2");
     assert_eq!(code, Some(0), "{text}");
     cluster.restart(victim);
-    let is_back = || cluster.status(victim).filter(|status| status.role == "follower" && status.keys >= 50);
+    let is_back = || cluster.status(victim).filter(|status| cluster.follows(victim) && status.keys >= 50);
     assert!(wait_for(PATIENCE, is_back).is_some(), "{:?}", cluster.status(victim));
 }
 

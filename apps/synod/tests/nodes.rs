@@ -64,7 +64,7 @@ fn a_damaged_journal_is_named_and_its_node_does_not_start() {
     std::fs::remove_dir_all(setup.data()).unwrap();
     cluster.node(victim).setup.incarnation = 1;
     cluster.restart(victim);
-    let is_back = || cluster.status(victim).filter(|status| status.role == "follower" && status.keys > 200);
+    let is_back = || cluster.status(victim).filter(|status| cluster.follows(victim) && status.keys > 200);
     assert!(wait_for(PATIENCE, is_back).is_some(), "{:?}", cluster.status(victim));
 }
 

@@ -54,7 +54,7 @@ fn a_large_state_reaches_a_node_that_lost_its_disk_and_no_node_holds_it_twice() 
     cluster.node(lost).setup.incarnation = 1;
     cluster.restart(lost);
     let slowest = slowest_write(&mut wire, 20);
-    let is_back = || cluster.status(lost).filter(|status| status.role == "follower");
+    let is_back = || cluster.status(lost).filter(|_| cluster.follows(lost));
     wait_for(PATIENCE, is_back).expect("it never stops rejoining");
     cluster.await_caught_up();
     let (peak, _) = memory_kib(leader_process);

@@ -23,24 +23,14 @@ const REQUEST_BYTES_MAX: usize = 4096;
 /// The role in the configuration service of a node that has no member of it.
 pub(crate) const NO_MEMBER: &str = "no member";
 
-/// What a node says of itself. The role and all that belongs to a log are those of its member of the first group; `groups`
-/// has them for each.
+/// The role of a member that leads its group.
+pub(crate) const LEADER: &str = "leader";
+
+/// What a node says of itself.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NodeStatus {
     /// The node's number.
     pub node: u32,
-    /// Leader, follower, candidate, rejoining or retired; starting, while no group has a member here.
-    pub role: String,
-    /// Which node leads, as far as it knows.
-    pub leader: Option<u32>,
-    /// The ballot that it promised.
-    pub ballot: String,
-    /// It knows what is chosen up to this place in the log, and has executed it.
-    pub chosen_through: u64,
-    /// The last place of its log.
-    pub log_end: u64,
-    /// The places that its log holds.
-    pub log_slots: u64,
     /// Its keys, in all groups.
     pub keys: u64,
     /// Requests of its clients that are not answered.
@@ -57,8 +47,20 @@ pub struct NodeStatus {
     pub service_role: String,
     /// The newest configuration that it knows: its number and its slots as runs.
     pub configuration: Option<(u64, String)>,
-    /// The groups that have a member here.
+    /// The groups that have a member here; none while the node starts.
     pub groups: Vec<GroupStatus>,
+}
+
+impl NodeStatus {
+    /// What the node says of a group; `None` if it has no member of it.
+    pub fn group(&self, number: u32) -> Option<&GroupStatus> {
+        self.groups.iter().find(|group| group.group == number)
+    }
+
+    /// Whether the node leads a group.
+    pub fn leads(&self, number: u32) -> bool {
+        self.group(number).is_some_and(|group| group.role == LEADER)
+    }
 }
 
 /// What a node says of a group that has a member here.
@@ -148,15 +150,8 @@ fn status(gateway: &Gateway) -> NodeStatus {
     let service_role = gateway.look_at_service(|member| member.paxos().role_name());
     let service_role = service_role.unwrap_or(NO_MEMBER).to_owned();
     let configuration = gateway.newest().map(|newest| (newest.number, format!("{:?}", newest.slots)));
-    let first = groups.first();
     NodeStatus {
         node: gateway.me(),
-        role: first.map_or_else(|| "starting".to_owned(), |first| first.role.clone()),
-        leader: first.and_then(|first| first.leader),
-        ballot: first.map_or_else(|| "-".to_owned(), |first| first.ballot.clone()),
-        chosen_through: first.map_or(0, |first| first.chosen_through),
-        log_end: first.map_or(0, |first| first.log_end),
-        log_slots: first.map_or(0, |first| first.log_slots),
         keys: groups.iter().filter(|group| group.role != "retired").map(|group| group.keys).sum(),
         requests_open: gateway.requests().0,
         connected,
@@ -198,15 +193,7 @@ fn metrics(gateway: &Gateway) -> String {
         let _ =
             writeln!(text, "# HELP synod_{name} {what}\n# TYPE synod_{name} {kind}\nsynod_{name} {value}");
     };
-    put("is_leader", "gauge", "1 if this node leads", u64::from(status.role == "leader"));
-    put(
-        "chosen_through",
-        "gauge",
-        "The last slot known to be chosen, which is executed",
-        status.chosen_through,
-    );
-    put("log_slots", "gauge", "Slots in the log", status.log_slots);
-    put("keys", "gauge", "Keys", status.keys);
+    put("keys", "gauge", "Keys, in all groups", status.keys);
     put("peers_connected", "gauge", "Peers that this node can send to", status.connected.len() as u64);
     put("requests_open", "gauge", "Requests of clients that are not answered", open as u64);
     put("requests_refused_total", "counter", "Requests refused because too many waited", refused);
@@ -274,9 +261,14 @@ fn put_transfers(counters: &Counters, put: &mut impl FnMut(&str, &str, &str, u64
 type Figure = (&'static str, &'static str, fn(&GroupStatus) -> u64);
 
 fn put_groups(groups: &[GroupStatus], text: &mut String) {
-    let figures: [Figure; 6] = [
-        ("group_is_leader", "1 if this node leads the group", |group| u64::from(group.role == "leader")),
-        ("group_chosen_through", "As chosen_through, of each group", |group| group.chosen_through),
+    let figures: [Figure; 9] = [
+        ("group_is_leader", "1 if this node leads the group", |group| u64::from(group.role == LEADER)),
+        ("group_members", "Members of the group", |group| group.members as u64),
+        ("group_chosen_through", "The last entry of the group's log that this node has executed", |group| {
+            group.chosen_through
+        }),
+        ("group_log_slots", "Entries of the group's log that this node keeps", |group| group.log_slots),
+        ("group_keys", "Keys of the group", |group| group.keys),
         ("group_slots", "Slots whose data the group has", |group| group.slots as u64),
         ("group_slots_leaving", "Slots of the group that belong to others now", |group| group.leaving as u64),
         ("group_slots_coming", "Slots on their way to the group", |group| group.coming as u64),
