@@ -292,7 +292,7 @@ pub enum MemberCommand {
         group: String,
         /// The number of the node that goes.
         old: u32,
-        /// The number of the node that comes, which never had a member of this group.
+        /// The number of the node that comes, which has no member of this group now.
         new: u32,
         /// Which cluster.
         #[command(flatten)]

@@ -7,7 +7,8 @@ use crate::{interrupt, modules};
 use std::process::ExitCode;
 use std::time::Duration;
 use synod_debugger::{Answer, Ask, serve};
-use synod_scenarios::opened::{self, Opened, Shape, known_mutant};
+use synod_registry::Shape;
+use synod_registry::opened::{self, Opened, known_mutant};
 use synod_testkit::Scenario;
 use synod_world::Trace;
 
@@ -43,7 +44,7 @@ fn chosen(arguments: &DebugCommand) -> Result<Opened, String> {
     if let Some(test) = &arguments.test {
         return opened::run(&scenario(module, test)?, arguments.seed);
     }
-    let usual = Shape::usual(module);
+    let usual = opened::usual_shape(module);
     let shape = Shape {
         servers: arguments.servers.unwrap_or(usual.servers),
         clients: arguments.clients.unwrap_or(usual.clients),
@@ -56,7 +57,7 @@ fn chosen(arguments: &DebugCommand) -> Result<Opened, String> {
 
 fn scenario(module: &str, test: &str) -> Result<Scenario, String> {
     let names = |scenario: &Scenario| (scenario.module, scenario.number, scenario.name);
-    let found = modules::named((Some(module), Some(test)), synod_scenarios::all(), names)?;
+    let found = modules::named((Some(module), Some(test)), synod_registry::scenarios(), names)?;
     match &found[..] {
         [one] => Ok(*one),
         several => {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use synod_debugger::{Flight, Past, Setup, open};
 use synod_host::part_before;
 use synod_node::NodeId;
+use synod_registry::opened::{self, Opened};
 use synod_resp::{Limits, Parsed, Reply, RequestParser, split_quoted, write_request};
-use synod_scenarios::opened::{self, Opened, Shards, claims};
 use synod_shardedstore::Request;
 use synod_store::{Action, Command, Environment, NoFacts, Session, Settings};
 use synod_testkit::seeker;
+use synod_verify_shardedstore::shown::{self, Shards};
 use synod_world::{Recording, Trace, TraceError};
 
 /// How a person writes a request to a gateway.
@@ -70,7 +71,7 @@ fn setup(recordings: Vec<(String, Recording)>, files: &[PathBuf]) -> Result<Setu
     "recording".clone_into(&mut setup.scenario);
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     setup.command = format!("synod debug {}", files.join(" "));
-    setup.invariants = claims::of_store(|node: &Store| node);
+    setup.invariants = shown::claims(|node: &Store| node);
     setup.reader = Some((HELP.to_owned(), Arc::new(request)));
     setup.portrait = Some(Arc::new(Shards));
     setup.compares = true;

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use synod_history::Verdict as OfHistory;
-use synod_scenarios::MODULES;
 use synod_testkit::{Played, Scenario, Verdict, play_all, play_one};
 
 /// The exit code of a check that ran out of what it may take before it was certain.
@@ -61,7 +60,9 @@ fn choose(arguments: &Test) -> Result<Vec<Scenario>, String> {
     if arguments.seeds == Some(0) {
         return Err("--seeds: play at least one".to_owned());
     }
-    chosen(arguments, synod_scenarios::all(), |scenario| (scenario.module, scenario.number, scenario.name))
+    chosen(arguments, synod_registry::scenarios(), |scenario| {
+        (scenario.module, scenario.number, scenario.name)
+    })
 }
 
 /// Those of `all` that the arguments name, each known by its module, number and name.
@@ -80,9 +81,10 @@ pub fn named<T: Copy>(
     names: fn(&T) -> (&'static str, &'static str, &'static str),
 ) -> Result<Vec<T>, String> {
     if let Some(module) = module
-        && !MODULES.contains(&module)
+        && synod_registry::kit(module).is_none()
     {
-        return Err(format!("--module {module}: no such module; there are {}", MODULES.join(", ")));
+        let modules = synod_registry::modules().join(", ");
+        return Err(format!("--module {module}: no such module; there are {modules}"));
     }
     let is_of_module = |one: &T| module.is_none_or(|module| names(one).0 == module);
     let all: Vec<T> = all.into_iter().filter(is_of_module).collect();

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use synod_checker::{Progress, Stats};
-use synod_scenarios::opened::{self, known_mutant};
+use synod_registry::opened::{self, known_mutant};
 use synod_testkit::{
     Hunted, Mutant, Orders, Replayed, Search, Searched, StageReport, Stop, Watcher, Without, hunt, play_one,
     resident_bytes, search_one,
@@ -215,7 +215,7 @@ fn to_json(search: &Search, report: &StageReport) -> serde_json::Value {
 /// Runs `synod test --search`.
 pub fn run(arguments: &Test) -> ExitCode {
     let names = |search: &Search| (search.module, search.number, search.name);
-    let chosen = match modules::chosen(arguments, synod_scenarios::searches::all(), names) {
+    let chosen = match modules::chosen(arguments, synod_registry::searches(), names) {
         Ok(chosen) => chosen,
         Err(problem) => return usage_error(&problem),
     };
@@ -339,12 +339,12 @@ impl Watcher for Hunter {
 /// Runs `synod test --mutants`.
 pub fn run_mutants(arguments: &Test) -> ExitCode {
     let names = |mutant: &Mutant| (mutant.module, mutant.caught_by, mutant.name);
-    let mutants = match modules::chosen(arguments, synod_scenarios::mutants::all(), names) {
+    let mutants = match modules::chosen(arguments, synod_registry::mutants(), names) {
         Ok(mutants) => mutants,
         Err(problem) => return usage_error(&problem),
     };
     interrupt::listen();
-    let searches = synod_scenarios::searches::all();
+    let searches = synod_registry::searches();
     let orders = Orders { threads: threads(arguments), ..Orders::default() };
     let width = mutants.iter().map(|mutant| mutant.name.len()).max().unwrap_or(0);
     if !arguments.json {
@@ -440,8 +440,8 @@ pub fn read_text(file: &Path, advice: &str) -> Result<String, String> {
 fn replayed(file: &Path, mutant: Option<&'static str>) -> Result<Replayed, String> {
     let trace = read_trace(file, "give a file that --save-traces wrote")?;
     let header = &trace.header;
-    if !synod_scenarios::MODULES.contains(&header.module.as_str()) {
-        let modules = synod_scenarios::MODULES.join(", ");
+    if synod_registry::kit(&header.module).is_none() {
+        let modules = synod_registry::modules().join(", ");
         return Err(format!("it is of module `{}`, and there are {modules}", header.module));
     }
     if let Some(seed) = header.seed {

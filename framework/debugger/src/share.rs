@@ -78,7 +78,7 @@ fn rust_test(trace: &Trace, violated: Option<&str>, (moment, title): (u32, &str)
     let title = synod_world::shorten(title);
     format!(
         "/// Ends with: {title}\n#[test]\nfn {name}() {{\n    let trace = r{fence}\"{text}\"{fence};\n    \
-         let end = synod_scenarios::opened::replayed(trace).expect(\"every step is possible\");\n    \
+         let end = synod_registry::opened::replayed(trace).expect(\"every step is possible\");\n    \
          assert_eq!(end.violated.as_deref(), {found});\n}}\n"
     )
 }

@@ -1,6 +1,6 @@
 //! `synod fuzz`: bytes and messages that no correct process sends, by a seed: no input makes anything panic.
 //!
-//! The targets are the nodes of all modules (`apps/scenarios/src/fuzz.rs`) and the readers of all other bytes from outside:
+//! The targets are the nodes of all modules (`verification/registry`) and the readers of all other bytes from outside:
 //! handshakes and frames of peers, requests and replies, traces, recordings and histories, a node's directory (`disks.rs`) and
 //! its configuration.
 
@@ -27,7 +27,7 @@ const PIECE_BYTES_MAX: u64 = 40;
 
 /// All targets: nodes and decoders.
 pub fn targets() -> Vec<FuzzTarget> {
-    let mut targets = synod_scenarios::fuzz::targets();
+    let mut targets = synod_registry::fuzz_targets();
     targets.extend(decoders());
     targets
 }

@@ -197,7 +197,7 @@ fn values_are_traced_to_who_wrote_them_and_moments_are_shared() {
     // They come when the server has told them.
     hand.browser.wait_words("share-command", "synod debug");
     hand.browser.wait_words("share-rust", "#[test]");
-    hand.browser.wait_words("share-rust", "synod_scenarios::opened::replayed");
+    hand.browser.wait_words("share-rust", "synod_registry::opened::replayed");
     hand.browser.press("Escape");
     // Everything by its name, and the keys.
     hand.browser.evaluate("document.activeElement.blur()");

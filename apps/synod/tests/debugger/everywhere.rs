@@ -316,7 +316,7 @@ fn keeping(hand: &mut Hand, module: &Module, asked: u64) {
     hand.browser.click("share");
     assert!(hand.browser.text("share-link").contains(&format!("#m={end}")));
     hand.browser.wait_words("share-command", "synod debug --trace");
-    hand.browser.wait_words("share-rust", "synod_scenarios::opened::replayed");
+    hand.browser.wait_words("share-rust", "synod_registry::opened::replayed");
     hand.browser.press("Escape");
     let directory = tempfile::tempdir().expect("a directory");
     let place = directory.path().display().to_string();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 /// The shelves of crates.
-const SHELVES: [&str; 3] = ["framework", "modules", "apps"];
+const SHELVES: [&str; 4] = ["framework", "modules", "verification", "apps"];
 
 /// All that is checked.
 pub struct House {
@@ -74,7 +74,6 @@ impl House {
                 if !manifest.is_file() {
                     continue;
                 }
-                let name = folder.file_name().expect("a folder has a name").to_string_lossy().into_owned();
                 let mut paths = Vec::new();
                 collect(&folder, &mut paths);
                 let from_root = |path: &PathBuf| {
@@ -86,9 +85,12 @@ impl House {
                 let in_scripts =
                     |path: &&PathBuf| path.parent().is_some_and(|parent| parent.ends_with("scripts"));
                 let scripts = paths.iter().filter(|path| ends(path, "txt") && in_scripts(path));
+                let manifest: Table = read(&manifest).parse().expect("cargo read it before");
+                let package = manifest["package"]["name"].as_str().expect("a package has a name");
+                let name = package.strip_prefix("synod-").unwrap_or(package).to_owned();
                 crates.push(Member {
                     shelf: shelf.to_owned(),
-                    manifest: read(&manifest).parse().expect("cargo read it before"),
+                    manifest,
                     files: sources.map(|path| Source::new(&from_root(path), &read(path))).collect(),
                     scripts: scripts.map(from_root).collect(),
                     lints: fs::read_to_string(folder.join("clippy.toml")).ok(),

@@ -15,7 +15,7 @@ const EMPTY_STEMS: &[&str] =
 const OUTSIDE: &[&str] = &["host", "debugger", "testkit", "tidy"];
 
 /// Of the programs' shelf, what takes its time from outside.
-const TIMELESS: &[&str] = &["store", "scenarios"];
+const TIMELESS: &[&str] = &["store"];
 
 /// Crates whose behaviour follows from what they are given, besides all modules: their lints forbid what would differ
 /// from run to run. `store` has a list of its own, since its tests talk to a real server.
