@@ -67,11 +67,13 @@ impl Attack<'_> {
                 open.push((stream, 0));
             }
             open.retain_mut(|(stream, sent)| {
-                let is_taken = *sent >= parts || stream.write_all(part).is_ok();
+                if *sent >= parts {
+                    return true;
+                }
                 *sent += 1;
                 self.sent.fetch_add(part.len() as u64, Ordering::Relaxed);
-                // What was answered is an error, or that something is queued: nobody reads it but the system.
-                is_taken
+                // Nobody reads the answers.
+                stream.write_all(part).is_ok()
             });
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -147,7 +147,8 @@ fn what_is_not_a_clusters_directory_is_left_alone() {
 fn group_lines(place: &str) -> Vec<(String, [usize; 4])> {
     let (output, table) = run(&["status", "--data", place]);
     assert!(output.status.success(), "{table}");
-    let lines = table.lines().filter(|line| line.starts_with('g') && !line.starts_with("group"));
+    let groups = table.split("owns").nth(1).expect("a table of groups");
+    let lines = groups.lines().filter(|line| line.starts_with('g'));
     let line = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let numbers = [2, 3, 4, 5].map(|at| words[at].parse().expect("a number"));

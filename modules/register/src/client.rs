@@ -1,6 +1,6 @@
 //! The client: one operation at a time, in two phases.
 
-use crate::{Message, Process, Record, Request, Response, Tag, Timer};
+use crate::{Message, Participant, Record, Request, Response, Tag, Timer};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_node::{Context, NodeId, RequestId};
 
@@ -58,7 +58,7 @@ impl Client {
 
     /// # Panics
     /// If the last request is not answered yet: a user of this client asks one thing at a time.
-    pub(crate) fn on_request(&mut self, id: RequestId, request: Request, ctx: &mut Context<Process>) {
+    pub(crate) fn on_request(&mut self, id: RequestId, request: Request, ctx: &mut Context<Participant>) {
         assert!(self.running.is_none(), "a second request while the first one waits");
         self.op += 1;
         ctx.persist(Record::Began { op: self.op });
@@ -71,7 +71,7 @@ impl Client {
         from: NodeId,
         op: u64,
         state: (Tag, Option<u64>),
-        ctx: &mut Context<Process>,
+        ctx: &mut Context<Participant>,
     ) {
         let Some(Running { request, phase: Phase::Query { states }, .. }) = &mut self.running else { return };
         if op != self.op {
@@ -89,14 +89,14 @@ impl Client {
         }
     }
 
-    fn turn_to(&mut self, phase: Phase, ctx: &mut Context<Process>) {
+    fn turn_to(&mut self, phase: Phase, ctx: &mut Context<Participant>) {
         if let Some(running) = &mut self.running {
             running.phase = phase;
         }
         self.ask(ctx);
     }
 
-    pub(crate) fn on_stored(&mut self, from: NodeId, op: u64, ctx: &mut Context<Process>) {
+    pub(crate) fn on_stored(&mut self, from: NodeId, op: u64, ctx: &mut Context<Participant>) {
         let Some(Running { id, request, phase: Phase::Store { value, stored, .. } }) = &mut self.running
         else {
             return;
@@ -116,14 +116,14 @@ impl Client {
         }
     }
 
-    pub(crate) fn on_retry(&mut self, op: u64, ctx: &mut Context<Process>) {
+    pub(crate) fn on_retry(&mut self, op: u64, ctx: &mut Context<Participant>) {
         if op == self.op {
             self.ask(ctx);
         }
     }
 
     /// Asks the replicas that have not answered.
-    fn ask(&self, ctx: &mut Context<Process>) {
+    fn ask(&self, ctx: &mut Context<Participant>) {
         let Some(Running { phase, .. }) = &self.running else { return };
         let op = self.op;
         for replica in &self.replicas {

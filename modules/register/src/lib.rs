@@ -32,14 +32,14 @@ use synod_node::{Context, Durable, Node, NodeId, RequestId};
 
 /// A node of this protocol: one of its two roles.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Process {
+pub enum Participant {
     /// Keeps a copy of the value.
     Replica(Replica),
     /// Reads and writes on behalf of its user.
     Client(Client),
 }
 
-impl Node for Process {
+impl Node for Participant {
     type Message = Message;
     type Timer = Timer;
     type Record = Record;
@@ -52,16 +52,16 @@ impl Node for Process {
 
     fn on_message(&mut self, from: NodeId, message: Message, ctx: &mut Context<Self>) {
         match (self, message) {
-            (Process::Replica(replica), Message::Query { op }) => replica.on_query(from, op, ctx),
-            (Process::Replica(replica), Message::Store { op, tag, value }) => {
+            (Participant::Replica(replica), Message::Query { op }) => replica.on_query(from, op, ctx),
+            (Participant::Replica(replica), Message::Store { op, tag, value }) => {
                 replica.on_store(from, op, (tag, value), ctx);
             }
-            (Process::Client(client), Message::State { op, tag, value }) => {
+            (Participant::Client(client), Message::State { op, tag, value }) => {
                 client.on_state(from, op, (tag, value), ctx);
             }
-            (Process::Client(client), Message::Stored { op }) => client.on_stored(from, op, ctx),
-            (Process::Replica(_), Message::State { .. } | Message::Stored { .. })
-            | (Process::Client(_), Message::Query { .. } | Message::Store { .. }) => {
+            (Participant::Client(client), Message::Stored { op }) => client.on_stored(from, op, ctx),
+            (Participant::Replica(_), Message::State { .. } | Message::Stored { .. })
+            | (Participant::Client(_), Message::Query { .. } | Message::Store { .. }) => {
                 unreachable!("`accepts` lets replicas hear clients, and clients hear replicas")
             }
         }
@@ -70,37 +70,38 @@ impl Node for Process {
     fn accepts(&self, from: NodeId, message: &Message) -> bool {
         match (self, message) {
             // A tag names its writer, and leaves room for a higher one.
-            (Process::Replica(_), Message::Store { tag, .. }) => tag.round < u64::MAX,
-            (Process::Replica(_), Message::Query { .. }) => true,
-            (Process::Client(client), Message::State { tag, .. }) => {
+            (Participant::Replica(_), Message::Store { tag, .. }) => tag.round < u64::MAX,
+            (Participant::Replica(_), Message::Query { .. }) => true,
+            (Participant::Client(client), Message::State { tag, .. }) => {
                 client.knows(from) && tag.round < u64::MAX
             }
-            (Process::Client(client), Message::Stored { .. }) => client.knows(from),
-            (Process::Replica(_), Message::State { .. } | Message::Stored { .. })
-            | (Process::Client(_), Message::Query { .. } | Message::Store { .. }) => false,
+            (Participant::Client(client), Message::Stored { .. }) => client.knows(from),
+            (Participant::Replica(_), Message::State { .. } | Message::Stored { .. })
+            | (Participant::Client(_), Message::Query { .. } | Message::Store { .. }) => false,
         }
     }
 
     fn on_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
         match (self, timer) {
-            (Process::Client(client), Timer::Retry { op }) => client.on_retry(op, ctx),
-            (Process::Replica(_), Timer::Retry { .. }) => unreachable!("a replica sets no timer"),
+            (Participant::Client(client), Timer::Retry { op }) => client.on_retry(op, ctx),
+            (Participant::Replica(_), Timer::Retry { .. }) => unreachable!("a replica sets no timer"),
         }
     }
 
     fn on_request(&mut self, id: RequestId, request: Request, ctx: &mut Context<Self>) {
         match self {
-            Process::Client(client) => client.on_request(id, request, ctx),
-            Process::Replica(_) => unreachable!("users ask clients"),
+            Participant::Client(client) => client.on_request(id, request, ctx),
+            Participant::Replica(_) => unreachable!("users ask clients"),
         }
     }
 
     fn on_recover(&mut self, durable: Durable<Self>, _ctx: &mut Context<Self>) {
         for record in durable.records {
             match (&mut *self, record) {
-                (Process::Replica(replica), Record::Kept { tag, value }) => replica.recover(tag, value),
-                (Process::Client(client), Record::Began { op }) => client.recover(op),
-                (Process::Replica(_), Record::Began { .. }) | (Process::Client(_), Record::Kept { .. }) => {
+                (Participant::Replica(replica), Record::Kept { tag, value }) => replica.recover(tag, value),
+                (Participant::Client(client), Record::Began { op }) => client.recover(op),
+                (Participant::Replica(_), Record::Began { .. })
+                | (Participant::Client(_), Record::Kept { .. }) => {
                     unreachable!("a node reads its own records")
                 }
             }

@@ -1,7 +1,7 @@
 //! Other names for the nodes, for drivers that look for states that are alike.
 
 use crate::client::{Phase, Running};
-use crate::{Client, Message, Process, Record, Replica, Request, Response, Tag, Timer};
+use crate::{Client, Message, Participant, Record, Replica, Request, Response, Tag, Timer};
 use synod_node::{NodeId, Rename};
 
 impl Rename for Tag {
@@ -14,11 +14,11 @@ impl Rename for Tag {
     }
 }
 
-impl Rename for Process {
+impl Rename for Participant {
     fn rename(&mut self, name: &dyn Fn(NodeId) -> NodeId) {
         match self {
-            Process::Replica(replica) => replica.rename(name),
-            Process::Client(client) => client.rename(name),
+            Participant::Replica(replica) => replica.rename(name),
+            Participant::Client(client) => client.rename(name),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The replica: keeps the newest value that it heard of, durably before it says so.
 
-use crate::{Message, Process, Record, Tag};
+use crate::{Message, Participant, Record, Tag};
 use synod_node::{Context, NodeId};
 
 /// A copy of the register.
@@ -22,7 +22,7 @@ impl Replica {
         (self.tag, self.value)
     }
 
-    pub(crate) fn on_query(&mut self, from: NodeId, op: u64, ctx: &mut Context<Process>) {
+    pub(crate) fn on_query(&mut self, from: NodeId, op: u64, ctx: &mut Context<Participant>) {
         ctx.send(from, Message::State { op, tag: self.tag, value: self.value });
     }
 
@@ -31,7 +31,7 @@ impl Replica {
         from: NodeId,
         op: u64,
         (tag, value): (Tag, Option<u64>),
-        ctx: &mut Context<Process>,
+        ctx: &mut Context<Participant>,
     ) {
         if tag > self.tag {
             (self.tag, self.value) = (tag, value);

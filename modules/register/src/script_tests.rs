@@ -1,6 +1,6 @@
 //! The protocol's stories, as golden scripts.
 
-use crate::{Client, Message, Process, Replica, Request};
+use crate::{Client, Message, Participant, Replica, Request};
 use synod_node::NodeId;
 use synod_script::{Cast, Options};
 
@@ -13,13 +13,13 @@ synod_script::scripts!(Group, "src/scripts":
 struct Group;
 
 impl Cast for Group {
-    type Node = Process;
+    type Node = Participant;
 
-    fn build(&self, id: NodeId, _life: u64, _options: &Options) -> Result<Process, String> {
+    fn build(&self, id: NodeId, _life: u64, _options: &Options) -> Result<Participant, String> {
         Ok(if id.is_client() {
-            Process::Client(Client::new(id, &NodeId::servers(3)))
+            Participant::Client(Client::new(id, &NodeId::servers(3)))
         } else {
-            Process::Replica(Replica::default())
+            Participant::Replica(Replica::default())
         })
     }
 
@@ -33,16 +33,16 @@ impl Cast for Group {
         }
     }
 
-    fn describe(&self, node: &Process) -> String {
+    fn describe(&self, node: &Participant) -> String {
         match node {
-            Process::Replica(replica) => {
+            Participant::Replica(replica) => {
                 let (tag, value) = replica.state();
                 value.map_or_else(
                     || "empty".to_owned(),
                     |value| format!("{value}, round {} of {}", tag.round, tag.writer),
                 )
             }
-            Process::Client(_) => String::new(),
+            Participant::Client(_) => String::new(),
         }
     }
 

@@ -12,6 +12,9 @@ use synod_world::{Film, Recordable};
 /// Something opened in the debugger.
 pub type Opened = Arc<dyn Desk>;
 
+/// Makes a fresh system for a person to drive.
+pub type ByHand = fn(&Shape) -> Result<Opened, String>;
+
 /// All that there is of a module: the registry has one of each.
 #[derive(Clone, Copy)]
 pub struct Kit {
@@ -28,7 +31,7 @@ pub struct Kit {
     /// How many servers a system by hand usually has.
     pub usual_servers: u32,
     /// A fresh system for a person to drive, if there is one.
-    pub by_hand: Option<fn(&Shape) -> Result<Opened, String>>,
+    pub by_hand: Option<ByHand>,
     /// Opens a run of one of the scenarios; `None` if its nodes are of no kind that is known here.
     pub show_run: fn(&RunToShow<'_>) -> Option<Result<Opened, String>>,
     /// Adds the portraits of the nodes that are known here to the [`Setup`] of a search.

@@ -8,4 +8,4 @@ mod kit;
 pub mod kv;
 
 pub use by_hand::Shape;
-pub use kit::{Kit, MutantsInRuns, Opened, RunToShow, dress, fuzz_target};
+pub use kit::{ByHand, Kit, MutantsInRuns, Opened, RunToShow, dress, fuzz_target};

@@ -9,7 +9,7 @@ use synod_checker::Network;
 use synod_debugger::{Portrait, Setup, open};
 use synod_history::{KvOp, KvRet};
 use synod_node::NodeId;
-use synod_register::{Process, Request, Response};
+use synod_register::{Participant, Request, Response};
 use synod_verify::by_hand::{open_ended, set_up, unknown, words};
 use synod_verify::{Kit, Shape, dress, fuzz_target};
 
@@ -22,8 +22,8 @@ pub const KIT: Kit = Kit {
     mutants_in_runs: &[],
     usual_servers: 3,
     by_hand: Some(|shape| open(by_hand(shape)?)),
-    show_run: |run| run.of::<Process>(Some(Arc::new(Tags)), Vec::new()),
-    dress: |setup| dress::<Process>(setup, Tags),
+    show_run: |run| run.of::<Participant>(Some(Arc::new(Tags)), Vec::new()),
+    dress: |setup| dress::<Participant>(setup, Tags),
     fuzz_targets: || {
         let setup = by_hand(&Shape::of(KIT.usual_servers)).expect("a usual system can be built");
         let clients = NodeId::clients(2);
@@ -52,9 +52,9 @@ pub fn ret(response: &Response) -> Option<KvRet> {
 /// Shows how new the value of a replica is.
 struct Tags;
 
-impl Portrait<Process> for Tags {
-    fn term(&self, node: &Process) -> Option<(String, bool)> {
-        let Process::Replica(replica) = node else { return None };
+impl Portrait<Participant> for Tags {
+    fn term(&self, node: &Participant) -> Option<(String, bool)> {
+        let Participant::Replica(replica) = node else { return None };
         let (tag, _) = replica.state();
         Some((format!("round {}", tag.round), false))
     }
@@ -71,7 +71,7 @@ fn read(text: &str) -> Result<Request, String> {
     }
 }
 
-fn by_hand(shape: &Shape) -> Result<Setup<Process>, String> {
+fn by_hand(shape: &Shape) -> Result<Setup<Participant>, String> {
     let users = shape.asks(read)?.into_iter().map(open_ended).collect();
     let system = searches::system(shape.mutant, Network::Bag, shape.servers, users);
     let judge = searches::Judge::default();

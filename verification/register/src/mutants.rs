@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use synod_checker::Substitute;
 use synod_node::{Effect, Stimulus, step};
-use synod_register::{Message, Process, Record};
+use synod_register::{Message, Participant, Record};
 use synod_testkit::Mutant;
 use synod_verify::edge::with_effects;
 
@@ -19,12 +19,12 @@ pub const MUTANTS: &[Mutant] = &[
 ];
 
 /// What takes the steps of a mutant.
-pub fn substitute(name: &'static str) -> Option<Substitute<Process>> {
+pub fn substitute(name: &'static str) -> Option<Substitute<Participant>> {
     Some(match name {
         "answers_reads_after_one_phase" => Arc::new(|node, stimulus, ctx| {
             // The second phase of a read ends as soon as it begins.
             let mut begun = Vec::new();
-            let is_reading = matches!(node, Process::Client(client) if client.is_reading());
+            let is_reading = matches!(node, Participant::Client(client) if client.is_reading());
             with_effects(node, stimulus, ctx, |effect| match effect {
                 Effect::Send { to, message: Message::Store { op, .. } } if is_reading => {
                     begun.push((to, Message::Stored { op }));

@@ -2,7 +2,7 @@
 
 use crate::{op, ret};
 use synod_node::NodeId;
-use synod_register::{Client, Process, Replica, Request, Response};
+use synod_register::{Client, Participant, Replica, Request, Response};
 use synod_simulator::{Failure, Fixed, Simulator};
 use synod_stdx::Rng;
 use synod_testkit::{Failed, HistoryOracle, Kind, Outcome, Play, Scenario, Stage, Translate};
@@ -32,30 +32,30 @@ type Step = Result<(), Failure>;
 fn play(
     stage: &Stage,
     replicas: u32,
-    script: impl FnOnce(&mut Simulator<Process>, &mut Rng) -> Step,
+    script: impl FnOnce(&mut Simulator<Participant>, &mut Rng) -> Step,
 ) -> Result<Outcome, Box<Failed>> {
     let mut sim = stage.simulator();
-    sim.watch(HistoryOracle::<Process>::new(Translate { op, ret }));
+    sim.watch(HistoryOracle::<Participant>::new(Translate { op, ret }));
     let ids = NodeId::servers(replicas);
-    let started = ids.iter().try_for_each(|id| sim.start(*id, Process::Replica(Replica::default())));
+    let started = ids.iter().try_for_each(|id| sim.start(*id, Participant::Replica(Replica::default())));
     let mut rng = Rng::new(stage.seed).split("register");
     let result = started.and_then(|()| script(&mut sim, &mut rng));
     stage.conclude(sim, result)
 }
 
-fn replicas(sim: &Simulator<Process>) -> Vec<NodeId> {
+fn replicas(sim: &Simulator<Participant>) -> Vec<NodeId> {
     sim.world().ids().filter(|id| !id.is_client()).collect()
 }
 
-fn drive(sim: &mut Simulator<Process>, client: u32, list: Vec<(Request, Option<Response>)>) -> Step {
+fn drive(sim: &mut Simulator<Participant>, client: u32, list: Vec<(Request, Option<Response>)>) -> Step {
     let id = NodeId::client(client);
     let replicas = replicas(sim);
-    sim.start(id, Process::Client(Client::new(id, &replicas)))?;
+    sim.start(id, Participant::Client(Client::new(id, &replicas)))?;
     sim.drive(id, 1, Fixed::new(list));
     Ok(())
 }
 
-fn finish(sim: &mut Simulator<Process>, ms_max: u64) -> Step {
+fn finish(sim: &mut Simulator<Participant>, ms_max: u64) -> Step {
     match sim.run_until(ms_max, Simulator::is_done)? {
         true => Ok(()),
         false => Err(sim.failure(format!("the clients are not done after {ms_max} ms"))),
@@ -63,7 +63,7 @@ fn finish(sim: &mut Simulator<Process>, ms_max: u64) -> Step {
 }
 
 /// So many clients read and write at the same time.
-fn crowd(sim: &mut Simulator<Process>, clients: u32) -> Step {
+fn crowd(sim: &mut Simulator<Participant>, clients: u32) -> Step {
     for client in 1..=clients {
         let ask = |n: u64| match n % 2 {
             0 => (Request::Write(u64::from(client) * 1_000 + n), None),
@@ -74,7 +74,7 @@ fn crowd(sim: &mut Simulator<Process>, clients: u32) -> Step {
     Ok(())
 }
 
-fn alone(sim: &mut Simulator<Process>, _: &mut Rng) -> Step {
+fn alone(sim: &mut Simulator<Participant>, _: &mut Rng) -> Step {
     let value = |value| Some(Response::Value(value));
     let list = vec![
         (Request::Read, value(None)),
@@ -88,7 +88,7 @@ fn alone(sim: &mut Simulator<Process>, _: &mut Rng) -> Step {
 }
 
 /// One replica after the other crashes, two at a time at most.
-fn crashes(sim: &mut Simulator<Process>, rng: &mut Rng) -> Step {
+fn crashes(sim: &mut Simulator<Participant>, rng: &mut Rng) -> Step {
     let mut all = replicas(sim);
     crowd(sim, 5)?;
     while !sim.run_until(rng.between(1, 40), Simulator::is_done)? {
@@ -101,7 +101,7 @@ fn crashes(sim: &mut Simulator<Process>, rng: &mut Rng) -> Step {
     Ok(())
 }
 
-fn no_majority(sim: &mut Simulator<Process>, _: &mut Rng) -> Step {
+fn no_majority(sim: &mut Simulator<Participant>, _: &mut Rng) -> Step {
     let all = replicas(sim);
     all[..2].iter().try_for_each(|id| sim.crash(*id))?;
     drive(sim, 1, vec![(Request::Write(1), Some(Response::Written)), (Request::Read, None)])?;

@@ -15,7 +15,7 @@ pub(super) const ROOM_BYTES: usize = 16 << 20;
 const GOAL: Duration = Duration::from_millis(100);
 /// The room is looked over so often at most: what it changes shows only once commands have gone through.
 const ROUND: Duration = Duration::from_millis(50);
-/// While the first of those that wait has waited so long, and there was no room meanwhile, no more are let in to wait.
+/// While one has waited so long, and there was no room meanwhile, whoever comes makes the one whose turn is last be refused.
 pub(super) const WAIT_MAX: Duration = Duration::from_millis(100);
 /// A command that has waited so long, and there was no room meanwhile, is refused too.
 pub(super) const STALE: Duration = Duration::from_millis(400);

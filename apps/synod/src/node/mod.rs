@@ -14,6 +14,7 @@ mod backend;
 pub(crate) mod blueprint;
 mod configurations;
 mod joining;
+mod line;
 mod membership;
 mod operators;
 mod outages;

@@ -1,6 +1,7 @@
 //! Requests under way at a node: whose they are, which wait for room at the gateway, and when nobody waits any more.
 
 use super::admission::{ROOM_BYTES, Room, STALE, WAIT_MAX};
+use super::line::Line;
 use super::places;
 use crate::server::{Completions, Token};
 use std::cell::{Cell, RefCell};
@@ -52,7 +53,6 @@ impl Ticket {
 struct Waiting {
     ticket: Ticket,
     command: Command,
-    since: Instant,
 }
 
 /// What waits for its answer.
@@ -81,8 +81,8 @@ pub(crate) struct Requests {
     /// How many are not answered, and the bytes of their commands.
     open: Cell<usize>,
     open_bytes: Cell<usize>,
-    /// Commands that are not yet at the gateway, in order, and their bytes.
-    waiting: RefCell<VecDeque<Waiting>>,
+    /// Commands that are not yet at the gateway, and their bytes.
+    waiting: RefCell<Line<Waiting>>,
     waiting_bytes: Cell<usize>,
     room: Room,
     /// Wakes the pump: something waits, or there is room again.
@@ -170,11 +170,7 @@ impl Requests {
     /// A client's command waits for its turn, unless too many do already: then it never happens.
     pub(super) fn wait(&self, token: Token, command: Command) {
         let now = Instant::now();
-        let is_late = |first: &Waiting| {
-            now.duration_since(first.since) > WAIT_MAX && self.room.was_full_since(first.since)
-        };
-        let is_late = self.waiting.borrow().front().is_some_and(is_late);
-        if is_late || !self.has_space(&command) {
+        if !self.has_space(&command) {
             self.refuse(token);
             return;
         }
@@ -186,16 +182,35 @@ impl Requests {
                 (Ticket::Walk(token, Box::new(walk)), first)
             }
         };
-        self.push_waiting(Waiting { ticket, command, since: now });
+        self.push_waiting(now, Waiting { ticket, command });
+        self.refuse_the_last(now);
+    }
+
+    /// If the line is late, the command whose turn is last does not happen. A walk that has begun goes on.
+    fn refuse_the_last(&self, now: Instant) {
+        let is_late =
+            |oldest: Instant| now.duration_since(oldest) > WAIT_MAX && self.room.was_full_since(oldest);
+        if !self.waiting.borrow().oldest().is_some_and(is_late) {
+            return;
+        }
+        let is_whole = |waiting: &Waiting| matches!(waiting.ticket, Ticket::Client(_));
+        let last = self.waiting.borrow_mut().pop_last(is_whole);
+        if let Some(Waiting { ticket: Ticket::Client(token), command }) = last {
+            self.waiting_bytes.set(self.waiting_bytes.get() - command.size());
+            self.note_bytes();
+            self.refuse(token);
+        }
     }
 
     fn has_space(&self, command: &Command) -> bool {
         self.waiting.borrow().len() < WAITING_MAX && self.completions.has_space(command.size())
     }
 
-    fn push_waiting(&self, waiting: Waiting) {
-        self.waiting_bytes.set(self.waiting_bytes.get() + waiting.command.size());
-        self.waiting.borrow_mut().push_back(waiting);
+    fn push_waiting(&self, since: Instant, waiting: Waiting) {
+        let bytes = waiting.command.size();
+        let connection = waiting.ticket.token().map_or(u32::MAX, |token| token.connection);
+        self.waiting_bytes.set(self.waiting_bytes.get() + bytes);
+        self.waiting.borrow_mut().push(connection, bytes, since, waiting);
         self.note_bytes();
     }
 
@@ -212,7 +227,7 @@ impl Requests {
         while commands.len() + queries.len() < STEP_MAX
             && self.has_room(commands.len() + queries.len(), bytes)
         {
-            let Some(Waiting { ticket, command, since }) = self.waiting.borrow_mut().pop_front() else {
+            let Some((since, Waiting { ticket, command })) = self.waiting.borrow_mut().pop() else {
                 break;
             };
             self.waiting_bytes.set(self.waiting_bytes.get() - command.size());
@@ -275,7 +290,7 @@ impl Requests {
             (Ticket::Walk(token, mut walk), Outcome::Done(reply)) => match walk.on_reply(reply) {
                 Progress::Done(reply) => self.completions.complete(token, Outcome::Done(reply)),
                 Progress::Next(command) if self.has_space(&command) => {
-                    self.push_waiting(Waiting { ticket: Ticket::Walk(token, walk), command, since: now });
+                    self.push_waiting(now, Waiting { ticket: Ticket::Walk(token, walk), command });
                     self.wake.notify_one();
                 }
                 Progress::Next(_) => {

@@ -276,9 +276,12 @@ impl Completions {
         self.registry.under_way_bytes.set(bytes);
     }
 
-    /// Whether `bytes` more of commands may be under way.
+    /// Whether `bytes` more of commands may be under way. Short commands have room of their own, a quarter of the budget: a
+    /// client that asks for little is served also while others hold as much as they may.
     pub fn has_space(&self, bytes: usize) -> bool {
-        self.registry.client_bytes() + bytes <= self.registry.options.limits.client_bytes_max
+        let max = self.registry.options.limits.client_bytes_max;
+        let is_short = bytes <= SHARE_BYTES_MIN && self.registry.under_way_bytes.get() + bytes <= max / 4;
+        is_short || self.registry.client_bytes() + bytes <= max
     }
 
     /// What the server counted so far.
