@@ -12,7 +12,7 @@ use synod_verify::by_hand::{open_ended, set_up};
 use synod_verify::{Kit, Shape, fuzz_target, kv};
 
 /// What the module brings along.
-pub const KIT: Kit = Kit {
+pub static KIT: Kit = Kit {
     module: "clientserver",
     scenarios: &[scenarios::SCENARIOS],
     searches: &[searches::SEARCHES],

@@ -15,7 +15,8 @@ pub type Opened = Arc<dyn Desk>;
 /// Makes a fresh system for a person to drive.
 pub type ByHand = fn(&Shape) -> Result<Opened, String>;
 
-/// All that there is of a module: the registry has one of each.
+/// All that there is of a module: the registry has one of each. It is a `static` of the module's crate, so that its functions, and
+/// what checker and debugger have for its nodes, are compiled there, and not once more where the registry is.
 #[derive(Clone, Copy)]
 pub struct Kit {
     /// The module's name.

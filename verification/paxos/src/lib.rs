@@ -18,7 +18,7 @@ use synod_verify::by_hand::{open_ended, set_up, unknown, words};
 use synod_verify::{Kit, Shape, dress, fuzz_target, kv};
 
 /// What the module brings along.
-pub const KIT: Kit = Kit {
+pub static KIT: Kit = Kit {
     module: "paxos",
     scenarios: &[scenarios::SCENARIOS, scenarios::BEYOND],
     searches: &[searches::SEARCHES, beyond::SEARCHES],

@@ -13,7 +13,7 @@ use synod_verify::by_hand::{set_up, unknown};
 use synod_verify::{Kit, Shape, fuzz_target};
 
 /// What the module brings along.
-pub const KIT: Kit = Kit {
+pub static KIT: Kit = Kit {
     module: "pingpong",
     scenarios: &[scenarios::SCENARIOS],
     searches: &[searches::SEARCHES],

@@ -15,7 +15,7 @@ use synod_verify::by_hand::{open_ended, set_up};
 use synod_verify::{Kit, Shape, dress, fuzz_target, kv};
 
 /// What the module brings along.
-pub const KIT: Kit = Kit {
+pub static KIT: Kit = Kit {
     module: "primarybackup",
     scenarios: &[scenarios::VIEWS, scenarios::SCENARIOS, scenarios::BEYOND],
     searches: &[searches::SEARCHES, fail_over::SEARCHES],

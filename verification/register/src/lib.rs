@@ -14,7 +14,7 @@ use synod_verify::by_hand::{open_ended, set_up, unknown, words};
 use synod_verify::{Kit, Shape, dress, fuzz_target};
 
 /// What the module brings along.
-pub const KIT: Kit = Kit {
+pub static KIT: Kit = Kit {
     module: "register",
     scenarios: &[scenarios::SCENARIOS],
     searches: &[searches::SEARCHES],

@@ -6,14 +6,14 @@ use synod_testkit::{FuzzTarget, Mutant, Scenario, Search};
 pub use synod_verify::{Kit, MutantsInRuns, Shape};
 
 /// The modules, in the order in which they build on each other.
-pub const KITS: &[Kit] = &[
-    synod_verify_pingpong::KIT,
-    synod_verify_register::KIT,
-    synod_verify_clientserver::KIT,
-    synod_verify_primarybackup::KIT,
-    synod_verify_paxos::KIT,
-    synod_verify_shardedstore::KIT,
-    synod_verify_store::KIT,
+pub static KITS: &[&Kit] = &[
+    &synod_verify_pingpong::KIT,
+    &synod_verify_register::KIT,
+    &synod_verify_clientserver::KIT,
+    &synod_verify_primarybackup::KIT,
+    &synod_verify_paxos::KIT,
+    &synod_verify_shardedstore::KIT,
+    &synod_verify_store::KIT,
 ];
 
 /// Every scenario of every module, in order.
@@ -43,5 +43,5 @@ pub fn modules() -> Vec<&'static str> {
 
 /// The module of this name.
 pub fn kit(module: &str) -> Option<&'static Kit> {
-    KITS.iter().find(|kit| kit.module == module)
+    KITS.iter().copied().find(|kit| kit.module == module)
 }

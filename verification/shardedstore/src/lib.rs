@@ -25,7 +25,7 @@ use synod_verify_paxos::shown::{self as of_group, Ballots};
 const SLOTS: u16 = 8;
 
 /// What the module brings along.
-pub const KIT: Kit = Kit {
+pub static KIT: Kit = Kit {
     module: "shardedstore",
     scenarios: &[
         scenarios::CONFIGURATIONS,

@@ -7,7 +7,7 @@ pub mod locks;
 use synod_verify::{Kit, MutantsInRuns};
 
 /// What the store brings along.
-pub const KIT: Kit = Kit {
+pub static KIT: Kit = Kit {
     module: "store",
     scenarios: &[expiry::SCENARIOS],
     searches: &[locks::SEARCHES],
