@@ -4,10 +4,17 @@
 mod cluster;
 
 use cluster::{Cluster, PATIENCE, Wire};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use synod_resp::Reply;
 use synod_synod::bench::{Extent, Options, Step, Workload, run_steps};
 use synod_synod::tls::Caller;
+
+/// One test at a time: the first overloads the machine on purpose.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn options(cluster: &Cluster, clients: usize) -> Options {
     Options {
@@ -26,6 +33,7 @@ fn options(cluster: &Cluster, clients: usize) -> Options {
 
 #[test]
 fn overload_leaves_nothing_in_doubt_and_ends_with_its_cause() {
+    let _alone = alone();
     let cluster = Cluster::start(3);
     cluster.await_leader();
     // No machine does that many.
@@ -46,6 +54,7 @@ fn overload_leaves_nothing_in_doubt_and_ends_with_its_cause() {
 
 #[test]
 fn a_command_over_all_slots_and_groups_is_answered_in_time() {
+    let _alone = alone();
     let cluster = Cluster::start_with_groups(3, 2);
     cluster.await_leader();
     let mut wire = Wire::open(cluster.client_address(1), PATIENCE).unwrap();

@@ -128,7 +128,7 @@ fn an_interrupt_ends_a_search_with_what_it_found_so_far() {
 fn what_does_not_exist_is_named() {
     refused(
         &["--search", "--module", "raft"],
-        "no such module; there are pingpong, clientserver, primarybackup, paxos, shardedstore",
+        "no such module; there are pingpong, register, clientserver, primarybackup, paxos, shardedstore",
     );
     refused(&["--search", "--module", "paxos", "--test", "99"], "no such scenario; there are\n  20   a_put");
     refused(&["--search", "--mutant", "none"], "no such mistake; there are\n  pingpong");

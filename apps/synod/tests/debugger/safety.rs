@@ -76,7 +76,7 @@ fn hostile_words_are_texts_and_long_ones_freeze_nothing() {
 fn wrong_commands_say_what_to_write() {
     let cases: [(&[&str], &str); 10] = [
         (&["debug"], "--module"),
-        (&["debug", "--module", "raft"], "there are pingpong, clientserver"),
+        (&["debug", "--module", "raft"], "there are pingpong, register, clientserver"),
         (&["debug", "--module", "paxos", "--servers", "0"], "from 1 to 30"),
         (&["debug", "--module", "paxos", "--clients", "99"], "at most 30"),
         (&["debug", "--module", "paxos", "--workload", "DANCE"], "write PUT:key:value"),
