@@ -9,7 +9,7 @@ use synod_resp::{Reply, ReplyParser, write_request};
 /// How much is read at a time.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// What a connection goes over: a socket, or something that seals what goes over one.
+/// The stream under a connection: a socket, or a layer above one, such as TLS.
 pub trait Transport: Read + Write + Send + fmt::Debug {
     /// From now on a read ends with an error after this time.
     ///

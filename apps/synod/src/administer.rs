@@ -201,7 +201,7 @@ pub(crate) fn newest_of_groups(said: &[NodeStatus]) -> BTreeMap<u32, &GroupStatu
     let mut newest: BTreeMap<u32, &GroupStatus> = BTreeMap::new();
     for group in said.iter().flat_map(|node| &node.groups) {
         let known = newest.entry(group.group).or_insert(group);
-        let rank = |status: &GroupStatus| (status.role == "leader", status.chosen_through);
+        let rank = |status: &GroupStatus| (status.leads(), status.chosen_through);
         if rank(group) > rank(known) {
             *known = group;
         }

@@ -90,7 +90,7 @@ fn print_table(asked: &Asked) -> std::io::Result<()> {
         match status {
             Err(why) => writeln!(out, "{:<6} down ({address}: {why})", "?")?,
             Ok(status) => {
-                let led = status.groups.iter().filter(|group| status.leads(group.group));
+                let led = status.groups.iter().filter(|group| group.leads());
                 let led: Vec<String> = led.map(|group| format!("g{}", group.group)).collect();
                 let connected: Vec<String> = status.connected.iter().map(|node| format!("n{node}")).collect();
                 writeln!(

@@ -1,19 +1,16 @@
 //! What clients make a server hold has a bound, whatever they do at once; and those who ask for little are served.
 
+// The tests look at the memory of the whole process: one at a time.
+#[path = "support/alone.rs"]
+mod alone;
 mod support;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use alone::alone;
 use std::time::Duration;
 use support::{Client, Running};
 use synod_resp::{Reply, write_request};
 use synod_store::Settings;
 use synod_synod::server::Limits;
-
-/// One test at a time: they look at what the whole process takes.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn request(words: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -1,20 +1,17 @@
 //! Clients that ask for more than the nodes can do: what is let in is answered, the rest never happened, and it ends with them.
 
+// The first test overloads the machine on purpose: one at a time.
+#[path = "support/alone.rs"]
+mod alone;
 #[path = "support/cluster.rs"]
 mod cluster;
 
+use alone::alone;
 use cluster::{Cluster, PATIENCE, Wire};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use synod_resp::Reply;
 use synod_synod::bench::{Extent, Options, Step, Workload, run_steps};
 use synod_synod::tls::Caller;
-
-/// One test at a time: the first overloads the machine on purpose.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn options(cluster: &Cluster, clients: usize) -> Options {
     Options {

@@ -11,9 +11,9 @@ use std::thread::Scope;
 use std::time::{Duration, Instant};
 use synod_resp::{Reply, write_request};
 
-/// What each node may take, in bytes.
+/// The memory of each node, in bytes.
 const MEMORY_BYTES: u64 = 512 << 20;
-/// What a node of such a machine has for clients, and takes before it refuses writes: what it chooses itself there.
+/// The limits that a node chooses on a machine of this size.
 const LIMITS: &str = "\n[limits]\nclient_bytes_max = 67108864\nmemory_bytes_max = 402653184\n";
 /// So long the attacks go on.
 const ATTACKED: Duration = Duration::from_secs(12);
@@ -35,7 +35,7 @@ fn request(words: &[impl AsRef<[u8]>]) -> Vec<u8> {
     bytes
 }
 
-/// What attackers know.
+/// The target of the attacks.
 #[derive(Clone, Copy)]
 struct Attack<'a> {
     address: SocketAddr,

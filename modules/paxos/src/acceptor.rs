@@ -203,7 +203,7 @@ mod tests {
         Run::new(Slot(first), ballot, vec![Proposal::Noop; slots].into())
     }
 
-    /// What `node` sends to `to` when it hears `message`.
+    /// The messages that `node` sends when it hears `message`.
     fn answers(node: &mut Group, from: NodeId, message: Message<KvStore>) -> Vec<Message<KvStore>> {
         let mut ctx = Context::new(node.server().expect("a server").id());
         node.on_message(from, message, &mut ctx);

@@ -5,6 +5,7 @@ use synod_node::NodeId;
 use synod_simulator::{Failure, Simulator};
 use synod_testkit::{Failed, HistoryOracle, Kind, Outcome, Play, Scenario, Stage, Translate};
 use synod_verify::asks::{Asks, Forever};
+use synod_verify::finish;
 use synod_verify::kv::{self, List};
 
 type Node = Process<KvStore>;
@@ -70,13 +71,6 @@ fn drive(sim: &mut Simulator<Node>, client: u32, window: usize, list: List) -> R
     let id = start(sim, client)?;
     sim.drive(id, window, Asks::new(list));
     Ok(())
-}
-
-fn finish(sim: &mut Simulator<Node>, ms_max: u64) -> Result<(), Failure> {
-    match sim.run_until(ms_max, Simulator::is_done)? {
-        true => Ok(()),
-        false => Err(sim.failure(format!("the clients are not done after {ms_max} ms"))),
-    }
 }
 
 fn never_started(stage: &Stage) -> Result<Outcome, Box<Failed>> {

@@ -22,6 +22,14 @@ pub fn with_effects<N: Node>(
     }
 }
 
+/// Takes all steps of a node but those of its timers, which fire in vain.
+pub fn without_timers<N: Node>(node: &mut N, stimulus: Stimulus<N>, ctx: &mut Context<N>) {
+    match stimulus {
+        Stimulus::Timer(_) => {}
+        other => step(node, other, ctx),
+    }
+}
+
 /// Asks for an effect again.
 pub fn ask<N: Node>(effect: Effect<N>, ctx: &mut Context<N>) {
     match effect {

@@ -6,6 +6,8 @@ pub mod by_hand;
 pub mod edge;
 mod kit;
 pub mod kv;
+mod runs;
 
 pub use by_hand::Shape;
 pub use kit::{ByHand, Kit, MutantsInRuns, Opened, RunToShow, dress, fuzz_target};
+pub use runs::finish;

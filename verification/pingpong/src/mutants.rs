@@ -5,7 +5,7 @@ use synod_checker::Substitute;
 use synod_node::{Effect, Stimulus, step};
 use synod_pingpong::{Message, Process};
 use synod_testkit::Mutant;
-use synod_verify::edge::with_effects;
+use synod_verify::edge::{with_effects, without_timers};
 
 /// What can be wrong with it.
 pub const MUTANTS: &[Mutant] = &[
@@ -42,10 +42,7 @@ pub fn substitute(name: &'static str) -> Option<Substitute<Process>> {
                 });
             }
         }),
-        "never_asks_again" => Arc::new(|node, stimulus, ctx| match stimulus {
-            Stimulus::Timer(_) => {}
-            other => step(node, other, ctx),
-        }),
+        "never_asks_again" => Arc::new(without_timers),
         _ => return None,
     })
 }

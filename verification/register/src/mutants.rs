@@ -5,7 +5,7 @@ use synod_checker::Substitute;
 use synod_node::{Effect, Stimulus, step};
 use synod_register::{Message, Participant, Record};
 use synod_testkit::Mutant;
-use synod_verify::edge::with_effects;
+use synod_verify::edge::{with_effects, without_timers};
 
 const fn mutant(name: &'static str, what: &'static str, caught_by: &'static str) -> Mutant {
     Mutant { module: "register", name, what, caught_by }
@@ -42,10 +42,7 @@ pub fn substitute(name: &'static str) -> Option<Substitute<Participant>> {
                 other => vec![other],
             });
         }),
-        "never_asks_again" => Arc::new(|node, stimulus, ctx| match stimulus {
-            Stimulus::Timer(_) => {}
-            other => step(node, other, ctx),
-        }),
+        "never_asks_again" => Arc::new(without_timers),
         _ => return None,
     })
 }

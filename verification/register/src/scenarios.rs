@@ -6,6 +6,7 @@ use synod_register::{Client, Participant, Replica, Request, Response};
 use synod_simulator::{Failure, Fixed, Simulator};
 use synod_stdx::Rng;
 use synod_testkit::{Failed, HistoryOracle, Kind, Outcome, Play, Scenario, Stage, Translate};
+use synod_verify::finish;
 
 /// Claims that runs show.
 pub const SCENARIOS: &[Scenario] = &[
@@ -53,13 +54,6 @@ fn drive(sim: &mut Simulator<Participant>, client: u32, list: Vec<(Request, Opti
     sim.start(id, Participant::Client(Client::new(id, &replicas)))?;
     sim.drive(id, 1, Fixed::new(list));
     Ok(())
-}
-
-fn finish(sim: &mut Simulator<Participant>, ms_max: u64) -> Step {
-    match sim.run_until(ms_max, Simulator::is_done)? {
-        true => Ok(()),
-        false => Err(sim.failure(format!("the clients are not done after {ms_max} ms"))),
-    }
 }
 
 /// So many clients read and write at the same time.

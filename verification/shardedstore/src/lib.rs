@@ -58,7 +58,7 @@ pub static KIT: Kit = Kit {
         dress::<Actor>(setup, Actors);
     },
     fuzz_targets: || {
-        let setup = by_hand(&Shape { servers: 3, ..Shape::of(1) }).expect("a usual system can be built");
+        let setup = by_hand(&Shape::of(3)).expect("a usual system can be built");
         let texts =
             ["PUT:a:1", "GET:b", "APPEND:c:2", "READ:a", "MPUT:a:1:b:2:c:3", "SWAP:a:d", "MGET:a:b:c"];
         let changes = ["JOIN:1", "JOIN:2", "LEAVE:1", "LEAVE:2", "MOVE:0:2", "MOVE:3:1"];

@@ -23,10 +23,7 @@ const REQUEST_BYTES_MAX: usize = 4096;
 /// The role in the configuration service of a node that has no member of it.
 pub(crate) const NO_MEMBER: &str = "no member";
 
-/// The role of a member that leads its group.
-pub(crate) const LEADER: &str = "leader";
-
-/// What a node says of itself.
+/// The status of a node, as it reports it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NodeStatus {
     /// The node's number.
@@ -52,14 +49,9 @@ pub struct NodeStatus {
 }
 
 impl NodeStatus {
-    /// What the node says of a group; `None` if it has no member of it.
+    /// The status of one group; `None` if it has no member on this node.
     pub fn group(&self, number: u32) -> Option<&GroupStatus> {
         self.groups.iter().find(|group| group.group == number)
-    }
-
-    /// Whether the node leads a group.
-    pub fn leads(&self, number: u32) -> bool {
-        self.group(number).is_some_and(|group| group.role == LEADER)
     }
 }
 
@@ -95,6 +87,13 @@ pub struct GroupStatus {
     pub coming: usize,
     /// Open transactions, as coordinator and as participant.
     pub transactions: (usize, usize),
+}
+
+impl GroupStatus {
+    /// Whether this node leads the group.
+    pub fn leads(&self) -> bool {
+        self.role == "leader"
+    }
 }
 
 /// Serves operators until the process ends.
@@ -262,7 +261,7 @@ type Figure = (&'static str, &'static str, fn(&GroupStatus) -> u64);
 
 fn put_groups(groups: &[GroupStatus], text: &mut String) {
     let figures: [Figure; 9] = [
-        ("group_is_leader", "1 if this node leads the group", |group| u64::from(group.role == LEADER)),
+        ("group_is_leader", "1 if this node leads the group", |group| u64::from(group.leads())),
         ("group_members", "Members of the group", |group| group.members as u64),
         ("group_chosen_through", "The last entry of the group's log that this node has executed", |group| {
             group.chosen_through

@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// What a command costs besides its bytes: about as much as so many of them.
+/// The fixed cost of a command, in bytes.
 const COMMAND_COST: u64 = 256;
 
 /// A place in the line: the tag, and then who came first.
 type Place = (u64, u64);
 
-/// What waits, by connection.
+/// The commands that wait, by turn.
 pub(super) struct Line<T> {
     waiting: BTreeMap<Place, (Instant, T)>,
     /// The places by who came first.
@@ -88,7 +88,7 @@ mod tests {
     use super::Line;
     use std::time::Instant;
 
-    /// Who is served in which order, of connections with so many commands of so many bytes that come one after the other.
+    /// The order of service. Each connection in turn sends so many commands of so many bytes.
     fn order(connections: &[(u32, usize, usize)]) -> Vec<u32> {
         let mut line = Line::default();
         for (connection, count, bytes) in connections {

@@ -219,8 +219,8 @@ impl Requests {
         self.completions.complete(token, Outcome::DidNotHappen(TOO_MUCH.into()));
     }
 
-    /// What goes to the gateway next of what waits, as far as there is room. What has waited too long for room never happens;
-    /// what waited because nothing went on here, does.
+    /// The next waiting commands for the gateway, as far as it has room. A command that waited too long for room never happens; a
+    /// command that waited because this process stood still does.
     pub(super) fn next_submission(&self) -> Submission {
         let at = Instant::now();
         let (mut commands, mut queries, mut bytes) = (Vec::new(), Vec::new(), 0);

@@ -100,7 +100,7 @@ impl Cluster {
             true => Images::mount(&plan.directory, &disks),
             false => Err("nobody asked for it".to_owned()),
         };
-        tls::make(&plan.directory.join("tls"), &[TLS_HOST.to_owned()])?;
+        tls::make(&certificates(plan), &[TLS_HOST.to_owned()])?;
         let network = Network::start(&peers, plan.seed)
             .map_err(|error| format!("the proxies between the nodes cannot start: {error}"))?;
         let node = |(number, ports)| Node {
@@ -156,7 +156,7 @@ impl Cluster {
     /// In words, if the authority's certificate cannot be read.
     pub(super) fn caller(&self) -> Result<Caller, String> {
         Caller::of(&TlsOptions {
-            tls_ca: Some(self.plan.directory.join("tls/ca.crt")),
+            tls_ca: Some(certificates(&self.plan).join("ca.crt")),
             ..TlsOptions::default()
         })
     }
@@ -182,7 +182,7 @@ impl Cluster {
             let _ = write!(text, "recording = {recording}\nrecording_bytes = {RECORDING_BYTES}\n");
         }
         let [cert, key] =
-            ["crt", "key"].map(|end| quoted(self.plan.directory.join(format!("tls/{TLS_HOST}.{end}"))));
+            ["crt", "key"].map(|end| quoted(certificates(&self.plan).join(format!("{TLS_HOST}.{end}"))));
         let tls = format!("\n[tls]\ncert_file = {cert}\nkey_file = {key}\nallows_plain = true\n");
         for other in &self.nodes {
             let is_own = other.number == number;
@@ -344,7 +344,7 @@ impl Cluster {
     pub(super) fn leaders(&self) -> Vec<(u32, u32)> {
         let mut leaders: Vec<(u32, u32)> = Vec::new();
         for status in self.numbers().into_iter().filter_map(|number| self.status(number)) {
-            let leads = status.groups.iter().filter(|group| group.role == "leader");
+            let leads = status.groups.iter().filter(|group| group.leads());
             leaders.extend(leads.map(|group| (group.group, status.node)));
         }
         leaders.sort_unstable();
@@ -431,6 +431,11 @@ impl Drop for Cluster {
 /// Where the disk of a node is.
 fn disk(plan: &Plan, number: u32) -> PathBuf {
     plan.directory.join(format!("node{number}/disk"))
+}
+
+/// Where the authority and the nodes' certificate are.
+fn certificates(plan: &Plan) -> PathBuf {
+    plan.directory.join("tls")
 }
 
 /// Addresses that nobody has now, three for each node.

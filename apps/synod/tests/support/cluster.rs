@@ -13,7 +13,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use synod_resp::Reply;
-use synod_synod::node::NodeStatus;
+use synod_synod::node::{GroupStatus, NodeStatus};
 pub use synod_synod::prove::wire::Wire;
 use synod_synod::status::ask;
 use tempfile::TempDir;
@@ -87,7 +87,7 @@ pub struct Setup {
     pub all: Vec<Ports>,
     /// The nodes that its file lists; all, if `None`.
     pub listed: Option<Vec<u32>>,
-    /// What stands at the end of its file: further tables.
+    /// Further tables, at the end of its file.
     pub tables: String,
     /// The words before the program's own that start it elsewhere.
     pub within: Vec<String>,
@@ -354,14 +354,14 @@ impl Cluster {
         ask(node.setup.own.admin).ok()
     }
 
-    /// Who leads the first group, as the leader itself says and a majority believes.
+    /// The leader of the first group, if it and a majority agree that it leads.
     pub fn leader(&self) -> Option<u32> {
         let said: Vec<NodeStatus> =
             self.numbers().into_iter().filter_map(|number| self.status(number)).collect();
-        let first = |status: &NodeStatus| status.groups.first().cloned();
-        let leads = |status: &&NodeStatus| first(status).is_some_and(|group| group.role == "leader");
+        let leads = |status: &&NodeStatus| status.groups.first().is_some_and(GroupStatus::leads);
         let leader = said.iter().find(leads)?.node;
-        let believers = said.iter().filter_map(first).filter(|group| group.leader == Some(leader)).count();
+        let first = said.iter().filter_map(|status| status.groups.first());
+        let believers = first.filter(|group| group.leader == Some(leader)).count();
         (believers > self.nodes.len() / 2).then_some(leader)
     }
 

@@ -138,8 +138,7 @@ impl Service {
     /// # Errors
     /// If they are not after `ms_max`, or something goes wrong.
     pub fn finish(&mut self, ms_max: u64) -> Step {
-        let done = self.sim.run_until(ms_max, Simulator::is_done)?;
-        self.must(done, format!("the clients are not done after {ms_max} ms"))
+        synod_verify::finish(&mut self.sim, ms_max)
     }
 
     /// Fails if something does not hold.
